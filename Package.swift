@@ -1,0 +1,146 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+import PackageDescription
+
+// `make` sets this, so that a warning fails CI but never the build of somebody with a newer compiler.
+let strict: [SwiftSetting] =
+    Context.environment["MARTLET_STRICT"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + strict
+
+extension Target.Dependency {
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let configuration = product(name: "Configuration", package: "swift-configuration")
+}
+
+/// One AWS service: a folder under `Sources/Services` with the same rooms in each.
+func service(_ name: String, _ extra: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(
+        name: name,
+        dependencies: [
+            "AWSWire", "MartletCore", "Storage", .logging, .nioCore, .nioConcurrency, .crypto, .lifecycle,
+        ] + extra,
+        path: "Sources/Services/\(name)",
+        exclude: ["README.md", "service.json"],
+        resources: resources,
+        swiftSettings: settings
+    )
+}
+
+func module(
+    _ name: String,
+    _ dependencies: [Target.Dependency],
+    resources: [Resource] = [],
+    linking: [LinkerSetting] = []
+) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: settings,
+        linkerSettings: linking
+    )
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+}
+
+/// A static archive of Debian's -dev package, so that Martlet stays one file to copy.
+func archive(_ name: String) -> LinkerSetting {
+    .unsafeFlags(["-Xlinker", "-l:lib\(name).a"])
+}
+
+let package = Package(
+    name: "martlet",
+    products: [.executable(name: "martlet", targets: ["martlet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.14.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-crypto", "4.5.0"..<"5.0.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    ],
+    targets: [
+        .systemLibrary(name: "CSQLite"),
+        .systemLibrary(name: "CZlib"),
+        .systemLibrary(name: "CPCRE2"),
+        .target(name: "CLinux"),
+        .target(name: "Jailer", linkerSettings: [archive("seccomp")]),
+
+        module("MartletCore", [.logging, .nioCore, .nioConcurrency]),
+        module("RegularExpressions", ["CPCRE2"], linking: [archive("pcre2-8")]),
+        module("AWSWire", ["MartletCore", "RegularExpressions", .logging, .nioCore, .crypto, .httpTypes]),
+        module("Storage", ["MartletCore", .logging, .nioConcurrency, .crypto]),
+        module("StorageSQLite", ["Storage", "MartletCore", "CSQLite", .logging, .nioConcurrency], linking: [archive("sqlite3"), .linkedLibrary("m")]),
+        module("LinuxSystem", ["CLinux", .nioCore]),
+        module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
+        module("SandboxNamespaces", ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]),
+        module("SandboxProcess", ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]),
+
+        service(
+            "Lambda",
+            ["Sandbox", "LinuxSystem", "CZlib", .nioPosix, .nioHTTP1],
+            resources: [.embedInCode("Runtimes/Bootstraps")]
+        ),
+        service("IAM"),
+        service("STS"),
+        service("Logs", ["RegularExpressions"]),
+
+        module(
+            "MartletServer",
+            [
+                "AWSWire", "MartletCore", .logging, .nioCore, .nioPosix, .nioHTTP1, .nioConcurrency, .httpTypes,
+                .lifecycle, .hummingbirdCore, .crypto,
+            ]
+        ),
+        module(
+            "MartletCLI",
+            [
+                "MartletCore", "MartletServer", "AWSWire", "Storage", "StorageSQLite", "Sandbox", "SandboxNamespaces",
+                "SandboxProcess", "Lambda", "IAM", "STS", "Logs", .argumentParser, .configuration, .httpClient, .logging,
+                .lifecycle, .nioCore, .nioPosix,
+            ]
+        ),
+        .executableTarget(
+            name: "martlet",
+            dependencies: ["MartletCLI", "Jailer"],
+            swiftSettings: settings,
+            linkerSettings: [archive("z")]
+        ),
+        module(
+            "MartletTesting",
+            ["MartletServer", "AWSWire", "MartletCore", "Storage", "StorageSQLite", .logging, .nioCore, .nioConcurrency, .httpTypes]
+        ),
+
+        tests("MartletCoreTests", ["MartletCore", "RegularExpressions", "MartletTesting"]),
+        tests("AWSWireTests", ["AWSWire", "MartletCore", "MartletTesting", "Lambda", "IAM", "STS", "Logs", .nioCore, .httpTypes]),
+        tests("StorageTests", ["Storage", "StorageSQLite", "MartletCore", "MartletTesting"]),
+        tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "MartletCore", "MartletTesting", .nioCore, .logging]),
+        tests("MartletServerTests", ["MartletServer", "AWSWire", "MartletCore", "MartletTesting", .nioCore, .httpTypes, .httpClient]),
+        tests("LambdaTests", ["Lambda", "Sandbox", "AWSWire", "MartletCore", "Storage", "MartletTesting", .nioCore, .logging]),
+        tests("IAMTests", ["IAM", "STS", "AWSWire", "MartletCore", "Storage", "MartletTesting"]),
+        tests("LogsTests", ["Logs", "AWSWire", "MartletCore", "Storage", "MartletTesting"]),
+        tests("EndToEndTests", ["MartletTesting", "MartletCore", .nioCore, .httpClient]),
+    ],
+    swiftLanguageModes: [.v6]
+)

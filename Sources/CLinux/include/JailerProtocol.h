@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the server and its jailer say to each other.
+//
+// The transport is one SOCK_SEQPACKET Unix socket pair: a message is a datagram, so a broken one cannot shift the next.
+// The server's end is its own; the jailer's is descriptor 3. Both run on one machine from one executable, so numbers are in
+// the machine's byte order, and a version check in HELLO is all the negotiation there is.
+//
+// Every message is a header and a body. The body is a plain sequence of
+//   u32, u64
+//   string   u32 length, that many bytes, one zero byte that is not counted; a zero inside is an error
+//   list     u32 count, then that many items
+// A receiver checks every length against what is left. A request with bytes left over is as wrong as one with too few.
+#pragma once
+#include <stdint.h>
+
+enum {
+    JAILER_VERSION = 1,
+    JAILER_SOCKET = 3,              // the descriptor at which the jailer finds its end
+    JAILER_MAX_MESSAGE = 128 * 1024,
+    JAILER_MAX_SANDBOXES = 4096,
+    JAILER_MAX_ARGUMENTS = 1024,
+    JAILER_MAX_ENVIRONMENT = 1024,
+    JAILER_MAX_MOUNTS = 64,
+    JAILER_MAX_LISTENERS = 8,
+    JAILER_MAX_DESCRIPTORS = 1 + JAILER_MAX_LISTENERS,
+    JAILER_ID_BYTES = 64,
+};
+
+struct jailer_header {
+    uint32_t operation;
+    uint32_t request;               // chosen by the server, repeated in the answer; 0 in notices
+    uint32_t length;                // bytes of body that follow in this message
+    uint32_t descriptors;           // that travel with it (SCM_RIGHTS); a request has none
+};
+
+// Requests (server to jailer). Each is answered once, START when the command has been executed or could not be.
+enum {
+    // u32 version, u32 flags (JAILER_HELLO_*), string name, string scratch. First, and once.
+    // `name` goes into the names of cgroups; `scratch` is a directory for the files of plain sandboxes.
+    // Answer: u32 flags (JAILER_HAS_*), string where the cgroups are.
+    JAILER_HELLO = 1,
+    // string id, u32 flags (JAILER_START_*), limits, string working directory,
+    // string root (empty: the host's; else the directory of an unpacked image), list command, list environment ("NAME=value"),
+    // list mounts, list listeners (u32 port each).
+    //   limits: u64 memory bytes, u64 bytes of /tmp, u32 processes, u32 open files, u32 CPU microseconds per 100 ms (0: no limit)
+    //   mount:  u32 flags (JAILER_MOUNT_*), string source, string target
+    // Answer: u64 handle; descriptors: read end of the output, then the listeners in their order.
+    JAILER_START = 2,
+    // u64 handle, limits, list mounts. Once, for a sandbox started with JAILER_START_AWAITS_CLAIM.
+    JAILER_CLAIM = 3,
+    // u64 handle, u32 CPU microseconds per 100 ms (0: no limit).
+    JAILER_CPU = 4,
+    // u64 handle.
+    JAILER_FREEZE = 5,
+    JAILER_THAW = 6,
+    // u64 handle. Answer: u64 peak bytes, u64 bytes now, u64 CPU microseconds.
+    JAILER_USAGE = 7,
+    // u64 handle. Answered at once; the EXIT notice says when the sandbox is gone.
+    JAILER_KILL = 8,
+    // Answer: list of (u32 JAILER_CHECK_*, string item, string detail). Legal before HELLO.
+    JAILER_EXAMINE = 9,
+};
+
+// Answers and notices (jailer to server).
+enum {
+    JAILER_ANSWER = 0x100,          // u32 JAILER_OK, then what the request's comment says
+                                    // or u32 JAILER_E…, i32 errno, string what was being done
+    JAILER_EXIT = 0x101,            // notice: u64 handle, u32 JAILER_EXITED/SIGNALLED, i32 status or signal, u32 out-of-memory kills,
+                                    // u64 peak bytes, u64 CPU microseconds. Files, mounts, cgroups are gone when it is sent.
+};
+
+enum {
+    JAILER_HELLO_PLAIN = 1,         // no namespaces at all: what the process driver asks for
+    JAILER_HELLO_CGROUPS_OPTIONAL = 2,
+    JAILER_HELLO_NO_UNIFIED = 4,    // leave the version 2 hierarchy alone (for tests of version 1 on hybrid hosts)
+};
+
+enum {
+    JAILER_HAS_USER_NAMESPACE = 1,
+    JAILER_HAS_MEMORY = 2,
+    JAILER_HAS_PIDS = 4,
+    JAILER_HAS_CPU = 8,
+    JAILER_HAS_FREEZER = 16,
+    JAILER_HAS_ACCOUNTING = 32,
+    JAILER_HAS_LANDLOCK = 64,
+};
+
+enum {
+    JAILER_START_AWAITS_CLAIM = 1,
+    JAILER_START_HOST_NETWORK = 2,
+};
+
+enum { JAILER_MOUNT_WRITABLE = 1 };
+
+enum { JAILER_EXITED = 0, JAILER_SIGNALLED = 1 };
+
+enum { JAILER_CHECK_PRESENT = 0, JAILER_CHECK_DEGRADED = 1, JAILER_CHECK_MISSING = 2 };
+
+enum {
+    JAILER_OK = 0,
+    JAILER_E_PROTOCOL = 1,          // the message cannot be read or comes at the wrong time
+    JAILER_E_SPECIFICATION = 2,
+    JAILER_E_HOST_LACKS = 3,
+    JAILER_E_CANNOT_EXECUTE = 4,
+    JAILER_E_ENDED = 5,             // no such handle
+    JAILER_E_BUSY = 6,
+    JAILER_E_FAILED = 7,
+};

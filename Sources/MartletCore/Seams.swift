@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package import NIOCore
+
+// The small protocols through which services meet. The composition root fills them; no service imports another.
+
+/// Delivers a payload to what an ARN names (a function, a queue, a topic).
+package protocol EventTarget: Sendable {
+    /// The ARN's service part that this target serves, such as `lambda`.
+    var service: String { get }
+    /// Returns once the target has accepted the payload durably. At least once.
+    func deliver(_ payload: ByteBuffer, to arn: ARN, from source: EventSource) async throws
+}
+
+/// Who delivers, for the target's resource policy and its records.
+package struct EventSource: Sendable {
+    /// Such as `s3.amazonaws.com`.
+    package var servicePrincipal: String
+    package var arn: ARN?
+    package var account: AccountID
+
+    package init(servicePrincipal: String, arn: ARN?, account: AccountID) {
+        self.servicePrincipal = servicePrincipal
+        self.arn = arn
+        self.account = account
+    }
+}
+
+/// One line of a log stream, before CloudWatch Logs has stored it.
+package struct LogRecord: Sendable {
+    package var timestamp: Instant
+    package var message: String
+
+    package init(timestamp: Instant, message: String) {
+        self.timestamp = timestamp
+        self.message = message
+    }
+}
+
+/// Takes the log lines of functions and of other services. CloudWatch Logs is one.
+package protocol LogSink: Sendable {
+    /// Stores the records in one batch; creates group and stream when they are missing. Off every request's path.
+    func append(_ records: [LogRecord], toGroup group: String, stream: String, in scope: Scope) async throws
+}
+
+/// Takes measurements, such as `AWS/Lambda` `Duration`.
+package protocol MetricSink: Sendable {
+    /// Never blocks, never fails: what cannot be kept is dropped and counted.
+    func record(_ measurement: Measurement)
+}
+
+package struct Measurement: Sendable, Equatable {
+    package var namespace: String
+    package var name: String
+    package var dimensions: [String: String]
+    package var value: Double
+    /// As CloudWatch names units: `Count`, `Milliseconds`.
+    package var unit: String
+    package var timestamp: Instant
+    package var scope: Scope
+
+    package init(
+        namespace: String, name: String, dimensions: [String: String], value: Double, unit: String, timestamp: Instant,
+        scope: Scope
+    ) {
+        self.namespace = namespace
+        self.name = name
+        self.dimensions = dimensions
+        self.value = value
+        self.unit = unit
+        self.timestamp = timestamp
+        self.scope = scope
+    }
+}
+
+/// Keys that a role's session signs with.
+package struct SessionCredentials: Sendable, Equatable {
+    package var accessKeyID: String
+    package var secretAccessKey: String
+    package var sessionToken: String
+    package var expiresAt: Instant
+
+    package init(accessKeyID: String, secretAccessKey: String, sessionToken: String, expiresAt: Instant) {
+        self.accessKeyID = accessKeyID
+        self.secretAccessKey = secretAccessKey
+        self.sessionToken = sessionToken
+        self.expiresAt = expiresAt
+    }
+}
+
+/// Mints credentials for a role that a service acts as. STS is one.
+package protocol CredentialVendor: Sendable {
+    /// The credentials carry everything needed to verify them, so a synchronous invoke costs no store write.
+    func credentials(forRole role: ARN, sessionName: String, lifetime: Duration) async throws -> SessionCredentials
+}
+
+/// What a service asks before it takes a role: does it exist, and does it trust the service?
+package enum RoleStanding: Sendable, Equatable {
+    case trusts
+    case exists
+    case missing
+}
+
+package protocol RoleDirectory: Sendable {
+    /// Whether `role` exists and lets `service` (such as `lambda.amazonaws.com`) assume it.
+    func standing(of role: ARN, for service: String) async throws -> RoleStanding
+}
+
+/// Encrypts what is secret at rest. KMS will be one; until then a key file of the data directory.
+package protocol Cipher: Sendable {
+    /// `context` is authenticated, not secret; opening needs the same.
+    func seal(_ plaintext: [UInt8], context: String) throws -> [UInt8]
+    func open(_ sealed: [UInt8], context: String) throws -> [UInt8]
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+package import LinuxSystem
+package import MartletCore
+
+/// One running execution environment: a process tree that can reach its own files, the sockets it was given, and nothing else.
+///
+/// States: running ⇄ frozen → ended. `kill` is legal in every state and idempotent; every other call on an ended
+/// sandbox throws `SandboxError.ended`.
+package protocol Sandbox: Sendable {
+    var id: SandboxID { get }
+
+    /// The listening sockets of `SandboxSpecification.listeners`, in that order, created inside the sandbox's network
+    /// namespace. The caller owns them after this call; a second call returns nothing.
+    func takeListeners() -> [FileDescriptor]
+
+    /// The read end of the pipe that carries the processes' standard output and error. Owned by the caller after this call.
+    func takeOutput() -> FileDescriptor?
+
+    /// Mounts code and layers into a sandbox that was booted without them, then applies limits and runs `command`'s
+    /// second half. Legal once, on a sandbox whose specification said `awaitsClaim`.
+    func claim(_ claim: SandboxClaim) async throws
+
+    /// Changes the CPU share; nil lifts it. A function's init phase is not throttled, so the pool applies this after init.
+    func setCPUShare(_ share: CPUShare?) async throws
+
+    /// Stops every process without their notice. Costs 15–100 µs.
+    func freeze() async throws
+    func thaw() async throws
+
+    func usage() async throws -> SandboxUsage
+
+    /// Ends every process at once and removes the sandbox's files, mounts and cgroups. Returns when they are gone.
+    func kill() async
+
+    /// Suspends until the first process has ended by itself or by `kill`. Any number of callers may wait.
+    func waitForExit() async -> SandboxExit
+}
+
+/// Starts sandboxes of one kind. AWS has no counterpart that a customer can see.
+package protocol SandboxDriver: Sendable {
+    /// `namespace`, `process`, later `microvm`.
+    var name: String { get }
+
+    /// What the sandbox isolates, in a sentence for `martlet doctor`.
+    var guarantee: String { get }
+
+    /// Looks at the host and says, item by item, what this driver needs and whether it is there.
+    func examineHost() async -> [HostCheck]
+
+    /// Returns when the first process has been started. Throws `SandboxError`.
+    func start(_ specification: SandboxSpecification) async throws -> any Sandbox
+
+    /// Kills every sandbox that this driver has started, and removes what a crashed predecessor left behind.
+    func shutDown() async
+}
+
+/// Letters, digits and hyphens, 1–64 of them. Names the cgroup and the scratch directory.
+package struct SandboxID: Hashable, Sendable, CustomStringConvertible {
+    package let text: String
+
+    /// Nil when `text` has another form.
+    package init?(_ text: String) {
+        guard (1...64).contains(text.utf8.count),
+            text.utf8.allSatisfy({ $0 == 0x2d || ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5a) || ($0 >= 0x61 && $0 <= 0x7a) })
+        else { return nil }
+        self.text = text
+    }
+
+    package var description: String { text }
+}
+
+/// Everything needed to start one sandbox.
+package struct SandboxSpecification: Sendable {
+    package var id: SandboxID
+    /// Absolute path inside the sandbox, then the arguments.
+    package var command: [String]
+    package var environment: [String: String]
+    package var workingDirectory: String
+    package var root: RootFileSystem
+    /// In order; a later mount may lie inside an earlier one.
+    package var mounts: [SandboxMount]
+    package var limits: SandboxLimits
+    package var network: SandboxNetwork
+    /// Addresses on the sandbox's own loopback that the server listens on (the Runtime API, the AWS endpoint).
+    package var listeners: [SandboxListener]
+    /// The sandbox boots without code and waits for `claim`.
+    package var awaitsClaim: Bool
+
+    package init(
+        id: SandboxID,
+        command: [String],
+        environment: [String: String] = [:],
+        workingDirectory: String = "/",
+        root: RootFileSystem = .host,
+        mounts: [SandboxMount] = [],
+        limits: SandboxLimits = .init(),
+        network: SandboxNetwork = .none,
+        listeners: [SandboxListener] = [],
+        awaitsClaim: Bool = false
+    ) {
+        self.id = id
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+        self.root = root
+        self.mounts = mounts
+        self.limits = limits
+        self.network = network
+        self.listeners = listeners
+        self.awaitsClaim = awaitsClaim
+    }
+}
+
+/// Where `/` comes from. Always mounted read-only, `nosuid`, `nodev`.
+package enum RootFileSystem: Sendable, Equatable {
+    /// The host's `/usr`, `/lib*`, `/bin`, `/sbin` and the few files of `/etc` that programs need (certificates, linker cache,
+    /// alternatives, a passwd and a resolv.conf of the sandbox's own); nothing of `/home`, `/root`, `/var`, `/srv`, `/run`.
+    case host
+    /// An unpacked image.
+    case directory(String)
+}
+
+/// A host directory or file that appears in the sandbox. Always `nosuid`, `nodev`.
+package struct SandboxMount: Sendable, Equatable {
+    package var source: String
+    package var target: String
+    package var isReadOnly: Bool
+
+    package init(source: String, target: String, isReadOnly: Bool = true) {
+        self.source = source
+        self.target = target
+        self.isReadOnly = isReadOnly
+    }
+}
+
+package struct SandboxLimits: Sendable, Equatable {
+    package var memoryBytes: Int
+    /// Size of the private `/tmp`. Not counted against `memoryBytes` on AWS; here it lies on disk or in tmpfs.
+    package var temporaryBytes: Int
+    /// Processes and threads. AWS: 1,024.
+    package var processes: Int
+    /// Open files per process. AWS: 1,024.
+    package var openFiles: Int
+    package var cpu: CPUShare?
+
+    package init(
+        memoryBytes: Int = 128 << 20,
+        temporaryBytes: Int = 512 << 20,
+        processes: Int = 1_024,
+        openFiles: Int = 1_024,
+        cpu: CPUShare? = nil
+    ) {
+        self.memoryBytes = memoryBytes
+        self.temporaryBytes = temporaryBytes
+        self.processes = processes
+        self.openFiles = openFiles
+        self.cpu = cpu
+    }
+}
+
+/// CPU time as a fraction of one CPU: 1.0 is a whole one, 2.5 two and a half.
+package struct CPUShare: Sendable, Equatable {
+    package var cpus: Double
+    package init(cpus: Double) { self.cpus = cpus }
+
+    /// AWS: one vCPU at 1,769 MB, in proportion elsewhere.
+    package static func lambda(memoryMiB: Int) -> CPUShare { CPUShare(cpus: Double(memoryMiB) / 1_769) }
+}
+
+package enum SandboxNetwork: Sendable, Equatable {
+    /// A network namespace with a loopback of its own and nothing else.
+    case none
+    /// The host's network. Must be asked for by name.
+    case host
+}
+
+/// An address on the sandbox's loopback.
+package struct SandboxListener: Sendable, Equatable {
+    package var port: UInt16
+    package init(port: UInt16) { self.port = port }
+}
+
+/// What a booted sandbox receives when a function version claims it.
+package struct SandboxClaim: Sendable {
+    package var mounts: [SandboxMount]
+    package var limits: SandboxLimits
+
+    package init(mounts: [SandboxMount], limits: SandboxLimits) {
+        self.mounts = mounts
+        self.limits = limits
+    }
+}
+
+package struct SandboxUsage: Sendable, Equatable {
+    package var memoryPeakBytes: Int
+    package var memoryBytes: Int
+    package var cpuMicroseconds: Int
+
+    package init(memoryPeakBytes: Int, memoryBytes: Int, cpuMicroseconds: Int) {
+        self.memoryPeakBytes = memoryPeakBytes
+        self.memoryBytes = memoryBytes
+        self.cpuMicroseconds = cpuMicroseconds
+    }
+}
+
+/// How the first process ended.
+package enum SandboxExit: Sendable, Equatable {
+    case exited(status: Int32)
+    case signalled(Int32)
+    /// The kernel ended a process because the memory limit was reached.
+    case outOfMemory
+    /// By `kill` or `shutDown`.
+    case killed
+}
+
+package struct SandboxError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable, Equatable {
+        /// The host lacks something; the message says what and what would help.
+        case hostLacks
+        /// The specification cannot be carried out: a mount's source is missing, a path is not absolute.
+        case badSpecification
+        /// The command is missing or cannot be executed in the sandbox.
+        case cannotExecute
+        case ended
+        /// A limit of the driver (sandboxes at once) is reached.
+        case busy
+        case failed
+    }
+
+    package var code: Code
+    package var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+}
+
+/// One line of `martlet doctor`.
+package struct HostCheck: Sendable {
+    package enum Result: Sendable, Equatable {
+        case present
+        /// Works without it, with less.
+        case degraded
+        case missing
+    }
+
+    package var item: String
+    package var result: Result
+    /// What was found, or what to do.
+    package var detail: String
+
+    package init(_ item: String, _ result: Result, _ detail: String) {
+        self.item = item
+        self.result = result
+        self.detail = detail
+    }
+}
