@@ -22,7 +22,8 @@ extension Target.Dependency {
     static let crypto = product(name: "Crypto", package: "swift-crypto")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let system = product(name: "SystemPackage", package: "swift-system")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let configuration = product(name: "Configuration", package: "swift-configuration")
@@ -58,7 +59,12 @@ func module(
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
+    .testTarget(
+        name: name,
+        dependencies: dependencies + ["MartletCore", "MartletTesting", .logging, .nioCore, .nioConcurrency, .lifecycle],
+        exclude: exclude,
+        swiftSettings: settings
+    )
 }
 
 /// A static archive of Debian's -dev package, so that Martlet stays one file to copy.
@@ -75,15 +81,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", "4.5.0"..<"5.0.0"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0", traits: []),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     ],
     targets: [
         .systemLibrary(name: "CSQLite"),
         .systemLibrary(name: "CZlib"),
         .systemLibrary(name: "CPCRE2"),
+        .systemLibrary(name: "CEpoll"),
         .target(name: "CLinux"),
         .target(name: "Jailer", linkerSettings: [archive("seccomp")]),
 
@@ -99,7 +106,7 @@ let package = Package(
 
         service(
             "Lambda",
-            ["Sandbox", "LinuxSystem", "CZlib", .nioPosix, .nioHTTP1],
+            ["Sandbox", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1],
             resources: [.embedInCode("Runtimes/Bootstraps")]
         ),
         service("IAM"),
@@ -110,20 +117,23 @@ let package = Package(
             "MartletServer",
             [
                 "AWSWire", "MartletCore", .logging, .nioCore, .nioPosix, .nioHTTP1, .nioConcurrency, .httpTypes,
-                .lifecycle, .hummingbirdCore, .crypto,
+                .lifecycle, .crypto,
             ]
         ),
         module(
             "MartletCLI",
             [
-                "MartletCore", "MartletServer", "AWSWire", "Storage", "StorageSQLite", "Sandbox", "SandboxNamespaces",
-                "SandboxProcess", "Lambda", "IAM", "STS", "Logs", .argumentParser, .configuration, .httpClient, .logging,
-                .lifecycle, .nioCore, .nioPosix,
+                "MartletCore", "MartletServer", "AWSWire", "Sandbox", "SandboxNamespaces", "SandboxProcess", "Lambda",
+                .argumentParser, .httpClient, .httpTypes, .nioCore, .nioPosix, .nioHTTP1,
             ]
         ),
         .executableTarget(
             name: "martlet",
-            dependencies: ["MartletCLI", "Jailer"],
+            dependencies: [
+                "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "IAM", "STS", "Logs", "Jailer", .argumentParser,
+                .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
+            ],
             swiftSettings: settings,
             linkerSettings: [archive("z")]
         ),
@@ -132,15 +142,15 @@ let package = Package(
             ["MartletServer", "AWSWire", "MartletCore", "Storage", "StorageSQLite", .logging, .nioCore, .nioConcurrency, .httpTypes]
         ),
 
-        tests("MartletCoreTests", ["MartletCore", "RegularExpressions", "MartletTesting"]),
-        tests("AWSWireTests", ["AWSWire", "MartletCore", "MartletTesting", "Lambda", "IAM", "STS", "Logs", .nioCore, .httpTypes]),
-        tests("StorageTests", ["Storage", "StorageSQLite", "MartletCore", "MartletTesting"]),
-        tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "MartletCore", "MartletTesting", .nioCore, .logging]),
-        tests("MartletServerTests", ["MartletServer", "AWSWire", "MartletCore", "MartletTesting", .nioCore, .httpTypes, .httpClient]),
-        tests("LambdaTests", ["Lambda", "Sandbox", "AWSWire", "MartletCore", "Storage", "MartletTesting", .nioCore, .logging]),
-        tests("IAMTests", ["IAM", "STS", "AWSWire", "MartletCore", "Storage", "MartletTesting"]),
-        tests("LogsTests", ["Logs", "AWSWire", "MartletCore", "Storage", "MartletTesting"]),
-        tests("EndToEndTests", ["MartletTesting", "MartletCore", .nioCore, .httpClient]),
+        tests("MartletCoreTests", ["RegularExpressions"]),
+        tests("AWSWireTests", ["AWSWire", "Lambda", "IAM", "STS", "Logs", .httpTypes]),
+        tests("StorageTests", ["Storage", "StorageSQLite"]),
+        tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem"]),
+        tests("MartletServerTests", ["MartletServer", "AWSWire", .httpTypes, .httpClient]),
+        tests("LambdaTests", ["Lambda", "Sandbox", "AWSWire", "Storage"]),
+        tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage"]),
+        tests("LogsTests", ["Logs", "AWSWire", "Storage"]),
+        tests("EndToEndTests", [.httpClient]),
     ],
     swiftLanguageModes: [.v6]
 )

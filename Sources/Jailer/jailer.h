@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the files of the jailer share. The order of reading: loop.c (requests and the table of sandboxes), init.c (what
-// happens in the cloned child), mounts.c, cgroup.c, seccomp.c, privileges.c, plain.c.
+// What the files of the jailer share. The order of reading: loop.c (requests), sandboxes.c (the table of sandboxes
+// and their lives), init.c (what happens in the cloned child), workshop.c, mounts.c, claim.c, cgroup.c, seccomp.c,
+// privileges.c, plain.c.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,9 +45,17 @@ void write_u32(struct writer *w, uint32_t value);
 void write_u64(struct writer *w, uint64_t value);
 void write_string(struct writer *w, const char *text);  // cut where the room ends
 
-int send_message(int socket, uint32_t operation, uint32_t request, const struct writer *body, const int *descriptors, size_t count);
+int send_message(int socket, uint32_t operation, uint32_t request, const struct writer *body, const int *descriptors,
+    size_t count);
 // Bytes received, 0 at the end, -1 with errno. Descriptors that come along are returned in `descriptors`.
 ssize_t receive_message(int socket, void *buffer, size_t size, int *descriptors, size_t *count, int flags);
+
+// The answers to the server: with a body, with a failure, with nothing to say.
+void answer(uint32_t request, const struct writer *body, const int *descriptors, size_t count);
+void answer_failure(uint32_t request, const struct failure *failure);
+void answer_done(uint32_t request);
+
+// ---- specification.c: requests, read and judged ----
 
 struct limits {
     uint64_t memory, temporary;
@@ -84,13 +93,16 @@ struct host {
     bool rootless;                  // the jailer itself lives in a user namespace with one user
     bool user_namespaces;           // a function's process gets one of its own
     int landlock;                   // ABI version, 0: none
-    char scratch[256];
+    char scratch[320];              // plain: holds the directories of the sandboxes
     char parent[96];                // the cgroup directory that all sandboxes of this jailer share
 };
 
 extern struct host host;
 
 // ---- cgroup.c ----
+
+// A name that jailers give: `martlet-jailer-` and a number.
+bool is_jailer_name(const char *name);
 
 // Finds the hierarchies and makes the shared parent directories. Says in `summary` where they are.
 int cgroups_open(bool optional, bool no_unified, char *summary, size_t size, struct failure *f);
@@ -107,14 +119,14 @@ void cgroups_kill(const char *id);                      // thaws, and kills what
 uint32_t cgroups_oom_kills(const char *id);
 void cgroups_usage(const char *id, uint64_t *peak, uint64_t *now, uint64_t *cpu);
 
-// ---- mounts.c ----
+// ---- workshop.c, mounts.c, claim.c ----
 
 // Prepares, once, in the jailer's own mount namespace, what all sandboxes share: /usr, /etc, /dev.
 int workshop_open(struct failure *f);
 // Builds the sandbox's root, moves into it and forgets the host's. Runs in the sandbox's new mount namespace.
 int enter_root(const struct spec *spec, struct failure *f);
 // Adds mounts to a running sandbox. Runs in the jailer, which visits the sandbox's mount namespace.
-int mount_late(int pidfd, const struct mount_spec *mounts, uint32_t count, uint64_t temporary, struct failure *f);
+int mount_late(int namespace, const struct mount_spec *mounts, uint32_t count, uint64_t temporary, struct failure *f);
 
 // ---- seccomp.c ----
 
@@ -126,15 +138,14 @@ int seccomp_apply(struct failure *f);
 // The user and group that a function believes to be, as on AWS.
 enum { FUNCTION_UID = 993, FUNCTION_GID = 990 };
 
-// Host users from here on are nobody's: above all ranges that distributions hand out. One for each sandbox at a time, so
-// that no two share the kernel's per-user limits, and one for the init processes.
+// Host users from here on are nobody's: above all ranges that distributions hand out. One for each sandbox at a time,
+// so that no two share the kernel's per-user limits, and one for the init processes.
 enum { FIRST_HOST_UID = 1900000000, INIT_HOST_UID = FIRST_HOST_UID + 65535 };
 
 int write_file(const char *path, const char *text);     // 0, or -1 with errno
 int enter_user_namespace(struct failure *f);            // rootless: become root of a namespace of one's own
 int map_function_user(pid_t process, uint32_t host_id, struct failure *f);
-int become_function(bool in_user_namespace, uint32_t host_id, struct failure *f);
-int drop_capabilities(void);
+int become_powerless(uint32_t user, uint32_t group, struct failure *f);
 int set_limit(int resource, uint64_t value);
 
 // ---- init.c: the child ----
@@ -145,10 +156,11 @@ struct birth {
     int control;                    // to the jailer
     int output;                     // write end of the output pipe
     bool in_cgroup;                 // clone has put it there already
-    char scratch[320];              // plain: the directory that stands for /tmp
+    char scratch[400];              // plain: the directory that stands for /tmp
 };
 
 // What the child tells the jailer over `control`.
+// With BORN_STARTED come the listeners and, for a sandbox that awaits a claim, its mount namespace.
 enum { BORN_STARTED = 1, BORN_FAILED = 2, BORN_EXITED = 3 };
 struct birth_report {
     int32_t kind;
@@ -167,6 +179,8 @@ int run_function(const struct birth *birth, int go, struct failure *f);
 int landlock_version(void);
 int landlock_apply(const struct birth *birth, struct failure *f);
 void kill_descendants(void);        // of a subreaper, until none is left
+// Makes `<directory>/martlet-jailer-<pid>` and locks it; removes those whose jailer is dead.
+int open_scratch(const char *directory, struct failure *f);
 int make_scratch(const char *path, struct failure *f);
 void remove_scratch(const char *path);
 // Without a cgroup: stops or continues the processes below `init` one by one.

@@ -91,7 +91,8 @@ void write_string(struct writer *w, const char *text) {
     put(w, "", 1);
 }
 
-int send_message(int socket, uint32_t operation, uint32_t request, const struct writer *body, const int *descriptors, size_t count) {
+int send_message(int socket, uint32_t operation, uint32_t request, const struct writer *body, const int *descriptors,
+    size_t count) {
     struct jailer_header header = {operation, request, (uint32_t)body->length, (uint32_t)count};
     struct iovec parts[2] = {{&header, sizeof header}, {(void *)body->bytes, body->length}};
     union {
@@ -136,7 +137,8 @@ ssize_t receive_message(int socket, void *buffer, size_t size, int *descriptors,
         char room[CMSG_SPACE(sizeof(int) * 64)];
     } control;
     struct iovec part = {buffer, size};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+        .msg_controllen = sizeof control};
     ssize_t received;
     do received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | flags);
     while (received < 0 && errno == EINTR);
@@ -150,4 +152,25 @@ ssize_t receive_message(int socket, void *buffer, size_t size, int *descriptors,
         return -1;
     }
     return received;
+}
+
+// ---- answers ----
+
+void answer(uint32_t request, const struct writer *body, const int *descriptors, size_t count) {
+    // A server that does not listen any more is noticed at the other end of the loop.
+    send_message(JAILER_SOCKET, JAILER_ANSWER, request, body, descriptors, count);
+}
+
+void answer_failure(uint32_t request, const struct failure *failure) {
+    struct writer body = {0};
+    write_u32(&body, (uint32_t)failure->code);
+    write_u32(&body, (uint32_t)failure->error);
+    write_string(&body, failure->text);
+    answer(request, &body, NULL, 0);
+}
+
+void answer_done(uint32_t request) {
+    struct writer body = {0};
+    write_u32(&body, JAILER_OK);
+    answer(request, &body, NULL, 0);
 }

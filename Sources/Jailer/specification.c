@@ -39,11 +39,15 @@ int read_limits(struct reader *r, struct limits *limits, struct failure *f) {
     limits->open_files = read_u32(r);
     limits->cpu = read_u32(r);
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the limits");
-    // Below this not even the init process and an interpreter's first page fit; above, arithmetic in the kernel overflows.
-    if (limits->memory < (4 << 20) || limits->memory > ((uint64_t)1 << 50)) return bad(f, "the memory limit is out of range", "");
-    if (limits->temporary < 4096 || limits->temporary > ((uint64_t)1 << 50)) return bad(f, "the size of /tmp is out of range", "");
+    // Below this not even the init process and an interpreter's first page fit; above, arithmetic in the kernel
+    // overflows.
+    if (limits->memory < (4 << 20) || limits->memory > ((uint64_t)1 << 50))
+        return bad(f, "the memory limit is out of range", "");
+    if (limits->temporary < 4096 || limits->temporary > ((uint64_t)1 << 50))
+        return bad(f, "the size of /tmp is out of range", "");
     if (limits->processes < 1 || limits->processes > 1000000) return bad(f, "the process limit is out of range", "");
-    if (limits->open_files < 4 || limits->open_files > 1000000) return bad(f, "the open-files limit is out of range", "");
+    if (limits->open_files < 4 || limits->open_files > 1000000)
+        return bad(f, "the open-files limit is out of range", "");
     if (limits->cpu > 1000 * 100000) return bad(f, "the CPU share is out of range", "");
     return 0;
 }
@@ -55,8 +59,10 @@ int read_mounts(struct reader *r, struct mount_spec *mounts, uint32_t *count, st
         mounts[i].source = read_string(r);
         mounts[i].target = read_string(r);
         if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read a mount");
-        if (mounts[i].flags & ~(uint32_t)JAILER_MOUNT_WRITABLE) return fail(f, JAILER_E_PROTOCOL, 0, "read a mount's flags");
-        if (!is_plain_path(mounts[i].source)) return bad(f, "a mount's source is not an absolute path", mounts[i].source);
+        if (mounts[i].flags & ~(uint32_t)JAILER_MOUNT_WRITABLE)
+            return fail(f, JAILER_E_PROTOCOL, 0, "read a mount's flags");
+        if (!is_plain_path(mounts[i].source))
+            return bad(f, "a mount's source is not an absolute path", mounts[i].source);
         if (!is_plain_path(mounts[i].target) || strspn(mounts[i].target, "/") == strlen(mounts[i].target))
             return bad(f, "a mount's target is not an absolute path below the root", mounts[i].target);
     }
@@ -85,7 +91,8 @@ int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     spec->flags = read_u32(r);
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the request");
     if (!is_id(spec->id)) return bad(f, "the sandbox's id has a character or length that is not allowed", spec->id);
-    if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK)) return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
+    if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK))
+        return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
     if (read_limits(r, &spec->limits, f)) return -1;
     spec->directory = read_string(r);
     spec->root = read_string(r);
@@ -94,9 +101,12 @@ int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     if (read_mounts(r, spec->mounts, &spec->mount_count, f)) return -1;
     if (read_ports(r, spec, f)) return -1;
     if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the request to its end");
-    if (!spec->command[0] || !is_plain_path(spec->command[0])) return bad(f, "the command is not an absolute path", spec->command[0] ? spec->command[0] : "");
-    if (!is_plain_path(spec->directory)) return bad(f, "the working directory is not an absolute path", spec->directory);
+    if (!spec->command[0] || !is_plain_path(spec->command[0]))
+        return bad(f, "the command is not an absolute path", spec->command[0] ? spec->command[0] : "");
+    if (!is_plain_path(spec->directory))
+        return bad(f, "the working directory is not an absolute path", spec->directory);
     // The two characters would end the name in overlayfs's list of options.
-    if (spec->root[0] && (!is_plain_path(spec->root) || strpbrk(spec->root, ":,\\"))) return bad(f, "the root is not an absolute path, or has a comma, colon or backslash", spec->root);
+    if (spec->root[0] && (!is_plain_path(spec->root) || strpbrk(spec->root, ":,\\")))
+        return bad(f, "the root is not an absolute path, or has a comma, colon or backslash", spec->root);
     return 0;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package import LinuxSystem
-package import MartletCore
 
-/// One running execution environment: a process tree that can reach its own files, the sockets it was given, and nothing else.
+/// One running execution environment: a process tree that can reach its own files, the sockets it was given, and
+/// nothing else.
 ///
 /// States: running ⇄ frozen → ended. `kill` is legal in every state and idempotent; every other call on an ended
-/// sandbox throws `SandboxError.ended`.
+/// sandbox, except `usage`, throws `SandboxError.ended`.
 package protocol Sandbox: Sendable {
     var id: SandboxID { get }
 
@@ -13,20 +13,32 @@ package protocol Sandbox: Sendable {
     /// namespace. The caller owns them after this call; a second call returns nothing.
     func takeListeners() -> [FileDescriptor]
 
-    /// The read end of the pipe that carries the processes' standard output and error. Owned by the caller after this call.
+    /// The ports at which a process of the sandbox finds the listeners, in the same order. They are those of the
+    /// specification where the sandbox has a network of its own; where it shares the host's, the kernel has chosen.
+    var listenerPorts: [UInt16] { get }
+
+    /// The path by which the sandbox's processes find what the specification mounts at `path`. The same, except in a
+    /// driver that cannot mount.
+    func visiblePath(_ path: String) -> String
+
+    /// The read end of the pipe that carries the processes' standard output and error. Owned by the caller after this
+    /// call.
     func takeOutput() -> FileDescriptor?
 
-    /// Mounts code and layers into a sandbox that was booted without them, then applies limits and runs `command`'s
-    /// second half. Legal once, on a sandbox whose specification said `awaitsClaim`.
+    /// Mounts code and layers into a running sandbox that was booted without them, then applies memory, process, CPU
+    /// and `/tmp` limits. The processes are not told: the caller does that, over a listener. Legal once, on a sandbox
+    /// whose specification said `awaitsClaim`; a claim that has failed leaves the sandbox good for `kill` only.
     func claim(_ claim: SandboxClaim) async throws
 
-    /// Changes the CPU share; nil lifts it. A function's init phase is not throttled, so the pool applies this after init.
+    /// Changes the CPU share; nil lifts it. A function's init phase is not throttled, so the pool applies this after
+    /// init.
     func setCPUShare(_ share: CPUShare?) async throws
 
     /// Stops every process without their notice. Costs 15–100 µs.
     func freeze() async throws
     func thaw() async throws
 
+    /// Also legal after the end: then the last figures.
     func usage() async throws -> SandboxUsage
 
     /// Ends every process at once and removes the sandbox's files, mounts and cgroups. Returns when they are gone.
@@ -34,6 +46,11 @@ package protocol Sandbox: Sendable {
 
     /// Suspends until the first process has ended by itself or by `kill`. Any number of callers may wait.
     func waitForExit() async -> SandboxExit
+}
+
+extension Sandbox {
+    package var listenerPorts: [UInt16] { [] }
+    package func visiblePath(_ path: String) -> String { path }
 }
 
 /// Starts sandboxes of one kind. AWS has no counterpart that a customer can see.
@@ -61,7 +78,9 @@ package struct SandboxID: Hashable, Sendable, CustomStringConvertible {
     /// Nil when `text` has another form.
     package init?(_ text: String) {
         guard (1...64).contains(text.utf8.count),
-            text.utf8.allSatisfy({ $0 == 0x2d || ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5a) || ($0 >= 0x61 && $0 <= 0x7a) })
+            text.utf8.allSatisfy({
+                $0 == 0x2d || ($0 >= 0x30 && $0 <= 0x39) || ($0 >= 0x41 && $0 <= 0x5a) || ($0 >= 0x61 && $0 <= 0x7a)
+            })
         else { return nil }
         self.text = text
     }
@@ -113,8 +132,9 @@ package struct SandboxSpecification: Sendable {
 
 /// Where `/` comes from. Always mounted read-only, `nosuid`, `nodev`.
 package enum RootFileSystem: Sendable, Equatable {
-    /// The host's `/usr`, `/lib*`, `/bin`, `/sbin` and the few files of `/etc` that programs need (certificates, linker cache,
-    /// alternatives, a passwd and a resolv.conf of the sandbox's own); nothing of `/home`, `/root`, `/var`, `/srv`, `/run`.
+    /// The host's `/usr`, `/lib*`, `/bin`, `/sbin` and the few files of `/etc` that programs need (certificates,
+    /// linker cache, alternatives, a passwd and a resolv.conf of the sandbox's own); nothing of `/home`, `/root`,
+    /// `/var`, `/srv`, `/run`.
     case host
     /// An unpacked image.
     case directory(String)

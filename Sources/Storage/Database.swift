@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
 
-/// The store that truth lives in. One SQL text serves SQLite and PostgreSQL; where they differ, `Dialect` names the fragment.
+/// The store that truth lives in. One SQL text serves SQLite and PostgreSQL; where they differ, `Dialect` names the
+/// fragment.
 ///
-/// Bodies run synchronously on a thread of the driver and must not wait for anything else: a transaction is a closure and
-/// cannot leak. A body may run again after a conflict, so it changes nothing outside its transaction.
+/// Bodies run synchronously on a thread of the driver and must not wait for anything else: a transaction is a closure
+/// and cannot leak. A body may run again after a conflict, so it changes nothing outside its transaction.
 package protocol Database: Sendable {
     /// Runs against one consistent snapshot. Sees every write that was acknowledged before the call.
     func read<T: Sendable>(_ body: @escaping @Sendable (any ReadTransaction) throws -> T) async throws -> T
@@ -67,7 +68,8 @@ package struct Dialect: Sendable {
     package let engine: Engine
     package init(_ engine: Engine) { self.engine = engine }
 
-    /// Behind a `SELECT` that takes work rows: other takers pass over locked ones. SQLite has one writer and needs none.
+    /// Behind a `SELECT` that takes work rows: other takers pass over locked ones. SQLite has one writer and needs
+    /// none.
     package var skipLockedRows: SQL { engine == .postgreSQL ? "FOR UPDATE SKIP LOCKED" : "" }
     /// The type of a column that holds bytes.
     package var bytesType: SQL { engine == .postgreSQL ? "BYTEA" : "BLOB" }
@@ -80,7 +82,8 @@ package struct Dialect: Sendable {
 /// An append-only step of one service's tables. Never edited once released.
 package struct Migration: Sendable {
     package let name: String
-    /// `CREATE TABLE …` and the like, one statement each. Columns use `TEXT`, `BIGINT`, `DOUBLE PRECISION` and `dialect.bytesType`.
+    /// `CREATE TABLE …` and the like, one statement each. Columns use `TEXT`, `BIGINT`, `DOUBLE PRECISION` and
+    /// `dialect.bytesType`.
     package let statements: @Sendable (Dialect) -> [SQL]
 
     package init(_ name: String, _ statements: @escaping @Sendable (Dialect) -> [SQL]) {

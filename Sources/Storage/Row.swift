@@ -6,8 +6,8 @@ package protocol RowDecodable: Sendable {
     init(row: inout Row) throws
 }
 
-/// Reads the columns of one row in order. A column of another type, or one too many, throws `storage.row`: rows come from
-/// disk and are not trusted.
+/// Reads the columns of one row in order. A column of another type, or one too many, throws `storage.row`: rows come
+/// from disk and are not trusted.
 package struct Row {
     package let values: [SQLValue]
     private var position = 0

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletCore
 
-/// SQL text with bound values. Interpolated values are always bound, never pasted; only another `SQL` is inserted as text.
+/// SQL text with bound values. Interpolated values are always bound, never pasted; only another `SQL` is inserted as
+/// text.
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// Pieces of text; between two of them stands a value.
     package private(set) var pieces: [String]
@@ -86,3 +87,4 @@ extension Instant: SQLBindable { package var sqlValue: SQLValue { .integer(milli
 extension AccountID: SQLBindable { package var sqlValue: SQLValue { .text(text) } }
 extension Region: SQLBindable { package var sqlValue: SQLValue { .text(name) } }
 extension ARN: SQLBindable { package var sqlValue: SQLValue { .text(description) } }
+extension ContentAddress: SQLBindable { package var sqlValue: SQLValue { .text(hex) } }

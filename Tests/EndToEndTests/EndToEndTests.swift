@@ -1,1 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
+import Testing
+
+/// The built binary, real sockets, real sandboxes, and AWS's own clients. What each test does is in the script that it
+/// names, in `Tests/EndToEnd`; `run.py` there runs them by hand.
+@Suite("End to end", .sharedServer, .timeLimit(.minutes(10))) struct EndToEndTests {
+    @Suite("functions") struct Functions {
+        @Test("run in Python, Node.js and runtimes of their own") func runtimes() async throws {
+            try await Script.run("test_runtimes")
+        }
+
+        @Test("get the event and answer the caller, in every type of invocation") func invoke() async throws {
+            try await Script.run("test_invoke")
+        }
+
+        @Test("that fail answer AWS's payload, header and log lines") func failures() async throws {
+            try await Script.run("test_failures")
+        }
+
+        @Test("find AWS's environment around them") func environment() async throws {
+            try await Script.run("test_environment")
+        }
+
+        @Test("run at once up to their reserved concurrency") func concurrency() async throws {
+            try await Script.run("test_concurrency")
+        }
+
+        @Test("cannot leave their environment") func isolation() async throws {
+            try await Script.run("test_isolation")
+        }
+
+        @Test("use boto3 as their role, and the official runtime client") func clientsInside() async throws {
+            try await Script.run("test_clients_inside")
+        }
+    }
+
+    @Suite("the control plane") struct ControlPlane {
+        @Test("keeps a function's settings, permissions, tags, URL and event configurations") func configuration()
+            async throws
+        {
+            try await Script.run("test_configuration")
+        }
+
+        @Test("publishes versions and shifts aliases between them") func versions() async throws {
+            try await Script.run("test_versions")
+        }
+
+        @Test("publishes layers and merges them under /opt") func layers() async throws {
+            try await Script.run("test_layers")
+        }
+
+        @Test("keeps roles, users, policies and keys") func iam() async throws {
+            try await Script.run("test_iam")
+        }
+
+        @Test("keeps the functions' logs, and aws logs tail follows them") func logs() async throws {
+            try await Script.run("test_logs")
+        }
+
+        @Test("reads the same each time Terraform refreshes") func terraform() async throws {
+            try await Script.run("test_terraform")
+        }
+
+        @Test("survives input that nobody means well with") func hostile() async throws {
+            try await Script.run("test_hostile")
+        }
+    }
+
+    @Suite("the server") struct Server {
+        @Test("answers the AWS CLI and its own verbs") func commandLine() async throws {
+            try await Script.run("test_command_line")
+        }
+
+        @Test("looks at signatures and permissions in the modes that say so") func auth() async throws {
+            try await Script.run("test_auth")
+        }
+
+        @Test("starts, refuses to start, resets and ends in good order") func life() async throws {
+            try await Script.run("test_life")
+        }
+
+        @Test("has everything after a restart") func restart() async throws {
+            try await Script.run("test_restart")
+        }
+
+        @Test("keeps what it acknowledged, however often it is killed") func kill() async throws {
+            try await Script.run("test_kill")
+        }
+    }
+}

@@ -42,28 +42,23 @@ package struct OperationDescriptor<Input: Shape, Output: Shape>: Sendable {
 
 /// One operation of one service with its handler, types erased, as the dispatcher's table holds it.
 package struct Operation: Sendable {
-    package let name: String
-    package let method: String
-    package let path: String
-    package let status: Int
-    package let action: String
-    package let resultWrapper: String?
-    package let inputType: any Shape.Type
-    package let outputType: any Shape.Type
+    package let binding: OperationBinding
     package let handle: @Sendable (_ input: any Shape, _ context: RequestContext) async throws -> any Shape
+
+    package var name: String { binding.name }
+    package var method: String { binding.method }
+    package var path: String { binding.path }
+    package var status: Int { binding.status }
+    package var action: String { binding.action }
+    package var resultWrapper: String? { binding.resultWrapper }
+    package var inputType: any Shape.Type { binding.inputType }
+    package var outputType: any Shape.Type { binding.outputType }
 
     package init<I: Shape, O: Shape>(
         _ descriptor: OperationDescriptor<I, O>,
         _ handler: @escaping @Sendable (I, RequestContext) async throws -> O
     ) {
-        name = descriptor.name
-        method = descriptor.method
-        path = descriptor.path
-        status = descriptor.status
-        action = descriptor.action
-        resultWrapper = descriptor.resultWrapper
-        inputType = I.self
-        outputType = O.self
+        binding = OperationBinding(descriptor)
         handle = { input, context in
             // A caller inside that hands over another shape has mixed up two operations: its own mistake, so say so.
             guard let input = input as? I else {
@@ -94,11 +89,15 @@ package struct ServiceModel: Sendable {
     package let isGlobal: Bool
     /// Operations that the model names and Martlet does not do: name, method and path.
     package let unimplemented: [UnimplementedOperation]
+    /// How this service words violations of the model's constraints; nil for its protocol's usual way.
+    package let validation: ValidationStyle?
+    /// In front of an error's name in JSON, without the `#`: `com.amazonaws.sqs`. Nil where AWS writes the bare name.
+    package let errorNamespace: String?
 
     package init(
         name: String, signingName: String, apiVersion: String, targetPrefix: String? = nil, xmlNamespace: String? = nil,
         protocols: [WireProtocol], endpointPrefix: String, actionPrefix: String, isGlobal: Bool = false,
-        unimplemented: [UnimplementedOperation]
+        unimplemented: [UnimplementedOperation], validation: ValidationStyle? = nil, errorNamespace: String? = nil
     ) {
         self.name = name
         self.signingName = signingName
@@ -110,6 +109,8 @@ package struct ServiceModel: Sendable {
         self.actionPrefix = actionPrefix
         self.isGlobal = isGlobal
         self.unimplemented = unimplemented
+        self.validation = validation
+        self.errorNamespace = errorNamespace
     }
 }
 

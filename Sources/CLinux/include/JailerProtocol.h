@@ -2,15 +2,13 @@
 //
 // What the server and its jailer say to each other.
 //
-// The transport is one SOCK_SEQPACKET Unix socket pair: a message is a datagram, so a broken one cannot shift the next.
-// The server's end is its own; the jailer's is descriptor 3. Both run on one machine from one executable, so numbers are in
-// the machine's byte order, and a version check in HELLO is all the negotiation there is.
+// The transport is one SOCK_SEQPACKET Unix socket pair: a message is a datagram, so a broken one cannot shift the
+// next. The server's end is its own; the jailer's is descriptor 3. Both run on one machine from one executable, so
+// numbers are in the machine's byte order, and a version check in HELLO is all the negotiation there is.
 //
-// Every message is a header and a body. The body is a plain sequence of
-//   u32, u64
-//   string   u32 length, that many bytes, one zero byte that is not counted; a zero inside is an error
-//   list     u32 count, then that many items
-// A receiver checks every length against what is left. A request with bytes left over is as wrong as one with too few.
+// Every message is a header and a body. The body is a plain sequence of u32, u64 string   u32 length, that many
+// bytes, one zero byte that is not counted; a zero inside is an error list     u32 count, then that many items A
+// receiver checks every length against what is left. A request with bytes left over is as wrong as one with too few.
 #pragma once
 #include <stdint.h>
 
@@ -36,16 +34,15 @@ struct jailer_header {
 
 // Requests (server to jailer). Each is answered once, START when the command has been executed or could not be.
 enum {
-    // u32 version, u32 flags (JAILER_HELLO_*), string name, string scratch. First, and once.
-    // `name` goes into the names of cgroups; `scratch` is a directory for the files of plain sandboxes.
-    // Answer: u32 flags (JAILER_HAS_*), string where the cgroups are.
+    // u32 version, u32 flags (JAILER_HELLO_*), string scratch. First, and once.
+    // `scratch` is a directory in which the jailer makes one of its own for the files of plain sandboxes.
+    // Answer: u32 flags (JAILER_HAS_*), string where the cgroups are, string that directory.
     JAILER_HELLO = 1,
-    // string id, u32 flags (JAILER_START_*), limits, string working directory,
-    // string root (empty: the host's; else the directory of an unpacked image), list command, list environment ("NAME=value"),
-    // list mounts, list listeners (u32 port each).
-    //   limits: u64 memory bytes, u64 bytes of /tmp, u32 processes, u32 open files, u32 CPU microseconds per 100 ms (0: no limit)
-    //   mount:  u32 flags (JAILER_MOUNT_*), string source, string target
-    // Answer: u64 handle; descriptors: read end of the output, then the listeners in their order.
+    // string id, u32 flags (JAILER_START_*), limits, string working directory, string root (empty: the host's; else
+    // the directory of an unpacked image), list command, list environment ("NAME=value"), list mounts, list listeners
+    // (u32 port each). limits: u64 memory bytes, u64 bytes of /tmp, u32 processes, u32 open files, u32 CPU
+    // microseconds per 100 ms (0: no limit) mount:  u32 flags (JAILER_MOUNT_*), string source, string target Answer:
+    // u64 handle; descriptors: read end of the output, then the listeners in their order.
     JAILER_START = 2,
     // u64 handle, limits, list mounts. Once, for a sandbox started with JAILER_START_AWAITS_CLAIM.
     JAILER_CLAIM = 3,
@@ -67,7 +64,8 @@ enum {
     JAILER_ANSWER = 0x100,          // u32 JAILER_OK, then what the request's comment says
                                     // or u32 JAILER_E…, i32 errno, string what was being done
     JAILER_EXIT = 0x101,            // notice: u64 handle, u32 JAILER_EXITED/SIGNALLED, i32 status or signal, u32 out-of-memory kills,
-                                    // u64 peak bytes, u64 CPU microseconds. Files, mounts, cgroups are gone when it is sent.
+                                    // u64 peak bytes, u64 CPU microseconds. Files, mounts, cgroups are gone when it
+                                    // is sent.
 };
 
 enum {

@@ -54,6 +54,9 @@ protocol VersionDirectory: Sendable {
     /// number in 0..<1). Throws AWS's ResourceNotFoundException, or what the function's state demands
     /// (ResourceConflictException while Pending, the reason's error when Failed).
     func resolve(function name: String, qualifier: String?, in scope: Scope, draw: Double) async throws -> ResolvedInvocation
+
+    /// What all functions of the account have reserved together; the rest is the unreserved pool.
+    func totalReservedConcurrency(in scope: Scope) async throws -> Int
 }
 
 struct ResolvedInvocation: Sendable {

@@ -54,7 +54,7 @@ try:
 except Exception:  # the accelerator is missing or has changed: the public module does the same, slower
     scan = make_encoder = None
 
-RAW = "\x7fraw:" + os.urandom(12).hex()
+RAW = "raw:" + os.urandom(12).hex()
 
 
 def from_json(body):
@@ -81,9 +81,8 @@ def to_json(value, ascii_only=False):
         if "bytes" not in str(error):
             raise
         text = encode(plain(value), ascii_only)
-    if RAW[1:] in text:
-        quote = '"' + (RAW if not ascii_only else encode(RAW, True)[1:-1])
-        text = text.replace(quote, "").replace(quote[1:] + '"', "")
+    if RAW in text:
+        text = text.replace('"' + RAW, "").replace(RAW + '"', "")
     return text
 
 
@@ -139,6 +138,7 @@ class RuntimeAPI:
     """A client for one kept-alive HTTP/1.1 connection and one request at a time."""
 
     def __init__(self, address):
+        self.address = address
         host, _, port = address.rpartition(":")
         self.peer = (host.strip("[]") or "127.0.0.1", int(port))
         self.host = "\r\nHost: " + address + "\r\n"
@@ -254,7 +254,10 @@ class StandardLogSink:
     """Records on standard output. Line breaks inside an error record are carriage returns."""
 
     def log(self, message, frame_type=None):
-        sys.stdout.write(message)
+        try:
+            sys.stdout.write(message)
+        except UnicodeEncodeError:  # a lone surrogate must not hide the record
+            sys.stdout.write(message.encode("ascii", "backslashreplace").decode("ascii"))
         sys.stdout.flush()
 
     def log_error(self, lines):
@@ -502,7 +505,7 @@ def error_from(error, request_id=None):
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
-    own = next((i for i, frame in enumerate(frames) if frame[0] != __file__), 0)
+    own = next((i for i, frame in enumerate(frames) if frame[0] != main.__code__.co_filename), 0)
     trace = traceback.format_list([(f[0], f[1], f[2], f[3]) for f in frames[own:]])
     return error_record(str(error), type(error).__name__, trace, request_id)
 
@@ -534,8 +537,28 @@ def prepare():
     for name in HIDDEN_VARIABLES:
         os.environ.pop(name, None)
     if claim_fd:
-        import datetime, importlib, json, logging, random  # noqa: time is free until the claim
+        warm_up()
     return FramedLogSink(int(fd)) if fd else StandardLogSink(), claim_fd
+
+
+def warm_up():
+    """Time is free until the claim: loads what most functions use, and the compiler's own tables."""
+    import importlib, json, logging  # noqa
+
+    compile("", "warm", "exec")
+
+
+def connect_early():
+    """A connection made before the claim, where the server has told the address already."""
+    address = os.environ.get("AWS_LAMBDA_RUNTIME_API")
+    if not address:
+        return None
+    api = RuntimeAPI(address)
+    try:
+        api.connect()
+    except OSError:
+        pass  # tried again, and reported, at the first request
+    return api
 
 
 def wait_for_claim(fd):
@@ -682,11 +705,14 @@ def serve(api, function, sink):
 
 def main():
     sink, claim_fd = prepare()
+    api = connect_early() if claim_fd else None
     handler = wait_for_claim(int(claim_fd)) if claim_fd else None
     task = search_path(claimed=bool(claim_fd))
     if os.path.isdir(task):
         os.chdir(task)
-    api = RuntimeAPI(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+    if api is None or api.address != address:
+        api = RuntimeAPI(address)
     function = initialise(api, handler or os.environ.get("_HANDLER", ""), sink)
     serve(api, function, sink)
 

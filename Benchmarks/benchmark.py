@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every figure of docs/benchmarks.md, measured on the release binary. See there for the method."""
+
+import argparse
+import base64
+import gc
+import io
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+sys.path.insert(0, HERE)
+
+from client import Connection, at_once, create_body, invoke_bytes, load, request_bytes
+from process import MeasuredServer, memory_of
+
+CLIENTS = (1, 10, 50)
+
+
+def source(name):
+    with open(os.path.join(HERE, "functions", name), "rb") as file:
+        return file.read()
+
+
+def archive_of(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o100755 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def output_of(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+class Kind:
+    """One kind of function: its runtime, its files, its layers."""
+
+    def __init__(self, title, runtime, handler, files, memory=512):
+        self.title, self.runtime, self.handler, self.files, self.memory = title, runtime, handler, files, memory
+        self.layers = []
+
+    def body(self, name):
+        # Code of its own for each function, so that nothing is shared but what the platform shares.
+        files = {**self.files, "serial.txt": name}
+        return create_body(name, archive_of(files), self.runtime, self.handler, self.memory, self.layers)
+
+
+class Benchmark:
+    def __init__(self, options):
+        self.options = options
+        self.tools = tempfile.mkdtemp(prefix="martlet-bench-tools-")
+        self.rows = {}
+        self.serial = 0
+
+    # What is measured
+
+    def run(self):
+        try:
+            self.build_tools()
+            self.note_size()
+            for number in range(self.options.runs):
+                sys.stderr.write("run %d of %d\n" % (number + 1, self.options.runs))
+                self.measure_start()
+                with MeasuredServer(self.options.binary) as server:
+                    self.server, self.connection = server, Connection(server.port)
+                    self.measure_idle()
+                    self.kinds = self.make_kinds()
+                    for kind in self.kinds:
+                        self.measure_kind(kind)
+                    self.measure_throughput(self.kinds[0])
+                    self.measure_throughput(self.kinds[1])
+                    self.measure_burst(self.kinds[1])
+                    self.measure_control_plane(self.kinds[0])
+            self.print_table()
+        finally:
+            shutil.rmtree(self.tools, ignore_errors=True)
+
+    def build_tools(self):
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        if not compiler:
+            sys.exit("Benchmarks/run needs a C compiler for its load client: apt-get install gcc libc6-dev")
+        self.load_program = os.path.join(self.tools, "load")
+        subprocess.run([compiler, "-O2", "-o", self.load_program, os.path.join(HERE, "load.c")], check=True)
+        bootstrap = os.path.join(self.tools, "bootstrap")
+        static = subprocess.run(
+            [compiler, "-O2", "-static", "-o", bootstrap, os.path.join(HERE, "functions/bootstrap.c")], check=False)
+        self.custom = ("static C bootstrap", bootstrap) if static.returncode == 0 else (
+            "shell bootstrap (no static libc here)", os.path.join(HERE, "functions/bootstrap.sh"))
+
+    def note_size(self):
+        stripped = os.path.join(self.tools, "stripped")
+        subprocess.run(["strip", "-o", stripped, self.options.binary], check=True)
+        self.note("binary, stripped", "MB", os.path.getsize(stripped) / 1e6)
+
+    def make_kinds(self):
+        python = "python" + output_of(sys.executable, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+        kinds = [
+            Kind(self.custom[0], "provided.al2023", "bootstrap", {"bootstrap": open(self.custom[1], "rb").read()}),
+            Kind("Python", python, "app.handler", {"app.py": source("app.py")}),
+        ]
+        node = shutil.which("node")
+        if node:
+            major = output_of(node, "--version").lstrip("v").split(".")[0]
+            kinds.append(Kind("Node.js", "nodejs%s.x" % major, "index.handler", {"index.js": source("index.js")}))
+        layer = self.boto3_layer()
+        if layer:
+            boto = Kind("Python with a boto3 client", python, "boto.handler", {"boto.py": source("boto.py")}, memory=1_769)
+            boto.layers = [layer]
+            kinds.append(boto)
+        return kinds
+
+    def boto3_layer(self):
+        """The boto3 of .venv as a layer; none when there is no .venv."""
+        python = os.path.join(ROOT, ".venv/bin/python")
+        if not os.path.exists(python):
+            sys.stderr.write("no .venv: the row with boto3 is left out (make bench sets it up)\n")
+            return None
+        path = os.path.join(self.tools, "boto3.zip")
+        script = (
+            "import sys; sys.path.insert(0, %r); import vendored, zipfile\n"
+            "with zipfile.ZipFile(%r, 'w', zipfile.ZIP_DEFLATED) as z:\n"
+            "    for name, content in vendored.boto3_files(under='python').items(): z.writestr(name, content)"
+            % (os.path.join(ROOT, "Tests/EndToEnd"), path))
+        subprocess.run([python, "-B", "-c", script], check=True)
+        content = {"ZipFile": base64.b64encode(open(path, "rb").read()).decode()}
+        answer = self.connection.json("POST", "/2018-10-31/layers/boto3/versions", {"Content": content})
+        return answer["LayerVersionArn"]
+
+    # Starting
+
+    def measure_start(self):
+        first, later = [], []
+        for _ in range(5):
+            server = MeasuredServer(self.options.binary)
+            try:
+                first.append(server.start())
+                server.stop()
+                later.append(server.start())
+            finally:
+                server.__exit__()
+        self.note("exec to first answered request, new data directory", "ms", statistics.median(first))
+        self.note("exec to first answered request, later", "ms", statistics.median(later))
+
+    def measure_idle(self):
+        time.sleep(2)
+        memory = self.server.memory()
+        self.note("idle server, resident", "MB", memory["rss"] * 1.048576)
+        self.note("idle server, private", "MB", memory["private"] * 1.048576)
+        self.note("idle server, proportional", "MB", memory["pss"] * 1.048576)
+        children = sum(memory_of(pid)["pss"] for pid in self.server.descendants())
+        self.note("idle helpers (jailer), proportional", "MB", children * 1.048576)
+
+    # Functions
+
+    def name(self, what):
+        self.serial += 1
+        return "bench-%s-%d" % (what, self.serial)
+
+    def create(self, kind):
+        name = self.name("f")
+        self.connection.exchange(request_bytes("POST", "/2015-03-31/functions", kind.body(name)))
+        self.wait_until_active(name)
+        return name
+
+    def wait_until_active(self, name):
+        while self.connection.json("GET", "/2015-03-31/functions/%s/configuration" % name)["State"] != "Active":
+            time.sleep(0.002)
+
+    def measure_kind(self, kind):
+        self.measure_cold(kind)
+        self.measure_warm(kind)
+        self.measure_environments(kind)
+
+    def measure_cold(self, kind):
+        names = [self.create(kind) for _ in range(self.options.cold)]
+        samples = []
+        gc.disable()
+        for name in names:
+            # Between two starts there is time to prepare the next one, as in life.
+            time.sleep(0.03)
+            samples.append(self.connection.timed(invoke_bytes(name)))
+        gc.enable()
+        self.note("cold start p50, %s" % kind.title, "ms", statistics.median(samples))
+        self.note("cold start p99, %s" % kind.title, "ms", percentile(samples, 0.99))
+
+    def measure_warm(self, kind):
+        name = self.create(kind)
+        self.connection.exchange(invoke_bytes(name))
+        load(self.load_program, self.server.port, 1, 0.5, invoke_bytes(name))
+        before = self.server.cpu_seconds()
+        result = load(self.load_program, self.server.port, 1, self.options.seconds, invoke_bytes(name))
+        used = self.server.cpu_seconds() - before
+        self.note("warm invoke p50, %s" % kind.title, "µs", result.median_us)
+        self.note("warm invoke p99, %s" % kind.title, "µs", result.p99_us)
+        self.note("server CPU per warm invoke, %s" % kind.title, "µs", used / result.answers * 1e6)
+
+    def measure_environments(self, kind, count=10):
+        """What one more idle environment costs, with ten of them."""
+        name = self.create(kind)
+        known = self.server.descendants()
+        at_once(self.server.port, [invoke_bytes(name)] * count)
+        load(self.load_program, self.server.port, count, 0.3, invoke_bytes(name))
+        time.sleep(0.3)
+        new = self.server.descendants() - known
+        roots = max(1, len(self.environments(name)))
+        total = sum(memory_of(pid)["pss"] for pid in new)
+        self.note("idle environment (PSS), %s" % kind.title, "MiB", total / roots)
+
+    def environments(self, name):
+        """The descendants that are environments of this function: they carry its name."""
+        mark = ("AWS_LAMBDA_FUNCTION_NAME=%s\0" % name).encode()
+        found = []
+        for pid in self.server.descendants():
+            try:
+                with open("/proc/%d/environ" % pid, "rb") as file:
+                    if mark in file.read() + b"\0":
+                        found.append(pid)
+            except OSError:
+                pass
+        return found
+
+    def measure_throughput(self, kind):
+        name = self.create(kind)
+        for clients in CLIENTS:
+            at_once(self.server.port, [invoke_bytes(name)] * clients)
+            load(self.load_program, self.server.port, clients, 0.5, invoke_bytes(name))
+            result = load(self.load_program, self.server.port, clients, self.options.seconds, invoke_bytes(name))
+            self.note("invocations per second, %s, %d clients" % (kind.title, clients), "1/s", result.per_second)
+
+    def measure_burst(self, kind, count=50):
+        names = [self.create(kind) for _ in range(count)]
+        time.sleep(0.5)
+        self.note("%d cold starts at once, last answered, %s" % (count, kind.title), "ms", at_once(self.server.port, [invoke_bytes(n) for n in names]))
+
+    def measure_control_plane(self, kind):
+        for clients in (1, 10):
+            prefix = self.name("c")
+            body = create_body(prefix + "-@@@@@@@@", archive_of({"bootstrap": b"#!/bin/sh\n"}), kind.runtime, kind.handler)
+            data = request_bytes("POST", "/2015-03-31/functions", body)
+            result = load(self.load_program, self.server.port, clients, self.options.seconds, data)
+            self.note("CreateFunction per second, %d clients" % clients, "1/s", result.per_second)
+        name = self.create(kind)
+        for clients in (1, 10):
+            data = request_bytes("GET", "/2015-03-31/functions/" + name)
+            result = load(self.load_program, self.server.port, clients, self.options.seconds, data)
+            self.note("GetFunction per second, %d clients" % clients, "1/s", result.per_second)
+
+    # The table
+
+    def note(self, title, unit, value):
+        sys.stderr.write("  %-70s %10.2f %s\n" % (title, value, unit))
+        self.rows.setdefault((title, unit), []).append(value)
+
+    def print_table(self):
+        print("| what | unit | median | runs |\n|---|---|---|---|")
+        for (title, unit), values in self.rows.items():
+            print("| %s | %s | %s | %s |" % (title, unit, shown(statistics.median(values)), " ".join(map(shown, values))))
+
+
+def shown(value):
+    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures the release binary. docs/benchmarks.md explains each figure.")
+    parser.add_argument("--binary", default=os.path.join(ROOT, ".build/release/martlet"))
+    parser.add_argument("--runs", type=int, default=3, help="the table shows the medians of this many runs (default: 3)")
+    parser.add_argument("--cold", type=int, default=30, help="cold starts of each kind and run (default: 30)")
+    parser.add_argument("--seconds", type=float, default=3, help="of each load (default: 3)")
+    options = parser.parse_args()
+    if not os.access(options.binary, os.X_OK):
+        sys.exit("There is no %s. Run: make bench" % options.binary)
+    Benchmark(options).run()
+
+
+if __name__ == "__main__":
+    main()

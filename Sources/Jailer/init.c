@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The child that the jailer clones for a sandbox. It furnishes its namespaces, starts the function's process as its
+// own child and stays behind as process 1: it reaps what is orphaned and says how the first process ended.
+//
+// It was forked from the jailer and executes nothing, so it starts in microseconds and shares the jailer's memory. It
+// reads nothing from the function, and the function may not look into it: it is not dumpable and another user's.
+#define _GNU_SOURCE
+#include "jailer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct host host;
+
+static void report(int control, const struct birth_report *report, const int *descriptors, size_t count) {
+    struct writer body = {.length = sizeof *report};
+    memcpy(body.bytes, report, sizeof *report);
+    send_message(control, 0, 0, &body, descriptors, count);
+}
+
+static void give_up(const struct birth *birth, const struct failure *failure) __attribute__((noreturn));
+static void give_up(const struct birth *birth, const struct failure *failure) {
+    struct birth_report message = {.kind = BORN_FAILED, .failure = *failure};
+    report(birth->control, &message, NULL, 0);
+    _exit(1);
+}
+
+// ---- network ----
+
+int raise_loopback(struct failure *f) {
+    int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    int result = probe < 0 ? -1 : ioctl(probe, SIOCSIFFLAGS, &request);
+    int error = errno;
+    if (probe >= 0) close(probe);
+    return result < 0 ? fail(f, JAILER_E_FAILED, error, "bring the loopback interface up") : 0;
+}
+
+int open_listener(uint16_t port, struct failure *f) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), yes = 1;
+    if (listener < 0) return fail(f, JAILER_E_FAILED, errno, "make a socket");
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && listen(listener, 128) == 0) return listener;
+    int error = errno;
+    close(listener);
+    return fail(f, JAILER_E_FAILED, error, "listen on 127.0.0.1:%u", port);
+}
+
+// The kernel gives the ports where the network is the host's: there, two sandboxes would want the same one.
+static int open_listeners(const struct spec *spec, bool own_network, int *listeners, struct failure *f) {
+    for (uint32_t i = 0; i < spec->port_count; i++) {
+        listeners[i] = open_listener(own_network ? spec->ports[i] : 0, f);
+        if (listeners[i] < 0) return -1;
+    }
+    return 0;
+}
+
+// ---- the function's process ----
+
+static int set_limits(const struct limits *limits, struct failure *f) {
+    if (set_limit(RLIMIT_NOFILE, limits->open_files) < 0)
+        return fail(f, JAILER_E_FAILED, errno, "limit the open files");
+    if (set_limit(RLIMIT_CORE, 0) < 0) return fail(f, JAILER_E_FAILED, errno, "forbid core files");
+    // Without a pids cgroup, the limit on the user's processes stands in. For a plain sandbox that would count
+    // everything else of the same user, too.
+    bool counted = cgroups_found() & JAILER_HAS_PIDS;
+    if (!counted && !host.plain && set_limit(RLIMIT_NPROC, limits->processes) < 0)
+        return fail(f, JAILER_E_FAILED, errno, "limit the processes");
+    return 0;
+}
+
+static int open_standard_files(int output, struct failure *f) {
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing < 0) return fail(f, JAILER_E_FAILED, errno, "open /dev/null");
+    if (dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+        return fail(f, JAILER_E_FAILED, errno, "set the standard files");
+    // Closing at exec rather than now keeps the way open on which a failure is told.
+    if (syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
+        return fail(f, JAILER_E_HOST_LACKS, errno, "close the other files");
+    return 0;
+}
+
+static void reset_signals(void) {
+    for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+int run_function(const struct birth *birth, int go, struct failure *f) {
+    const struct spec *spec = birth->spec;
+    char word;
+    // Until process 1 has written the user map, this process is nobody and may do nothing.
+    if (read(go, &word, 1) != 1) return fail(f, JAILER_E_FAILED, errno, "wait for the user map");
+    setsid();
+    uint32_t user = host.plain ? geteuid() : host.user_namespaces ? FUNCTION_UID : birth->host_id;
+    uint32_t group = host.plain ? getegid() : host.user_namespaces ? FUNCTION_GID : birth->host_id;
+    if (set_limits(&spec->limits, f) || become_powerless(user, group, f) || open_standard_files(birth->output, f))
+        return -1;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return fail(f, JAILER_E_HOST_LACKS, errno, "set no_new_privs");
+    if (host.plain && landlock_apply(birth, f)) return -1;
+    if (chdir(spec->directory))
+        return fail(f, JAILER_E_SPECIFICATION, errno, "enter the working directory %.200s", spec->directory);
+    reset_signals();
+    umask(022);
+    if (seccomp_apply(f)) return -1;
+    execve(spec->command[0], spec->command, spec->environment);
+    return fail(f, JAILER_E_CANNOT_EXECUTE, errno, "execute %.200s", spec->command[0]);
+}
+
+// ---- process 1 ----
+
+// Leaves process 1 with the least: after this, it waits for children and nothing else.
+static int retire(const struct birth *birth, struct failure *f) {
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (!host.plain) {
+        uint32_t user = host.rootless ? 0 : INIT_HOST_UID;
+        if (become_powerless(user, user, f)) return -1;
+    }
+    // After the change of user, which clears it. Should the jailer have died before, nobody holds the other end.
+    prctl(PR_SET_PDEATHSIG, host.plain ? SIGTERM : SIGKILL, 0, 0, 0);
+    struct pollfd control = {.fd = birth->control, .events = 0};
+    if (poll(&control, 1, 0) > 0 && (control.revents & POLLHUP)) _exit(1);
+    return 0;
+}
+
+// Forks the function's process, gives it its user and waits until it has executed the command.
+static pid_t start_function(const struct birth *birth, struct failure *f) {
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return fail(f, JAILER_E_FAILED, errno, "make a socket pair");
+    struct clone_args arguments = {.flags = host.user_namespaces ? CLONE_NEWUSER : 0, .exit_signal = SIGCHLD};
+    pid_t process = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (process < 0) return fail(f, JAILER_E_FAILED, errno, "fork the function's process");
+    if (process == 0) {
+        close(pair[0]);
+        run_function(birth, pair[1], f);
+        (void)!write(pair[1], f, sizeof *f);
+        _exit(127);
+    }
+    close(pair[1]);
+    if (host.user_namespaces && map_function_user(process, birth->host_id, f)) return -1;
+    // Before the function's first instruction: a rootless function is the same host user as process 1, and could else
+    // open /proc/1/mem while that still has capabilities.
+    if (retire(birth, f)) return -1;
+    if (write(pair[0], "!", 1) != 1) return fail(f, JAILER_E_FAILED, errno, "start the function's process");
+    struct failure told;
+    ssize_t got = read(pair[0], &told, sizeof told);
+    close(pair[0]);
+    if (got == 0) return process;
+    if (got == sizeof told) *f = told;
+    else fail(f, JAILER_E_FAILED, 0, "hear from the function's process");
+    return -1;
+}
+
+static int reap_until(pid_t first) {
+    for (;;) {
+        int status = 0;
+        pid_t process = wait4(-1, &status, 0, NULL);
+        if (process == first) return status;
+        if (process < 0 && errno == ECHILD) return SIGKILL;
+    }
+}
+
+// A plain sandbox's supervisor can be asked to end, by the jailer or by its death. Both signals are blocked and
+// waited for, so none can come at the wrong moment. Process 1 of a pid namespace hears no signals, and its death
+// takes all others along.
+static void block_signals(sigset_t *awaited) {
+    sigemptyset(awaited);
+    sigaddset(awaited, SIGCHLD);
+    sigaddset(awaited, SIGTERM);
+    sigprocmask(SIG_BLOCK, awaited, NULL);
+}
+
+static int reap_until_asked(pid_t first, const sigset_t *awaited) {
+    for (;;) {
+        int status = 0;
+        pid_t process;
+        if (sigwaitinfo(awaited, NULL) == SIGTERM) return SIGKILL;
+        while ((process = wait4(-1, &status, WNOHANG, NULL)) > 0)
+            if (process == first) return status;
+        if (process < 0 && errno == ECHILD) return SIGKILL;
+    }
+}
+
+static void furnish(const struct birth *birth, int *listeners, struct failure *f) {
+    const struct spec *spec = birth->spec;
+    bool own_network = !host.plain && !(spec->flags & JAILER_START_HOST_NETWORK);
+    if (cgroups_join(spec->id, f)) return;
+    if (!host.plain) {
+        // Now, and not in clone: what a cgroup namespace hides is what lies above the group at this moment.
+        if (unshare(CLONE_NEWCGROUP)) { fail(f, JAILER_E_HOST_LACKS, errno, "make a cgroup namespace"); return; }
+        if (enter_root(spec, f)) return;
+        sethostname("martlet", 7);
+        if (own_network && raise_loopback(f)) return;
+        if (!host.rootless) syscall(SYS_setgroups, 0, NULL);
+    }
+    open_listeners(spec, own_network, listeners, f);
+}
+
+void run_init(const struct birth *birth) {
+    struct failure failure = {0};
+    int descriptors[JAILER_MAX_DESCRIPTORS];
+    size_t count = birth->spec->port_count;
+    sigset_t awaited;
+    if (host.plain) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        block_signals(&awaited);
+    }
+    furnish(birth, descriptors, &failure);
+    // While it can be opened: once process 1 is not dumpable, only the host's root could.
+    if (failure.code == 0 && birth->spec->flags & JAILER_START_AWAITS_CLAIM) {
+        descriptors[count] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        if (descriptors[count++] < 0) fail(&failure, JAILER_E_FAILED, errno, "open the mount namespace");
+    }
+    if (failure.code) give_up(birth, &failure);
+    pid_t first = start_function(birth, &failure);
+    if (first < 0) {
+        kill_descendants();
+        give_up(birth, &failure);
+    }
+    struct birth_report message = {.kind = BORN_STARTED};
+    report(birth->control, &message, descriptors, count);
+    // Keeps one descriptor, the way to the jailer.
+    if (birth->control != 0) dup2(birth->control, 0);
+    syscall(SYS_close_range, 1, ~0U, 0);
+    message.kind = BORN_EXITED;
+    message.value = host.plain ? reap_until_asked(first, &awaited) : reap_until(first);
+    if (host.plain) kill_descendants();
+    report(0, &message, NULL, 0);
+    _exit(0);
+}

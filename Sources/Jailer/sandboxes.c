@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The sandboxes: how each is born, told about, and buried.
+#define _GNU_SOURCE
+#include "sandboxes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { START_PATIENCE_MS = 20000, REMOVE_ATTEMPTS = 400, REMOVE_PAUSE_MS = 5 };
+
+static struct sandbox sandboxes[JAILER_MAX_SANDBOXES];
+static int used_count;              // places from here on have never been used: not looked at, so not in memory
+static int poller = -1;
+static int dead_count, starting_count, alive_count;
+
+// What an epoll event is about: the server (0), or a sandbox's process or control socket. The sandbox is named by
+// index and generation, since an event may be older than the sandbox that now has its place.
+enum { ABOUT_PROCESS = 1, ABOUT_CONTROL = 2 };
+enum { ABOUT_SHIFT = 56, GENERATION_SHIFT = 32, GENERATION_MASK = 0xffffff };
+
+static uint64_t now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+static int watch(int descriptor, uint64_t about, struct sandbox *sandbox) {
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = about << ABOUT_SHIFT};
+    if (sandbox) {
+        event.data.u64 |= (uint64_t)(sandbox->generation & GENERATION_MASK) << GENERATION_SHIFT;
+        event.data.u64 |= (uint64_t)(sandbox - sandboxes);
+    }
+    return epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+// Closing alone would not do: a child that is just being born has a copy of the descriptor.
+static void unwatch(int descriptor) {
+    if (descriptor >= 0) epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, NULL);
+}
+
+static void close_if_open(int *descriptor) {
+    if (*descriptor >= 0) close(*descriptor);
+    *descriptor = -1;
+}
+
+// ---- the table ----
+
+static uint64_t handle_of(const struct sandbox *sandbox) {
+    return (uint64_t)sandbox->generation << 32 | (uint64_t)(sandbox - sandboxes);
+}
+
+struct sandbox *with_handle(uint64_t handle, struct failure *f) {
+    uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
+    if (index < JAILER_MAX_SANDBOXES && sandboxes[index].state == RUNNING && sandboxes[index].generation == generation)
+        return &sandboxes[index];
+    fail(f, JAILER_E_ENDED, 0, "The sandbox has ended");
+    return NULL;
+}
+
+static struct sandbox *free_slot(const char *id, struct failure *f) {
+    struct sandbox *found = NULL;
+    for (int i = 0; i < used_count; i++) {
+        if (sandboxes[i].state == FREE) {
+            if (!found) found = &sandboxes[i];
+        } else if (strcmp(sandboxes[i].id, id) == 0) {
+            fail(f, JAILER_E_SPECIFICATION, 0, "there is a sandbox %s already", id);
+            return NULL;
+        }
+    }
+    if (!found && used_count < JAILER_MAX_SANDBOXES) found = &sandboxes[used_count++];
+    if (!found) fail(f, JAILER_E_BUSY, 0, "There are %d sandboxes already, and no more can be", JAILER_MAX_SANDBOXES);
+    return found;
+}
+
+// ---- the life of a child ----
+
+static void started(struct sandbox *sandbox, const int *listeners, size_t count) {
+    struct writer body = {0};
+    int descriptors[JAILER_MAX_DESCRIPTORS] = {sandbox->output};
+    memcpy(descriptors + 1, listeners, count * sizeof(int));
+    sandbox->state = RUNNING;
+    sandbox->was_answered = true;
+    sandbox->was_started = true;
+    starting_count--;
+    write_u32(&body, JAILER_OK);
+    write_u64(&body, handle_of(sandbox));
+    answer(sandbox->request, &body, descriptors, 1 + count);
+    close_if_open(&sandbox->output);
+}
+
+void kill_sandbox(struct sandbox *sandbox) {
+    // A plain sandbox's supervisor kills the others, so it must not die before them.
+    syscall(SYS_pidfd_send_signal, sandbox->pidfd, host.plain ? SIGTERM : SIGKILL, NULL, 0);
+    cgroups_kill(sandbox->id);
+    if (host.plain) signal_descendants(sandbox->process, SIGKILL);
+}
+
+// Takes one report of a child. False when there is none.
+static bool take_report(struct sandbox *sandbox) {
+    struct {
+        struct jailer_header header;
+        struct birth_report report;
+    } told;
+    int descriptors[JAILER_MAX_DESCRIPTORS];
+    size_t count = JAILER_MAX_DESCRIPTORS;
+    ssize_t got = receive_message(sandbox->control, &told, sizeof told, descriptors, &count, MSG_DONTWAIT);
+    if (got == (ssize_t)sizeof told && told.report.kind == BORN_STARTED && sandbox->state == STARTING) {
+        if (sandbox->awaits_claim && count > 0) sandbox->mounts = descriptors[--count];
+        started(sandbox, descriptors, count);
+    } else if (got == (ssize_t)sizeof told && told.report.kind == BORN_FAILED && sandbox->state == STARTING
+        && !sandbox->was_answered) {
+        told.report.failure.text[sizeof told.report.failure.text - 1] = 0;
+        answer_failure(sandbox->request, &told.report.failure);
+        sandbox->was_answered = true;
+        kill_sandbox(sandbox);
+    } else if (got == (ssize_t)sizeof told && told.report.kind == BORN_EXITED) {
+        sandbox->has_status = true;
+        sandbox->status = told.report.value;
+    }
+    for (size_t i = 0; i < count; i++) close(descriptors[i]);
+    return got > 0;
+}
+
+static void send_exit(struct sandbox *sandbox) {
+    struct writer body = {0};
+    // Without word from process 1, it was killed, and with it the rest.
+    int status = sandbox->has_status ? sandbox->status : SIGKILL;
+    bool signalled = WIFSIGNALED(status);
+    write_u64(&body, handle_of(sandbox));
+    write_u32(&body, signalled ? JAILER_SIGNALLED : JAILER_EXITED);
+    write_u32(&body, (uint32_t)(signalled ? WTERMSIG(status) : WEXITSTATUS(status)));
+    write_u32(&body, sandbox->oom_kills);
+    write_u64(&body, sandbox->peak);
+    write_u64(&body, sandbox->cpu);
+    send_message(JAILER_SOCKET, JAILER_EXIT, 0, &body, NULL, 0);
+}
+
+// The process is gone; now what was made for it.
+static void try_to_remove(struct sandbox *sandbox) {
+    if (!cgroups_remove(sandbox->id) && ++sandbox->attempts < REMOVE_ATTEMPTS) return;
+    remove_scratch(sandbox->scratch);
+    if (sandbox->was_started) send_exit(sandbox);
+    sandbox->state = FREE;
+    sandbox->generation++;
+    dead_count--;
+}
+
+static void ended(struct sandbox *sandbox) {
+    uint64_t now;
+    siginfo_t information;
+    while (take_report(sandbox)) continue;
+    waitid(P_PIDFD, (id_t)sandbox->pidfd, &information, WEXITED);
+    if (sandbox->state == STARTING) {
+        struct failure failure = {0};
+        starting_count--;
+        fail(&failure, JAILER_E_FAILED, 0,
+            "The sandbox died while it was made, which a memory limit that is too low can cause");
+        if (!sandbox->was_answered) answer_failure(sandbox->request, &failure);
+    }
+    cgroups_kill(sandbox->id);      // whoever is left; in a pid namespace nobody is
+    sandbox->oom_kills = cgroups_oom_kills(sandbox->id);
+    cgroups_usage(sandbox->id, &sandbox->peak, &now, &sandbox->cpu);
+    unwatch(sandbox->pidfd);
+    unwatch(sandbox->control);
+    close_if_open(&sandbox->pidfd);
+    close_if_open(&sandbox->control);
+    close_if_open(&sandbox->mounts);
+    close_if_open(&sandbox->output);
+    sandbox->state = DEAD;
+    alive_count--;
+    dead_count++;
+    try_to_remove(sandbox);
+}
+
+// ---- start ----
+
+// Clones the child. Returns its pid to the jailer; the child does not come back.
+static pid_t clone_child(struct birth *birth, int *pidfd) {
+    const struct spec *spec = birth->spec;
+    uint64_t namespaces = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+    if (!(spec->flags & JAILER_START_HOST_NETWORK)) namespaces |= CLONE_NEWNET;
+    struct clone_args arguments = {.flags = CLONE_PIDFD | (host.plain ? 0 : namespaces), .pidfd = (uintptr_t)pidfd,
+        .exit_signal = SIGCHLD};
+    // Being born in the group is quicker than moving there.
+    int group = cgroups_clone_target(spec->id);
+    if (group >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)group;
+    }
+    pid_t process = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+    if (process == 0) run_init(birth);
+    int error = errno;
+    if (group >= 0) close(group);
+    errno = error;
+    return process;
+}
+
+static int open_channels(int *control, int *output, uint32_t host_id, struct failure *f) {
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
+        return fail(f, JAILER_E_FAILED, errno, "make a socket pair");
+    if (pipe2(output, O_CLOEXEC) == 0) {
+        // So that the function may open /dev/stdout and /dev/stderr.
+        if (!host.plain && !host.rootless) (void)!fchown(output[1], host_id, host_id);
+        return 0;
+    }
+    int error = errno;
+    close(control[0]);
+    close(control[1]);
+    return fail(f, JAILER_E_FAILED, error, "make a pipe");
+}
+
+static int launch(struct sandbox *sandbox, const struct spec *spec, struct failure *f) {
+    int control[2], output[2], result = 0;
+    struct birth birth = {.spec = spec, .host_id = host.rootless ? 0 : FIRST_HOST_UID + (uint32_t)(sandbox - sandboxes)};
+    if (open_channels(control, output, birth.host_id, f)) return -1;
+    birth.control = control[1];
+    birth.output = output[1];
+    if (host.plain) snprintf(birth.scratch, sizeof birth.scratch, "%s/%.64s", host.scratch, spec->id);
+    memcpy(sandbox->scratch, birth.scratch, sizeof birth.scratch);
+    if (host.plain && make_scratch(birth.scratch, f)) result = -1;
+    if (result == 0) {
+        sandbox->process = clone_child(&birth, &sandbox->pidfd);
+        if (sandbox->process < 0) {
+            result = fail(f, errno == EAGAIN ? JAILER_E_BUSY : JAILER_E_HOST_LACKS, errno,
+                "make the sandbox's namespaces");
+            remove_scratch(birth.scratch);
+        }
+    }
+    close(control[1]);
+    close(output[1]);
+    if (result < 0) {
+        close(control[0]);
+        close(output[0]);
+        return -1;
+    }
+    sandbox->control = control[0];
+    sandbox->output = output[0];
+    return 0;
+}
+
+int start_sandbox(uint32_t request, struct reader *r, struct failure *f) {
+    static struct spec spec;
+    if (read_spec(r, &spec, f)) return -1;
+    if (host.plain && (spec.root[0] || spec.flags & JAILER_START_AWAITS_CLAIM))
+        return fail(f, JAILER_E_HOST_LACKS, 0, "Without namespaces there are no images and no late mounts");
+    struct sandbox *sandbox = free_slot(spec.id, f);
+    if (!sandbox || cgroups_create(spec.id, &spec.limits, f)) return -1;
+    uint32_t generation = sandbox->generation;
+    *sandbox = (struct sandbox){.generation = generation, .pidfd = -1, .control = -1, .output = -1, .mounts = -1,
+        .request = request, .born = now_ms()};
+    strcpy(sandbox->id, spec.id);
+    sandbox->awaits_claim = spec.flags & JAILER_START_AWAITS_CLAIM;
+    if (launch(sandbox, &spec, f)) {
+        cgroups_remove(spec.id);
+        return -1;
+    }
+    sandbox->state = STARTING;
+    starting_count++;
+    alive_count++;
+    if (watch(sandbox->pidfd, ABOUT_PROCESS, sandbox) == 0 && watch(sandbox->control, ABOUT_CONTROL, sandbox) == 0)
+        return 0;
+    // Without being told of its death the jailer cannot have it.
+    fail(f, JAILER_E_FAILED, errno, "watch the sandbox");
+    sandbox->was_answered = true;   // by the caller, with this failure
+    kill(sandbox->process, SIGKILL);
+    ended(sandbox);
+    return -1;
+}
+
+// ---- for the loop ----
+
+int sandboxes_open(void) {
+    return poller = epoll_create1(EPOLL_CLOEXEC);
+}
+
+int watch_server(int socket) {
+    return watch(socket, 0, NULL);
+}
+
+bool any_sandbox(void) {
+    return alive_count > 0 || dead_count > 0;
+}
+
+int sandboxes_pause(void) {
+    return dead_count > 0 ? REMOVE_PAUSE_MS : starting_count > 0 ? 1000 : -1;
+}
+
+void kill_all(void) {
+    for (int i = 0; i < used_count; i++)
+        if (sandboxes[i].state == STARTING || sandboxes[i].state == RUNNING) kill_sandbox(&sandboxes[i]);
+}
+
+void look_after(void) {
+    if (dead_count == 0 && starting_count == 0) return;
+    uint64_t now = now_ms();
+    for (int i = 0; i < used_count; i++) {
+        struct sandbox *sandbox = &sandboxes[i];
+        if (sandbox->state == DEAD) try_to_remove(sandbox);
+        if (sandbox->state == STARTING && now - sandbox->born > START_PATIENCE_MS) kill_sandbox(sandbox);
+    }
+}
+
+bool sandbox_event(uint64_t about) {
+    if (about == 0) return false;
+    struct sandbox *sandbox = &sandboxes[(uint32_t)about % JAILER_MAX_SANDBOXES];
+    bool is_current = (about >> GENERATION_SHIFT & GENERATION_MASK) == (sandbox->generation & GENERATION_MASK);
+    // Its death may have been in the same batch of events.
+    if (!is_current || (sandbox->state != STARTING && sandbox->state != RUNNING)) return true;
+    if (about >> ABOUT_SHIFT == ABOUT_PROCESS) ended(sandbox);
+    else if (!take_report(sandbox)) unwatch(sandbox->control);
+    return true;
+}

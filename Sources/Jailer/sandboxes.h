@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The jailer's table of sandboxes, as its loop sees it.
+#pragma once
+#include "jailer.h"
+
+enum state {
+    FREE,
+    STARTING,                       // → RUNNING, when the command has been executed; → DEAD
+    RUNNING,                        // → DEAD
+    DEAD,                           // the process is gone, its cgroups not yet; → FREE
+};
+
+struct sandbox {
+    enum state state;
+    uint32_t generation;            // so that a handle names one sandbox and not its successor
+    char id[JAILER_ID_BYTES + 1];
+    pid_t process;
+    int pidfd, control, output;
+    int mounts;                     // its mount namespace, kept for a claim
+    uint32_t request;               // START's, to be answered
+    uint64_t born;                  // milliseconds
+    bool awaits_claim, was_answered, was_started, has_status;
+    int32_t status;                 // wait status of the first process
+    char scratch[400];
+    // Of the EXIT notice, taken while there was something to read it from.
+    uint32_t oom_kills;
+    uint64_t peak, cpu;
+    int attempts;
+};
+
+int sandboxes_open(void);                               // makes the epoll instance and returns it
+int watch_server(int socket);
+int start_sandbox(uint32_t request, struct reader *r, struct failure *f);
+// NULL, with a failure, unless it is running.
+struct sandbox *with_handle(uint64_t handle, struct failure *f);
+void kill_sandbox(struct sandbox *sandbox);
+void kill_all(void);
+bool any_sandbox(void);
+// How long to wait for events, in milliseconds, before look_after; -1 for ever.
+int sandboxes_pause(void);
+// What no event tells: births that take too long, cgroups that the kernel is not done with.
+void look_after(void);
+// False when the event is about the server.
+bool sandbox_event(uint64_t about);

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import CLinux
+
+/// What the server can ask of its jailer. Bodies and answers are described in `JailerProtocol.h`.
+package enum JailerOperation: Sendable {
+    case hello, start, claim, cpu, freeze, thaw, usage, kill, examine
+    /// A number that need not exist, for tests.
+    case raw(UInt32)
+
+    var number: UInt32 {
+        switch self {
+        case .hello: UInt32(JAILER_HELLO)
+        case .start: UInt32(JAILER_START)
+        case .claim: UInt32(JAILER_CLAIM)
+        case .cpu: UInt32(JAILER_CPU)
+        case .freeze: UInt32(JAILER_FREEZE)
+        case .thaw: UInt32(JAILER_THAW)
+        case .usage: UInt32(JAILER_USAGE)
+        case .kill: UInt32(JAILER_KILL)
+        case .examine: UInt32(JAILER_EXAMINE)
+        case .raw(let number): number
+        }
+    }
+}
+
+/// The numbers of the protocol that the server writes or compares.
+package enum JailerNumber {
+    package static let version = UInt32(JAILER_VERSION)
+    package static let maximumMessage = Int(JAILER_MAX_MESSAGE)
+    package static let maximumSandboxes = Int(JAILER_MAX_SANDBOXES)
+    package static let maximumArguments = Int(JAILER_MAX_ARGUMENTS)
+    package static let maximumEnvironment = Int(JAILER_MAX_ENVIRONMENT)
+    package static let maximumMounts = Int(JAILER_MAX_MOUNTS)
+    package static let maximumListeners = Int(JAILER_MAX_LISTENERS)
+
+    package static let helloPlain = UInt32(JAILER_HELLO_PLAIN)
+    package static let helloCgroupsOptional = UInt32(JAILER_HELLO_CGROUPS_OPTIONAL)
+    package static let helloNoUnified = UInt32(JAILER_HELLO_NO_UNIFIED)
+
+    package static let startAwaitsClaim = UInt32(JAILER_START_AWAITS_CLAIM)
+    package static let startHostNetwork = UInt32(JAILER_START_HOST_NETWORK)
+    package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
+    package static let exited = UInt32(JAILER_EXITED)
+
+    package static let checkPresent = UInt32(JAILER_CHECK_PRESENT)
+    package static let checkDegraded = UInt32(JAILER_CHECK_DEGRADED)
+}
+
+/// Why the jailer could not do what was asked.
+package enum JailerFailureCode: Sendable {
+    case protocolBroken, badSpecification, hostLacks, cannotExecute, ended, busy, failed
+
+    init(_ number: UInt32) {
+        self =
+            switch Int(number) {
+            case Int(JAILER_E_PROTOCOL): .protocolBroken
+            case Int(JAILER_E_SPECIFICATION): .badSpecification
+            case Int(JAILER_E_HOST_LACKS): .hostLacks
+            case Int(JAILER_E_CANNOT_EXECUTE): .cannotExecute
+            case Int(JAILER_E_ENDED): .ended
+            case Int(JAILER_E_BUSY): .busy
+            default: .failed
+            }
+    }
+}
+
+/// A refused request: what the jailer was doing, and the kernel's reason.
+package struct JailerFailure: Error, Sendable {
+    package var code: JailerFailureCode
+    package var errno: Int32
+    package var text: String
+}
+
+/// A message from the jailer.
+package struct JailerMessage: Sendable {
+    package enum Kind: Sendable { case answer, exit }
+    package var kind: Kind
+    package var request: UInt32
+    package var body: [UInt8]
+    /// Owned by whoever takes the message.
+    package var descriptors: [FileDescriptor]
+
+    /// Nil when the bytes are no message.
+    init?(_ bytes: UnsafeRawBufferPointer, _ descriptors: [FileDescriptor]) {
+        let size = MemoryLayout<jailer_header>.size
+        guard bytes.count >= size else { return nil }
+        let header = bytes.loadUnaligned(as: jailer_header.self)
+        switch Int(header.operation) {
+        case Int(JAILER_ANSWER): kind = .answer
+        case Int(JAILER_EXIT): kind = .exit
+        default: return nil
+        }
+        request = header.request
+        body = Array(bytes[size...])
+        self.descriptors = descriptors
+    }
+
+    /// The answer's contents behind its status. Throws the failure that the status stands for.
+    package func contents() throws(JailerFailure) -> JailerReader {
+        var reader = JailerReader(body)
+        let status = reader.u32()
+        guard status != UInt32(JAILER_OK) || reader.isBroken else { return reader }
+        let code = Int32(bitPattern: reader.u32())
+        let text = reader.string()
+        guard !reader.isBroken else {
+            throw JailerFailure(code: .protocolBroken, errno: 0, text: "read the jailer's answer")
+        }
+        throw JailerFailure(code: JailerFailureCode(status), errno: code, text: text)
+    }
+}

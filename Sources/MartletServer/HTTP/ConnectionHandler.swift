@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import MartletCore
+import NIOCore
+import NIOHTTP1
+
+/// One connection on its event loop: gathers or streams each request, hands it on, writes the answer.
+///
+/// NIO's pipeline handler in front of it lets one request in at a time, and closes the connection after it when the
+/// server shuts down.
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private enum Body {
+        case none
+        case gathering(HTTPRequestHead, ByteBuffer)
+        case streaming(IncomingBodyStream.Producer.Source)
+        /// Nobody wants the rest.
+        case dropping
+    }
+
+    private let limits: HTTPLimits
+    private let accept: @Sendable (HTTPJob) -> Void
+    private var state: ConnectionState
+    private var context: ChannelHandlerContext?
+    private var body = Body.none
+    /// Counts the streamed bodies: what belongs to an earlier request must not touch this one's.
+    private var streamID = 0
+    private var isPaused = false
+    private var isReadPending = false
+    private var awaitsContinue = false
+    private var isHeadMethod = false
+    private var timer: Scheduled<Void>?
+
+    init(limits: HTTPLimits, accept: @escaping @Sendable (HTTPJob) -> Void) {
+        self.limits = limits
+        self.accept = accept
+        state = ConnectionState(limits: limits, now: Self.now)
+    }
+
+    private static var now: Int64 { Int64(clamping: NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        look()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { end(context) }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        end(context)
+        context.fireChannelInactive()
+    }
+
+    private func end(_ context: ChannelHandlerContext) {
+        timer?.cancel()
+        timer = nil
+        self.context = nil
+        if case .streaming(let source) = body { source.finish(ChannelError.inputClosed) }
+        body = .none
+    }
+
+    // MARK: the timer
+
+    private func look() {
+        guard let context else { return }
+        switch state.verdict(now: Self.now) {
+        case .close: context.close(promise: nil)
+        case .lookAgain(let instant):
+            let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+            timer = context.eventLoop.scheduleTask(in: .milliseconds(max(1, instant - Self.now))) { bound.value.look() }
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        state.writability(context.channel.isWritable, now: Self.now)
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// A client that sends no more still gets the answer that it waits for.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent {
+            state.becomesLast()
+            if !state.isAnswering || state.isReceiving { context.close(promise: nil) }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    // MARK: requests
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): began(head, context)
+        case .body(let piece): came(piece, context)
+        case .end: requestEnded(context)
+        }
+    }
+
+    private func began(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        state.headCame(keepsAlive: head.isKeepAlive, now: Self.now)
+        isHeadMethod = head.method == .HEAD
+        awaitsContinue = head.headers.first(name: "expect")?.lowercased() == "100-continue"
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+        let isChunked = head.headers.contains(name: "transfer-encoding")
+        if !awaitsContinue && !isChunked && (length ?? 0) <= limits.gatheredBytes {
+            body = .gathering(head, ByteBuffer())
+        } else {
+            accept(job(head, .stream(stream(announcing: length, context)), context))
+        }
+    }
+
+    private func stream(announcing length: Int?, _ context: ChannelHandlerContext) -> IncomingBodyStream {
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let loop = context.eventLoop
+        streamID &+= 1
+        let id = streamID
+        let made = IncomingBodyStream.Producer.makeSequence(
+            elementType: ByteBuffer.self,
+            failureType: (any Error).self,
+            backPressureStrategy: .init(lowWatermark: 2, highWatermark: 8),
+            finishOnDeinit: true,
+            delegate: BodyDemand(eventLoop: loop, handler: bound, streamID: id)
+        )
+        body = .streaming(made.source)
+        return IncomingBodyStream(announcedLength: length, sequence: made.sequence) {
+            loop.execute { bound.value.invite(id) }
+        }
+    }
+
+    private func came(_ piece: ByteBuffer, _ context: ChannelHandlerContext) {
+        state.bytesCame(now: Self.now)
+        switch body {
+        case .gathering(let head, var whole):
+            body = .none
+            whole.writeImmutableBuffer(piece)
+            body = .gathering(head, whole)
+        case .streaming(let source):
+            if case .stopProducing = source.yield(piece) { isPaused = true }
+        case .dropping, .none:
+            if state.discards(piece.readableBytes) { context.close(promise: nil) }
+        }
+    }
+
+    private func requestEnded(_ context: ChannelHandlerContext) {
+        let isOver = state.requestEnded(now: Self.now)
+        switch body {
+        case .gathering(let head, let whole): accept(job(head, .buffer(whole), context))
+        case .streaming(let source): source.finish()
+        case .dropping, .none: break
+        }
+        body = .none
+        if isOver { return context.close(promise: nil) }
+        resume()
+    }
+
+    private func job(_ head: HTTPRequestHead, _ body: IncomingBody, _ context: ChannelHandlerContext) -> HTTPJob {
+        HTTPJob(
+            head: head,
+            body: body,
+            sourceAddress: context.remoteAddress?.ipAddress ?? "127.0.0.1",
+            connection: HTTPConnection(
+                eventLoop: context.eventLoop,
+                handler: NIOLoopBound(self, eventLoop: context.eventLoop)
+            )
+        )
+    }
+
+    // MARK: back-pressure
+
+    func read(context: ChannelHandlerContext) {
+        if isPaused { isReadPending = true } else { context.read() }
+    }
+
+    func resumeBody(_ id: Int) {
+        if id == streamID { resume() }
+    }
+
+    private func resume() {
+        isPaused = false
+        guard isReadPending, let context else { return }
+        isReadPending = false
+        context.read()
+    }
+
+    func dropBody(_ id: Int) {
+        guard id == streamID else { return }
+        if case .streaming = body { body = .dropping }
+        resume()
+    }
+
+    func invite(_ id: Int) {
+        guard id == streamID, awaitsContinue, state.isAnswering, let context else { return }
+        awaitsContinue = false
+        let head = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    // MARK: answers
+
+    /// Writes the head. `closes` when no further request shall come on this connection.
+    func write(head: HTTPResponseHead, closes: Bool) {
+        guard let context, context.channel.isActive else { return }
+        // A client that still waits for leave to send will not send: its next bytes would be a new request or the body,
+        // and nobody could tell which.
+        if closes || awaitsContinue { state.becomesLast() }
+        var head = head
+        if state.isLast { head.headers.replaceOrAdd(name: "connection", value: "close") }
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    func write(body: ByteBuffer, flush promise: EventLoopPromise<Void>?) {
+        guard let context, context.channel.isActive else { return promise?.fail(ChannelError.ioOnClosedChannel) ?? () }
+        guard !isHeadMethod, body.readableBytes > 0 else { return promise?.succeed() ?? () }
+        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: promise)
+        if promise != nil { context.flush() }
+    }
+
+    func writeEnd() {
+        guard let context, context.channel.isActive else { return }
+        let isOver = state.answered(now: Self.now)
+        if case .streaming = body { body = .dropping }
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let promise = isOver ? context.eventLoop.makePromise(of: Void.self) : nil
+        promise?.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+        resume()
+    }
+
+    func abort() { context?.close(promise: nil) }
+
+    // MARK: broken requests
+
+    /// What is no HTTP never becomes a request; it is answered here, and NIO closes the connection.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .streaming(let source) = body {
+            source.finish(error)
+            body = .none
+        } else if let error = error as? HTTPParserError, !state.isAnswering {
+            refuse(error == .headerOverflow ? .headersTooLarge : .malformed, context)
+        }
+        context.close(promise: nil)
+    }
+
+    private func refuse(_ refusal: HTTPRefusal, _ context: ChannelHandlerContext) {
+        var head = HTTPConnection.head(of: refusal.response)
+        head.headers.replaceOrAdd(name: "connection", value: "close")
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(refusal.body))), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import HTTPTypes
+import MartletCore
+import NIOCore
+import NIOHTTP1
+
+/// A request that a connection has handed on, and the way to answer it. It must be answered exactly once.
+struct HTTPJob: Sendable {
+    let head: HTTPRequestHead
+    let body: IncomingBody
+    let sourceAddress: String
+    let connection: HTTPConnection
+
+    /// Nil when the head is not one that HTTP allows.
+    func request() -> IncomingRequest? {
+        var headers = HTTPFields()
+        headers.reserveCapacity(head.headers.count)
+        var authority: String?
+        for (name, value) in head.headers {
+            if name.utf8.count == 4, name.lowercased() == "host" {
+                guard authority == nil else { return nil }
+                authority = value
+            } else {
+                let value = Self.trimmed(value)
+                guard let name = HTTPField.Name(name), HTTPField.isValidValue(value) else { return nil }
+                headers.append(HTTPField(name: name, value: value))
+            }
+        }
+        guard let target = RequestTarget(head.uri) else { return nil }
+        return IncomingRequest(
+            method: head.method.rawValue,
+            path: target.path,
+            query: target.query,
+            headers: headers,
+            authority: target.authority ?? authority ?? "",
+            body: body,
+            sourceAddress: sourceAddress
+        )
+    }
+}
+
+extension HTTPJob {
+    /// Blanks around a value are not part of it; NIO leaves those behind it.
+    private static func trimmed(_ value: String) -> String {
+        guard let last = value.utf8.last, last == 0x20 || last == 0x09 else { return value }
+        let end = value.utf8.lastIndex { $0 != 0x20 && $0 != 0x09 }.map(value.utf8.index(after:)) ?? value.startIndex
+        return String(value[..<end])
+    }
+}
+
+/// The second word of a request line: `/path?query`, `http://host/path?query` or `*`.
+struct RequestTarget: Equatable {
+    var authority: String?
+    var path: String
+    var query: String
+
+    /// Nil for anything else.
+    init?(_ text: String) {
+        var rest = text[...]
+        if let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
+            rest = rest.dropFirst(scheme.count)
+            let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+            authority = String(rest[..<end])
+            rest = rest[end...]
+            if !rest.hasPrefix("/") { rest = "/" + rest }
+        }
+        guard rest.hasPrefix("/") || rest == "*" else { return nil }
+        let whole = rest.prefix { $0 != "#" }
+        let mark = whole.firstIndex(of: "?") ?? whole.endIndex
+        path = String(whole[..<mark])
+        query = mark < whole.endIndex ? String(whole[whole.index(after: mark)...]) : ""
+    }
+}
+
+/// The connection as seen from outside its event loop.
+struct HTTPConnection: Sendable {
+    let eventLoop: any EventLoop
+    let handler: NIOLoopBound<ConnectionHandler>
+
+    /// Writes a whole answer. A body in memory is written without waiting for the socket; a stream waits for it piece
+    /// by piece. When a stream fails, the connection is cut, so that the client cannot take half a body for a whole
+    /// one.
+    func send(_ response: WireResponse, closes: Bool) async {
+        let head = Self.head(of: response)
+        switch response.body {
+        case .buffer(let buffer):
+            eventLoop.execute {
+                handler.value.write(head: head, closes: closes)
+                handler.value.write(body: buffer, flush: nil)
+                handler.value.writeEnd()
+            }
+        case .sequence(let pieces, _):
+            eventLoop.execute { handler.value.write(head: head, closes: closes) }
+            do {
+                for try await piece in pieces { try await write(piece) }
+                eventLoop.execute { handler.value.writeEnd() }
+            } catch {
+                eventLoop.execute { handler.value.abort() }
+            }
+        }
+    }
+
+    private func write(_ piece: ByteBuffer) async throws {
+        let promise = eventLoop.makePromise(of: Void.self)
+        eventLoop.execute { handler.value.write(body: piece, flush: promise) }
+        try await promise.futureResult.get()
+    }
+
+    static func head(of response: WireResponse) -> HTTPResponseHead {
+        var headers = HTTPHeaders()
+        headers.reserveCapacity(response.headers.count + 1)
+        for field in response.headers { headers.add(name: field.name.rawName, value: field.value) }
+        let hasNoBody = response.status == 204 || response.status == 304
+        switch response.body {
+        case .buffer(let buffer) where !hasNoBody:
+            headers.replaceOrAdd(name: "content-length", value: String(buffer.readableBytes))
+        case .sequence(_, let length?) where !hasNoBody:
+            headers.replaceOrAdd(name: "content-length", value: String(length))
+        default: headers.remove(name: "content-length")
+        }
+        return HTTPResponseHead(version: .http1_1, status: .init(statusCode: response.status), headers: headers)
+    }
+}

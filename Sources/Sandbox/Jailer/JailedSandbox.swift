@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import LinuxSystem
+internal import Synchronization
+
+/// An exit notice.
+struct JailerExit: Sendable {
+    var isExited: Bool
+    /// Exit status or signal.
+    var number: Int32
+    var outOfMemoryKills: UInt32
+    var usage: SandboxUsage
+
+    /// The jailer itself has ended, and taken its sandboxes along.
+    static let lost = JailerExit(
+        isExited: false,
+        number: 9,
+        outOfMemoryKills: 0,
+        usage: SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0)
+    )
+
+    static func read(_ body: [UInt8]) -> (handle: UInt64, exit: JailerExit)? {
+        var reader = JailerReader(body)
+        let handle = reader.u64()
+        let isExited = reader.u32() == JailerNumber.exited
+        let number = Int32(bitPattern: reader.u32())
+        let kills = reader.u32()
+        let peak = Int(clamping: reader.u64())
+        let cpu = Int(clamping: reader.u64())
+        guard !reader.isBroken else { return nil }
+        let usage = SandboxUsage(memoryPeakBytes: peak, memoryBytes: 0, cpuMicroseconds: cpu)
+        return (handle, JailerExit(isExited: isExited, number: number, outOfMemoryKills: kills, usage: usage))
+    }
+}
+
+/// A sandbox that a jailer has made: of the namespace driver, and of the process driver.
+final class JailedSandbox: Sandbox {
+    private struct State {
+        var output: FileDescriptor?
+        var listeners: [FileDescriptor]
+        var killWasAsked = false
+        var exit: SandboxExit?
+        var lastUsage: SandboxUsage?
+        var waiters: [CheckedContinuation<SandboxExit, Never>] = []
+    }
+
+    let id: SandboxID
+    let listenerPorts: [UInt16]
+    private let client: JailerClient
+    private let handle: UInt64
+    private let view: SharedView?
+    private let state: Mutex<State>
+
+    init(
+        _ specification: SandboxSpecification,
+        client: JailerClient,
+        handle: UInt64,
+        output: FileDescriptor,
+        listeners: [FileDescriptor],
+        view: SharedView?
+    ) {
+        id = specification.id
+        listenerPorts = view?.ports ?? specification.listeners.map(\.port)
+        self.client = client
+        self.handle = handle
+        self.view = view
+        state = Mutex(State(output: output, listeners: listeners))
+    }
+
+    deinit {
+        takeOutput()?.close()
+        takeListeners().closeAll()
+    }
+
+    func takeListeners() -> [FileDescriptor] {
+        state.withLock { state in
+            defer { state.listeners = [] }
+            return state.listeners
+        }
+    }
+
+    func takeOutput() -> FileDescriptor? {
+        state.withLock { state in
+            defer { state.output = nil }
+            return state.output
+        }
+    }
+
+    func visiblePath(_ path: String) -> String { view?.path(path) ?? path }
+
+    func claim(_ claim: SandboxClaim) async throws {
+        var writer = JailerWriter()
+        writer.u64(handle)
+        writer.limits(claim.limits)
+        writer.mounts(claim.mounts)
+        _ = try await call(.claim, writer.bytes)
+    }
+
+    func setCPUShare(_ share: CPUShare?) async throws {
+        var writer = JailerWriter()
+        writer.u64(handle)
+        writer.u32(share.quotaMicroseconds)
+        _ = try await call(.cpu, writer.bytes)
+    }
+
+    func freeze() async throws { _ = try await call(.freeze, handleBody) }
+    func thaw() async throws { _ = try await call(.thaw, handleBody) }
+
+    func usage() async throws -> SandboxUsage {
+        if let last = state.withLock({ $0.lastUsage }) { return last }
+        do {
+            var contents = try await call(.usage, handleBody).contents()
+            let peak = Int(clamping: contents.u64())
+            let now = Int(clamping: contents.u64())
+            return SandboxUsage(memoryPeakBytes: peak, memoryBytes: now, cpuMicroseconds: Int(clamping: contents.u64()))
+        } catch {
+            // It may have ended meanwhile, and then the notice is on its way.
+            guard let error = error as? SandboxError, error.code == .ended else { throw SandboxError(jailer: error) }
+            _ = await waitForExit()
+            return state.withLock { $0.lastUsage } ?? JailerExit.lost.usage
+        }
+    }
+
+    /// From here on, an end by SIGKILL is told as `killed`. False when it has ended before.
+    @discardableResult func willBeKilled() -> Bool {
+        state.withLock { state in
+            if state.exit == nil { state.killWasAsked = true }
+            return state.exit == nil
+        }
+    }
+
+    func kill() async {
+        guard willBeKilled() else { return }
+        // Fails only when the sandbox, or the jailer with all of them, is ending anyway; the notice tells when.
+        _ = try? await client.call(.kill, handleBody)
+        _ = await waitForExit()
+    }
+
+    func waitForExit() async -> SandboxExit {
+        await withCheckedContinuation { continuation in
+            let exit = state.withLock { state in
+                if state.exit == nil { state.waiters.append(continuation) }
+                return state.exit
+            }
+            if let exit { continuation.resume(returning: exit) }
+        }
+    }
+
+    /// Called once, by the client's thread.
+    func ended(_ notice: JailerExit) {
+        let (exit, waiters) = state.withLock { state in
+            let exit = JailedSandbox.meaning(of: notice, killWasAsked: state.killWasAsked)
+            state.exit = exit
+            state.lastUsage = notice.usage
+            defer { state.waiters = [] }
+            return (exit, state.waiters)
+        }
+        for waiter in waiters { waiter.resume(returning: exit) }
+    }
+
+    /// A process that was killed for memory takes the first one along, or makes it fail; one that the first has
+    /// outlived well is the function's own matter.
+    private static func meaning(of notice: JailerExit, killWasAsked: Bool) -> SandboxExit {
+        let isFailure = !notice.isExited || notice.number != 0
+        if notice.outOfMemoryKills > 0 && isFailure { return .outOfMemory }
+        if notice.isExited { return .exited(status: notice.number) }
+        return killWasAsked && notice.number == 9 ? .killed : .signalled(notice.number)
+    }
+
+    private func call(_ operation: JailerOperation, _ body: [UInt8]) async throws -> JailerMessage {
+        let message = try await client.call(operation, body)
+        message.descriptors.closeAll()
+        return message
+    }
+
+    private var handleBody: [UInt8] {
+        var writer = JailerWriter()
+        writer.u64(handle)
+        return writer.bytes
+    }
+}

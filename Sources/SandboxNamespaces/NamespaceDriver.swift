@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Logging
+package import Sandbox
+
+/// Linux namespaces, a private root, no capabilities, a seccomp filter and cgroups: the default. See `SandboxDriver`.
+package struct NamespaceDriver: SandboxDriver {
+    package let name = "namespace"
+    package let guarantee = """
+        Functions see their own files, processes and network only, have no privileges and cannot exceed their limits; they \
+        share the host's kernel, so a flaw in the kernel can break the wall.
+        """
+
+    private let jailer: Jailer
+
+    /// `jailerCommand` is the martlet executable, which is its own jailer. `allowMissingCgroups` runs functions
+    /// without memory, process and CPU limits on a host that gives no cgroups, instead of refusing;
+    /// `avoidUnifiedCgroups` leaves cgroup version 2 alone where the host has version 1 too.
+    package init(
+        jailerCommand: [String] = Jailer.ownExecutable,
+        allowMissingCgroups: Bool = false,
+        avoidUnifiedCgroups: Bool = false,
+        logger: Logger = Logger(label: "martlet.sandbox")
+    ) {
+        let options = JailerOptions(
+            isPlain: false,
+            allowMissingCgroups: allowMissingCgroups,
+            avoidUnifiedCgroups: avoidUnifiedCgroups
+        )
+        jailer = Jailer(command: jailerCommand, options: options, logger: logger)
+    }
+
+    package func examineHost() async -> [HostCheck] {
+        let checks = await jailer.examineHost()
+        guard checks.allSatisfy({ $0.result != .missing }) else { return checks }
+        return checks + [await trial()]
+    }
+
+    package func start(_ specification: SandboxSpecification) async throws -> any Sandbox {
+        try await jailer.start(specification)
+    }
+
+    package func shutDown() async { await jailer.shutDown() }
+
+    /// The whole of it, once: a sandbox that prints nothing and ends.
+    private func trial() async -> HostCheck {
+        guard let id = SandboxID("doctor-trial") else { return HostCheck("sandbox", .missing, "no id") }
+        do {
+            let sandbox = try await start(SandboxSpecification(id: id, command: ["/bin/sh", "-c", "exit 0"]))
+            let exit = await sandbox.waitForExit()
+            guard exit == .exited(status: 0) else {
+                return HostCheck("sandbox", .missing, "a trial sandbox ended with \(exit)")
+            }
+            return HostCheck("sandbox", .present, "a trial sandbox has run")
+        } catch {
+            return HostCheck("sandbox", .missing, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension AWSManagedPolicies {
+    /// Across services. ReadOnlyAccess names the services that Martlet has or will have, not all of AWS's.
+    static let administration: [Described] = [
+        Described("AdministratorAccess", .allow("*")),
+        Described(
+            "PowerUserAccess",
+            .allowAllBut("iam:*", "organizations:*", "account:*"),
+            .allow(
+                "account:GetAccountInformation",
+                "account:GetPrimaryEmail",
+                "account:ListRegions",
+                "iam:CreateServiceLinkedRole",
+                "iam:DeleteServiceLinkedRole",
+                "iam:ListRoles",
+                "organizations:DescribeOrganization"
+            )
+        ),
+        Described(
+            "ReadOnlyAccess",
+            .allow(
+                "apigateway:GET",
+                "cloudformation:Describe*",
+                "cloudformation:Get*",
+                "cloudformation:List*",
+                "cloudformation:Detect*",
+                "cloudwatch:Describe*",
+                "cloudwatch:Get*",
+                "cloudwatch:List*",
+                "dynamodb:BatchGet*",
+                "dynamodb:Describe*",
+                "dynamodb:Get*",
+                "dynamodb:List*",
+                "dynamodb:PartiQLSelect",
+                "dynamodb:Query",
+                "dynamodb:Scan",
+                "ecr:BatchCheck*",
+                "ecr:BatchGet*",
+                "ecr:Describe*",
+                "ecr:Get*",
+                "ecr:List*",
+                "ecs:Describe*",
+                "ecs:List*",
+                "elasticloadbalancing:Describe*",
+                "events:Describe*",
+                "events:List*",
+                "events:Test*",
+                "iam:Generate*",
+                "iam:Get*",
+                "iam:List*",
+                "iam:Simulate*",
+                "kinesis:Describe*",
+                "kinesis:Get*",
+                "kinesis:List*",
+                "kms:Describe*",
+                "kms:Get*",
+                "kms:List*",
+                "lambda:Get*",
+                "lambda:List*",
+                "logs:Describe*",
+                "logs:FilterLogEvents",
+                "logs:Get*",
+                "logs:ListTagsForResource",
+                "logs:ListTagsLogGroup",
+                "logs:StartQuery",
+                "logs:StopQuery",
+                "logs:TestMetricFilter",
+                "pipes:DescribePipe",
+                "pipes:ListPipes",
+                "s3:DescribeJob",
+                "s3:Get*",
+                "s3:List*",
+                "scheduler:Get*",
+                "scheduler:List*",
+                "secretsmanager:Describe*",
+                "secretsmanager:GetResourcePolicy",
+                "secretsmanager:List*",
+                "sns:Check*",
+                "sns:Get*",
+                "sns:List*",
+                "sqs:Get*",
+                "sqs:List*",
+                "sqs:Receive*",
+                "ssm:Describe*",
+                "ssm:Get*",
+                "ssm:List*",
+                "states:Describe*",
+                "states:GetExecutionHistory",
+                "states:List*",
+                "sts:GetAccessKeyInfo",
+                "sts:GetCallerIdentity",
+                "sts:GetSessionToken",
+                "tag:Get*",
+                "xray:BatchGet*",
+                "xray:Get*"
+            )
+        ),
+        Described("AWSDenyAll", .deny("*")),
+        Described(
+            "IAMFullAccess",
+            .allow(
+                "iam:*",
+                "organizations:DescribeAccount",
+                "organizations:DescribeOrganization",
+                "organizations:DescribeOrganizationalUnit",
+                "organizations:DescribePolicy",
+                "organizations:ListChildren",
+                "organizations:ListParents",
+                "organizations:ListPoliciesForTarget",
+                "organizations:ListRoots",
+                "organizations:ListPolicies",
+                "organizations:ListTargetsForPolicy"
+            )
+        ),
+        Described(
+            "IAMReadOnlyAccess",
+            .allow(
+                "iam:GenerateCredentialReport",
+                "iam:GenerateServiceLastAccessedDetails",
+                "iam:Get*",
+                "iam:List*",
+                "iam:SimulateCustomPolicy",
+                "iam:SimulatePrincipalPolicy"
+            )
+        ),
+        Described(
+            "IAMUserChangePassword",
+            .allow("iam:ChangePassword", on: ["arn:aws:iam::*:user/${aws:username}"]),
+            .allow("iam:GetAccountPasswordPolicy")
+        ),
+    ]
+
+    /// To one service.
+    static let serviceAccess: [Described] = [
+        Described("AmazonS3FullAccess", .allow("s3:*", "s3-object-lambda:*")),
+        Described(
+            "AmazonS3ReadOnlyAccess",
+            .allow("s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*")
+        ),
+        Described(
+            "AmazonDynamoDBFullAccess",
+            .allow(
+                "dynamodb:*",
+                "dax:*",
+                "application-autoscaling:DeleteScalingPolicy",
+                "application-autoscaling:DeregisterScalableTarget",
+                "application-autoscaling:DescribeScalableTargets",
+                "application-autoscaling:DescribeScalingActivities",
+                "application-autoscaling:DescribeScalingPolicies",
+                "application-autoscaling:PutScalingPolicy",
+                "application-autoscaling:RegisterScalableTarget",
+                "cloudwatch:DeleteAlarms",
+                "cloudwatch:DescribeAlarmHistory",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:DescribeAlarmsForMetric",
+                "cloudwatch:GetMetricStatistics",
+                "cloudwatch:ListMetrics",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:GetMetricData",
+                "iam:GetRole",
+                "iam:ListRoles",
+                "kms:DescribeKey",
+                "kms:ListAliases",
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:ListSubscriptions",
+                "sns:ListSubscriptionsByTopic",
+                "sns:ListTopics",
+                "sns:Subscribe",
+                "sns:Unsubscribe",
+                "sns:SetTopicAttributes",
+                "lambda:CreateFunction",
+                "lambda:ListFunctions",
+                "lambda:ListEventSourceMappings",
+                "lambda:CreateEventSourceMapping",
+                "lambda:DeleteEventSourceMapping",
+                "lambda:GetFunctionConfiguration",
+                "lambda:DeleteFunction",
+                "tag:GetResources",
+                "kinesis:ListStreams",
+                "kinesis:DescribeStream",
+                "kinesis:DescribeStreamSummary"
+            )
+        ),
+        Described(
+            "AmazonDynamoDBReadOnlyAccess",
+            .allow(
+                "dynamodb:BatchGetItem",
+                "dynamodb:Describe*",
+                "dynamodb:List*",
+                "dynamodb:GetItem",
+                "dynamodb:GetResourcePolicy",
+                "dynamodb:Query",
+                "dynamodb:Scan",
+                "dynamodb:PartiQLSelect",
+                "dax:Describe*",
+                "dax:List*",
+                "dax:GetItem",
+                "dax:BatchGetItem",
+                "dax:Query",
+                "dax:Scan",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:GetMetricStatistics",
+                "cloudwatch:ListMetrics",
+                "kms:DescribeKey",
+                "kms:ListAliases"
+            )
+        ),
+        Described("AmazonSQSFullAccess", .allow("sqs:*")),
+        Described(
+            "AmazonSQSReadOnlyAccess",
+            .allow(
+                "sqs:GetQueueAttributes",
+                "sqs:GetQueueUrl",
+                "sqs:ListDeadLetterSourceQueues",
+                "sqs:ListQueues",
+                "sqs:ListMessageMoveTasks",
+                "sqs:ListQueueTags"
+            )
+        ),
+        Described("AmazonSNSFullAccess", .allow("sns:*")),
+        Described("AmazonSNSReadOnlyAccess", .allow("sns:GetTopicAttributes", "sns:List*")),
+        Described("AmazonKinesisFullAccess", .allow("kinesis:*")),
+        Described("AmazonKinesisReadOnlyAccess", .allow("kinesis:Get*", "kinesis:List*", "kinesis:Describe*")),
+        Described(
+            "AmazonEventBridgeFullAccess",
+            .allow("events:*", "schemas:*", "scheduler:*", "pipes:*"),
+            .allow(
+                "iam:PassRole",
+                when:
+                    #"{"StringLike":{"iam:PassedToService":["events.amazonaws.com","scheduler.amazonaws.com","pipes.amazonaws.com"]}}"#
+            )
+        ),
+        Described(
+            "AmazonEventBridgeSchedulerFullAccess",
+            .allow("scheduler:*"),
+            .allow(
+                "iam:PassRole",
+                on: ["arn:aws:iam::*:role/*"],
+                when: #"{"StringLike":{"iam:PassedToService":"scheduler.amazonaws.com"}}"#
+            )
+        ),
+        Described("AWSStepFunctionsFullAccess", .allow("states:*")),
+        Described("AmazonAPIGatewayAdministrator", .allow("apigateway:*", on: ["arn:aws:apigateway:*::/*"])),
+        Described(
+            "AmazonAPIGatewayInvokeFullAccess",
+            .allow("execute-api:Invoke", "execute-api:ManageConnections", on: ["arn:aws:execute-api:*:*:*"])
+        ),
+        Described(
+            "CloudWatchFullAccess",
+            .allow(
+                "autoscaling:Describe*",
+                "cloudwatch:*",
+                "logs:*",
+                "sns:*",
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:GetRole"
+            )
+        ),
+        Described(
+            "CloudWatchReadOnlyAccess",
+            .allow(
+                "autoscaling:Describe*",
+                "cloudwatch:Describe*",
+                "cloudwatch:Get*",
+                "cloudwatch:List*",
+                "logs:Get*",
+                "logs:List*",
+                "logs:StartQuery",
+                "logs:StopQuery",
+                "logs:Describe*",
+                "logs:TestMetricFilter",
+                "logs:FilterLogEvents",
+                "sns:Get*",
+                "sns:List*"
+            )
+        ),
+        Described("CloudWatchLogsFullAccess", .allow("logs:*", "cloudwatch:GenerateQuery")),
+        Described(
+            "CloudWatchLogsReadOnlyAccess",
+            .allow(
+                "logs:Describe*",
+                "logs:Get*",
+                "logs:List*",
+                "logs:StartQuery",
+                "logs:StopQuery",
+                "logs:TestMetricFilter",
+                "logs:FilterLogEvents",
+                "logs:StartLiveTail",
+                "logs:StopLiveTail",
+                "cloudwatch:GenerateQuery"
+            )
+        ),
+        Described("AWSXrayFullAccess", .allow("xray:*")),
+        Described("AWSXrayReadOnlyAccess", .allow("xray:BatchGet*", "xray:Get*", "xray:List*")),
+        Described("AWSCloudFormationFullAccess", .allow("cloudformation:*")),
+        Described(
+            "AWSCloudFormationReadOnlyAccess",
+            .allow(
+                "cloudformation:Describe*",
+                "cloudformation:EstimateTemplateCost",
+                "cloudformation:Get*",
+                "cloudformation:List*",
+                "cloudformation:ValidateTemplate",
+                "cloudformation:Detect*"
+            )
+        ),
+        Described(
+            "SecretsManagerReadWrite",
+            .allow(
+                "secretsmanager:*",
+                "kms:DescribeKey",
+                "kms:ListAliases",
+                "kms:ListKeys",
+                "lambda:ListFunctions",
+                "tag:GetResources"
+            )
+        ),
+        Described("AmazonSSMFullAccess", .allow("ssm:*", "cloudwatch:PutMetricData", "logs:*")),
+        Described("AmazonSSMReadOnlyAccess", .allow("ssm:Describe*", "ssm:Get*", "ssm:List*")),
+        Described("AmazonEC2ContainerRegistryFullAccess", .allow("ecr:*", "cloudtrail:LookupEvents")),
+        Described(
+            "AmazonEC2ContainerRegistryReadOnly",
+            .allow(
+                "ecr:GetAuthorizationToken",
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:GetDownloadUrlForLayer",
+                "ecr:GetRepositoryPolicy",
+                "ecr:DescribeRepositories",
+                "ecr:ListImages",
+                "ecr:DescribeImages",
+                "ecr:BatchGetImage",
+                "ecr:GetLifecyclePolicy",
+                "ecr:GetLifecyclePolicyPreview",
+                "ecr:ListTagsForResource",
+                "ecr:DescribeImageScanFindings"
+            )
+        ),
+    ]
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package import LinuxSystem
+import Logging
+import MartletCore
+import NIOCore
+import Sandbox
+
+/// Serves the AWS endpoint on a socket that was made inside a sandbox. The front door is one.
+package protocol EndpointGateway: Sendable {
+    /// Takes ownership of the listening socket. The returned closure stops serving.
+    func serve(listener: LinuxSystem.FileDescriptor) async throws -> @Sendable () -> Void
+}
+
+/// Starts execution environments: credentials, sandbox, Runtime API, log. Does not wait for the runtime to come up.
+struct EnvironmentStarter: Sendable {
+    var driver: any SandboxDriver
+    var locator: RuntimeLocator
+    var runtimeFiles: RuntimeFiles
+    var credentials: any CredentialVendor
+    var gateway: (any EndpointGateway)?
+    var poller: OutputPoller
+    var logQueue: any LogQueue
+    var eventLoops: any EventLoopGroup
+    var supervisor: Supervisor
+    var clock: any WallClock
+    var ids: any IDSource
+
+    private static let credentialLifetime: Duration = .seconds(12 * 3_600)
+
+    /// Throws `RuntimeUnavailable`, `SandboxError`, or what the credential vendor throws.
+    func start(_ version: ExecutableVersion) async throws -> ExecutionEnvironment {
+        let startedAt = clock.monotonicMicroseconds
+        let runtime = try locator.choose(version.runtime)
+        let log = makeLog(version)
+        let format = PlatformLog(version.logging.format)
+        log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
+        if runtime.isNearest, let interpreter = runtime.interpreter {
+            log.platform(
+                "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n")
+        }
+        let role = try await credentials.credentials(
+            forRole: version.role, sessionName: version.key.functionName, lifetime: Self.credentialLifetime)
+        let sandbox = try await driver.start(specification(version, runtime, log, role))
+        let environment = ExecutionEnvironment(
+            key: version.key, sandbox: sandbox, log: log, poller: poller, eventLoop: eventLoops.next(), clock: clock,
+            supervisor: supervisor, startedMicroseconds: startedAt)
+        do {
+            try await listen(environment)
+        } catch {
+            await sandbox.kill()
+            throw error
+        }
+        return environment
+    }
+
+    private func makeLog(_ version: ExecutableVersion) -> EnvironmentLog {
+        let date = UTCDate(clock.now)
+        let day = "\(date.year.padded(4))/\(date.month.padded(2))/\(date.day.padded(2))"
+        // A group that the function chose is shared, so its streams name the function.
+        let isOwnGroup = version.logging.group == "/aws/lambda/\(version.key.functionName)"
+        let name = isOwnGroup ? "[\(version.key.version)]" : "\(version.key.functionName)[\(version.key.version)]"
+        return EnvironmentLog(
+            group: version.logging.group, stream: "\(day)/\(name)\(ids.hex(32))", scope: version.key.scope, queue: logQueue,
+            clock: clock)
+    }
+
+    private func specification(
+        _ version: ExecutableVersion, _ runtime: RuntimeChoice, _ log: EnvironmentLog, _ role: SessionCredentials
+    ) throws -> SandboxSpecification {
+        guard let id = SandboxID("lambda-\(ids.hex(24))") else { throw MartletError("lambda.start", "malformed sandbox id") }
+        let plan = LaunchPlan(
+            version, runtime: runtime, runtimeFiles: runtimeFiles.path,
+            instance: LaunchPlan.Instance(
+                credentials: role,
+                logStream: log.stream,
+                runtimeAPI: "127.0.0.1:\(LaunchPlan.runtimeAPIPort)",
+                endpointURL: gateway == nil ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
+                bootstrap: bootstrap(version, runtime)
+            ))
+        var listeners = [SandboxListener(port: LaunchPlan.runtimeAPIPort)]
+        if gateway != nil { listeners.append(SandboxListener(port: LaunchPlan.endpointPort)) }
+        return SandboxSpecification(
+            id: id,
+            command: plan.command,
+            environment: plan.environment,
+            workingDirectory: LaunchPlan.taskRoot,
+            mounts: plan.mounts,
+            limits: SandboxLimits(
+                memoryBytes: version.memoryMiB << 20,
+                temporaryBytes: version.temporaryMiB << 20
+            ),
+            listeners: listeners
+        )
+    }
+
+    private func bootstrap(_ version: ExecutableVersion, _ runtime: RuntimeChoice) -> String {
+        switch (RuntimeFamily(version.runtime), runtime.interpreter) {
+        case (.python, let interpreter?): runtimeFiles.pythonBootstrap(for: interpreter)
+        case (.node, _): "node.cjs"
+        default: ""
+        }
+    }
+
+    private func listen(_ environment: ExecutionEnvironment) async throws {
+        var listeners = environment.sandbox.takeListeners()
+        guard !listeners.isEmpty else { throw SandboxError(.failed, "the sandbox has no Runtime API socket") }
+        let runtimeAPI = try await RuntimeAPIServer(
+            listener: listeners.removeFirst(), on: environment.eventLoop, delegate: environment)
+        environment.onEnd { runtimeAPI.close() }
+        for listener in listeners {
+            guard let gateway else {
+                listener.close()
+                continue
+            }
+            environment.onEnd(try await gateway.serve(listener: listener))
+        }
+    }
+}

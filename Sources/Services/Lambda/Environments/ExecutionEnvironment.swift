@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletCore
+import NIOConcurrencyHelpers
+import NIOCore
+import NIOHTTP1
+import Sandbox
+
+/// One execution environment: a sandbox, its Runtime API, its output. The thin shell around `RuntimeSession`.
+///
+/// It takes one invocation at a time. It ends when its process exits, when an invocation times out, or by `stop`; an
+/// ended one is never used again.
+final class ExecutionEnvironment: Sendable {
+    /// How the init phase ended.
+    enum InitOutcome: Sendable {
+        case ready
+        /// The runtime reported an error, or exited, or took too long.
+        case failed(InitFailure)
+    }
+
+    struct InitFailure: Sendable {
+        /// What the runtime wrote to `/init/error`; nil when it only exited.
+        var payload: ByteBuffer?
+        var errorType: String
+        var status: FunctionError.Status
+        var exit: SandboxExit?
+        /// For `LogType=Tail`.
+        var logTail: [UInt8] = []
+    }
+
+    private struct Running {
+        var invocation: Invocation
+        var handedAt: Int64?
+        var deadline: Scheduled<Void>?
+        var isOverdue = false
+        var finish: CheckedContinuation<InvocationResult, Never>
+    }
+
+    private struct State {
+        var session = RuntimeSession<RuntimeRequest>()
+        var running: Running?
+        var initWaiter: CheckedContinuation<InitOutcome, Never>?
+        var initOutcome: InitOutcome?
+        var initError: InitFailure?
+        var initializedAt: Int64?
+        var hasReportedInit = false
+        /// Its time is up or `stop` was called: it ends as soon as the sandbox is gone.
+        var isDoomed = false
+        var maxMemoryMiB = 0
+    }
+
+    let key: VersionKey
+    let sandbox: any Sandbox
+    let log: EnvironmentLog
+    let startedAt: Instant
+    private let startedMicroseconds: Int64
+    let eventLoop: any EventLoop
+    private let clock: any WallClock
+    private let supervisor: Supervisor
+    private let output: OutputPipe?
+    private let state = NIOLockedValueBox(State())
+    private let resources = NIOLockedValueBox<[@Sendable () -> Void]>([])
+
+    init(
+        key: VersionKey, sandbox: any Sandbox, log: EnvironmentLog, poller: OutputPoller, eventLoop: any EventLoop,
+        clock: any WallClock, supervisor: Supervisor, startedMicroseconds: Int64
+    ) {
+        self.key = key
+        self.sandbox = sandbox
+        self.log = log
+        self.eventLoop = eventLoop
+        self.clock = clock
+        self.supervisor = supervisor
+        self.startedAt = clock.now
+        self.startedMicroseconds = startedMicroseconds
+        self.output = sandbox.takeOutput().map { poller.add($0, log: log) }
+    }
+
+    /// Runs when the environment ends: listeners to close, tickets to give back.
+    func onEnd(_ release: @escaping @Sendable () -> Void) { resources.withLockedValue { $0.append(release) } }
+
+    /// Reads everything that the function has written so far.
+    func drainOutput() { output?.drain() }
+
+    /// From the start of the sandbox to the first `/next`; nil while initialising.
+    var initDuration: Duration? {
+        state.withLockedValue { $0.initializedAt }.map { .microseconds($0 - startedMicroseconds) }
+    }
+
+    /// The init phase's length, once: it belongs to the REPORT of the first invocation.
+    func takeInitDuration() -> Duration? {
+        let initializedAt = state.withLockedValue { state in
+            defer { state.hasReportedInit = true }
+            return state.hasReportedInit ? nil : state.initializedAt
+        }
+        return initializedAt.map { .microseconds($0 - startedMicroseconds) }
+    }
+
+    /// Whether it can take another invocation.
+    var isUsable: Bool { state.withLockedValue { $0.session.state != .ended && !$0.isDoomed } }
+
+    /// The highest memory use so far, in MiB, rounded up. Falls back to the last value known when the sandbox has ended.
+    func maxMemoryMiB(limitMiB: Int) async -> Int {
+        // After its end the cgroup is gone: what is known then is the last reading.
+        if let usage = try? await sandbox.usage() {
+            let used = min((usage.memoryPeakBytes + 0xf_ffff) >> 20, limitMiB)
+            state.withLockedValue { $0.maxMemoryMiB = max($0.maxMemoryMiB, used) }
+        }
+        return state.withLockedValue { $0.maxMemoryMiB }
+    }
+
+    // MARK: Init
+
+    /// Waits for the end of the init phase, at most `limit`. One caller.
+    func initialized(within limit: Duration) async -> InitOutcome {
+        let timeout = eventLoop.scheduleTask(in: .microseconds(limit.wholeMicroseconds)) { [weak self] in
+            self?.finishInit(.failed(InitFailure(payload: nil, errorType: "Sandbox.Timedout", status: .timeout, exit: nil)))
+        }
+        defer { timeout.cancel() }
+        return await withCheckedContinuation { continuation in
+            let outcome = state.withLockedValue { state in
+                if state.initOutcome == nil { state.initWaiter = continuation }
+                return state.initOutcome
+            }
+            if let outcome { continuation.resume(returning: outcome) }
+        }
+    }
+
+    private func finishInit(_ outcome: InitOutcome) {
+        let waiter = state.withLockedValue { state -> CheckedContinuation<InitOutcome, Never>? in
+            guard state.initOutcome == nil else { return nil }
+            state.initOutcome = outcome
+            defer { state.initWaiter = nil }
+            return state.initWaiter
+        }
+        waiter?.resume(returning: outcome)
+    }
+
+    // MARK: Invoke
+
+    /// Runs one invocation to its end. The caller owns the environment exclusively. On a timeout or a crash the sandbox is
+    /// killed before this returns, so nothing of it runs on.
+    func invoke(_ invocation: Invocation) async -> InvocationResult {
+        await withCheckedContinuation { continuation in
+            let action = state.withLockedValue { state in
+                let action = state.session.dispatch(invocation)
+                if action != .refuse { state.running = Running(invocation: invocation, finish: continuation) }
+                return action
+            }
+            switch action {
+            case .hand(let request): hand(invocation, to: request)
+            case .wait: break
+            case .refuse: continuation.resume(returning: InvocationResult(outcome: .notStarted, duration: .zero))
+            }
+        }
+    }
+
+    private func hand(_ invocation: Invocation, to request: RuntimeRequest) {
+        let handedAt = clock.monotonicMicroseconds
+        let timeout = invocation.timeout
+        let deadline = clock.now + timeout
+        let scheduled = eventLoop.scheduleTask(in: .microseconds(timeout.wholeMicroseconds)) { [weak self] in
+            guard let self else { return }
+            self.timedOut(invocation)
+        }
+        state.withLockedValue { state in
+            state.running?.handedAt = handedAt
+            state.running?.deadline = scheduled
+        }
+        var headers = [
+            ("Lambda-Runtime-Aws-Request-Id", invocation.id),
+            ("Lambda-Runtime-Deadline-Ms", String(deadline.milliseconds)),
+            ("Lambda-Runtime-Invoked-Function-Arn", invocation.invokedARN.description),
+            ("Lambda-Runtime-Trace-Id", invocation.traceHeader),
+        ]
+        if let context = invocation.clientContext { headers.append(("Lambda-Runtime-Client-Context", context)) }
+        request.answer(status: .ok, headers: headers, body: invocation.payload)
+    }
+
+    /// Ends the running invocation, once; later endings find nothing.
+    private func finish(id: String, _ outcome: InvocationResult.Outcome, contentType: String? = nil) {
+        let now = clock.monotonicMicroseconds
+        let running = state.withLockedValue { state -> Running? in
+            guard state.running?.invocation.id == id else { return nil }
+            defer { state.running = nil }
+            return state.running
+        }
+        guard let running else { return }
+        running.deadline?.cancel()
+        let duration = Duration.microseconds(now - (running.handedAt ?? now))
+        running.finish.resume(returning: InvocationResult(outcome: outcome, contentType: contentType, duration: duration))
+    }
+
+    /// The answer waits until the sandbox is gone: `run` sees the end and finishes the invocation.
+    private func timedOut(_ invocation: Invocation) {
+        let isCurrent = state.withLockedValue { state in
+            guard state.running?.invocation.id == invocation.id else { return false }
+            state.running?.isOverdue = true
+            state.isDoomed = true
+            return true
+        }
+        guard isCurrent else { return }
+        supervisor.submit { [self] in
+            // The last reading, for the REPORT line.
+            _ = await maxMemoryMiB(limitMiB: .max)
+            await sandbox.kill()
+        }
+    }
+
+    // MARK: End
+
+    /// Watches the process; returns when the environment has ended and everything of it is released.
+    func run() async {
+        let exit = await sandbox.waitForExit()
+        drainOutput()
+        output?.close()
+        let (queued, running, isOverdue, initError) = state.withLockedValue { state in
+            state.isDoomed = true
+            return (state.session.end(), state.running?.invocation, state.running?.isOverdue ?? false, state.initError)
+        }
+        var failure = initError ?? Self.initFailure(exit)
+        failure.exit = exit
+        failure.logTail = log.tail()
+        finishInit(.failed(failure))
+        if let queued {
+            finish(id: queued.id, .notStarted)
+        } else if let running {
+            let error: FunctionError =
+                isOverdue
+                ? .timedOut(after: running.timeout, requestID: running.id) : Self.exitError(exit, requestID: running.id)
+            finish(id: running.id, .failure(error))
+        }
+        await sandbox.kill()
+        for release in resources.withLockedValue({ $0 }) { release() }
+    }
+
+    /// Kills the sandbox. `run` does the rest.
+    func stop() async {
+        state.withLockedValue { $0.isDoomed = true }
+        await sandbox.kill()
+    }
+
+    /// What the runtime's exit means to a caller.
+    static func exitError(_ exit: SandboxExit, requestID: String) -> FunctionError {
+        switch exit {
+        case .exited(let status):
+            let what = status == 0 ? "Runtime exited without providing a reason" : "Runtime exited with error: exit status \(status)"
+            return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
+        case .signalled(let signal):
+            let what = "Runtime exited with error: signal: \(signalName(signal))"
+            return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
+        case .outOfMemory:
+            return .platform(
+                "Runtime.OutOfMemory", "Runtime exited with error: signal: killed", requestID: requestID, status: .error)
+        case .killed:
+            return .platform("Sandbox.Failure", "The execution environment was stopped", requestID: requestID, status: .failure)
+        }
+    }
+
+    private static func initFailure(_ exit: SandboxExit) -> InitFailure {
+        InitFailure(
+            payload: nil, errorType: exit == .outOfMemory ? "Runtime.OutOfMemory" : "Runtime.ExitError", status: .error, exit: exit)
+    }
+
+    /// As Go's runtime prints signals, which is what AWS shows.
+    private static func signalName(_ signal: Int32) -> String {
+        switch signal {
+        case 4: "illegal instruction"
+        case 6: "aborted"
+        case 7: "bus error"
+        case 8: "floating point exception"
+        case 9: "killed"
+        case 11: "segmentation fault"
+        case 15: "terminated"
+        case 31: "bad system call"
+        default: "signal \(signal)"
+        }
+    }
+}
+
+extension ExecutionEnvironment: RuntimeAPIDelegate {
+    func next(_ request: RuntimeRequest) {
+        let now = clock.monotonicMicroseconds
+        let action = state.withLockedValue { state in
+            let action = state.session.next(request)
+            if case .holdInitialized = action { state.initializedAt = now }
+            return action
+        }
+        switch action {
+        case .hold: break
+        case .holdInitialized: finishInit(.ready)
+        case .holdInsteadOf(let earlier): earlier.reject(.invalidTransition(from: "Ready", to: "Ready"))
+        case .hand(let invocation): hand(invocation, to: request)
+        case .reject(let error): request.reject(error)
+        }
+    }
+
+    func response(_ request: RuntimeRequest, id: String, body: ByteBuffer, isTooLarge: Bool, contentType: String?) {
+        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationResponse") }) { return request.reject(error) }
+        guard !isTooLarge else {
+            request.reject(.tooLarge)
+            return finish(id: id, .failure(.responseTooLarge(limit: LambdaLimits.responseBytes)))
+        }
+        request.accept()
+        finish(id: id, .success(body), contentType: contentType)
+    }
+
+    func error(_ request: RuntimeRequest, id: String, body: ByteBuffer, errorType: String?) {
+        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationError") }) { return request.reject(error) }
+        request.accept()
+        let type = errorType ?? "Runtime.UnknownReason"
+        finish(id: id, .failure(FunctionError(payload: body, errorType: type, status: .error)))
+    }
+
+    func initError(_ request: RuntimeRequest, body: ByteBuffer, errorType: String?) {
+        let type = errorType ?? "Runtime.Unknown"
+        let failure = InitFailure(payload: body, errorType: type, status: .error, exit: nil)
+        let error = state.withLockedValue { state -> RuntimeAPIError? in
+            let error = state.session.initError()
+            if error == nil { state.initError = failure }
+            return error
+        }
+        if let error { return request.reject(error) }
+        request.accept()
+        finishInit(.failed(failure))
+    }
+
+    func disconnected(_ request: RuntimeRequest) { state.withLockedValue { $0.session.disconnected(request) } }
+}

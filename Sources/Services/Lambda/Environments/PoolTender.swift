@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import Sandbox
+import ServiceLifecycle
+
+/// Freezes and reaps idle environments at regular times, and ends them all when the server stops.
+struct PoolTender: Service {
+    var pool: EnvironmentPool
+    var driver: any SandboxDriver
+    var clock: any WallClock
+    var interval: Duration = .milliseconds(25)
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            // Cancellation ends the wait and with it the loop.
+            while (try? await clock.sleep(for: interval)) != nil { await pool.tend() }
+        }
+        await pool.stopAll()
+        await driver.shutDown()
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The Runtime API from the server's side, as a pure state machine: what each call of the runtime means, and which calls
+/// are out of turn. `Ticket` names a held `/next` request.
+struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
+    enum State: Sendable, Equatable {
+        /// The runtime has not asked for work yet. → idle, failed, ended
+        case initializing
+        /// A `/next` is held. → busy, ended
+        case idle(Ticket)
+        /// The answer is given and `/next` has not come; an event may wait here for it. → idle, busy, ended
+        case returning(queued: Invocation?)
+        /// The runtime has the event. → returning, ended
+        case busy(id: String)
+        /// `/init/error` was called; only the exit can follow. → ended
+        case failed
+        case ended
+
+        static func == (left: State, right: State) -> Bool {
+            switch (left, right) {
+            case (.initializing, .initializing), (.failed, .failed), (.ended, .ended): true
+            case (.idle(let a), .idle(let b)): a == b
+            case (.busy(let a), .busy(let b)): a == b
+            case (.returning(let a), .returning(let b)): a?.id == b?.id
+            default: false
+            }
+        }
+
+        var name: String {
+            switch self {
+            case .initializing: "Initializing"
+            case .idle: "Ready"
+            case .returning: "InvocationResponse"
+            case .busy: "Running"
+            case .failed: "InitError"
+            case .ended: "Exited"
+            }
+        }
+    }
+
+    private(set) var state: State = .initializing
+
+    enum NextAction: Sendable {
+        /// Hold the request; it was the first, so initialisation is over.
+        case holdInitialized
+        case hold
+        /// Hold this one and end the one that was held before: the runtime opened a new connection.
+        case holdInsteadOf(Ticket)
+        case hand(Invocation)
+        case reject(RuntimeAPIError)
+    }
+
+    mutating func next(_ ticket: Ticket) -> NextAction {
+        switch state {
+        case .initializing:
+            state = .idle(ticket)
+            return .holdInitialized
+        case .idle(let earlier):
+            state = .idle(ticket)
+            return .holdInsteadOf(earlier)
+        case .returning(let queued?):
+            state = .busy(id: queued.id)
+            return .hand(queued)
+        case .returning(nil):
+            state = .idle(ticket)
+            return .hold
+        case .busy, .failed, .ended:
+            return .reject(.invalidTransition(from: state.name, to: "Ready"))
+        }
+    }
+
+    enum DispatchAction: Sendable, Equatable {
+        case hand(to: Ticket)
+        /// It goes out with the next `/next`.
+        case wait
+        /// The environment cannot take it.
+        case refuse
+    }
+
+    mutating func dispatch(_ invocation: Invocation) -> DispatchAction {
+        switch state {
+        case .idle(let ticket):
+            state = .busy(id: invocation.id)
+            return .hand(to: ticket)
+        case .returning(nil):
+            state = .returning(queued: invocation)
+            return .wait
+        case .initializing, .returning, .busy, .failed, .ended:
+            return .refuse
+        }
+    }
+
+    /// `/response` or `/error` for `id`. Nil: it is the running invocation's answer, and the environment may take another.
+    mutating func answer(_ id: String, to call: String) -> RuntimeAPIError? {
+        guard case .busy(let current) = state else { return .invalidTransition(from: state.name, to: call) }
+        guard current == id else { return .invalidRequestID }
+        state = .returning(queued: nil)
+        return nil
+    }
+
+    /// `/init/error`
+    mutating func initError() -> RuntimeAPIError? {
+        guard state == .initializing else { return .invalidTransition(from: state.name, to: "InitError") }
+        state = .failed
+        return nil
+    }
+
+    /// The connection of a held `/next` is gone; the runtime will come again or exit.
+    mutating func disconnected(_ ticket: Ticket) {
+        if state == .idle(ticket) { state = .returning(queued: nil) }
+    }
+
+    /// The process has exited, or the platform killed it. Returns the event that nobody had taken.
+    mutating func end() -> Invocation? {
+        defer { state = .ended }
+        if case .returning(let queued) = state { return queued }
+        return nil
+    }
+}
+
+/// What the Runtime API answers a call out of turn.
+struct RuntimeAPIError: Error, Sendable, Equatable {
+    var status: Int
+    var errorType: String
+    var errorMessage: String
+
+    static func invalidTransition(from state: String, to call: String) -> RuntimeAPIError {
+        RuntimeAPIError(
+            status: 403, errorType: "InvalidStateTransition",
+            errorMessage: "State transition from \(state) to \(call) failed for runtime. Error: State transition is not allowed")
+    }
+
+    static let invalidRequestID = RuntimeAPIError(
+        status: 400, errorType: "InvalidRequestID", errorMessage: "Invalid request ID")
+    static let tooLarge = RuntimeAPIError(
+        status: 413, errorType: "RequestEntityTooLarge",
+        errorMessage: "Exceeded maximum allowed payload size (\(LambdaLimits.responseBytes) bytes).")
+    static let notFound = RuntimeAPIError(status: 404, errorType: "NotFound", errorMessage: "No such path in the Runtime API")
+
+    static func notImplemented(_ what: String) -> RuntimeAPIError {
+        RuntimeAPIError(status: 501, errorType: "NotImplemented", errorMessage: "Martlet does not implement \(what) yet.")
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletCore
+import NIOCore
+import Sandbox
+
+/// Runs one invocation: admission, an environment (warm, returning, or new), the event, the log lines, the figures.
+struct FunctionRunner: Sendable {
+    var ledger: ConcurrencyLedger
+    var pool: EnvironmentPool
+    var starter: EnvironmentStarter
+    var supervisor: Supervisor
+    var clock: any WallClock
+    var logger: Logger
+
+    /// An environment that ends before it is handed the event is replaced this often.
+    private static let maximumHandOvers = 3
+
+    struct Outcome: Sendable {
+        var result: InvocationResult
+        /// The last 4 KiB of the invocation's log.
+        var logTail: [UInt8]
+    }
+
+    /// Why an invocation was not admitted. AWS: TooManyRequestsException
+    struct Throttled: Error, Sendable {
+        var reason: String
+    }
+
+    /// Throws `Throttled`, and whatever kept a sandbox from starting. A function's own failure is a result, not an error.
+    func run(_ resolved: ResolvedInvocation, _ invocation: Invocation, totalReserved: Int) async throws -> Outcome {
+        let key = resolved.version.key
+        let refusal = ledger.enter(
+            key.functionName, in: key.scope, reserved: resolved.reservedConcurrency, totalReserved: totalReserved)
+        if let refusal { throw Throttled(reason: refusal.rawValue) }
+        defer { ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil) }
+        for _ in 0..<Self.maximumHandOvers {
+            if let outcome = try await attempt(resolved.version, invocation) { return outcome }
+        }
+        throw MartletError("lambda.invoke", "\(Self.maximumHandOvers) environments ended before they were handed the event")
+    }
+
+    /// Nil when the environment ended before it was handed the event.
+    private func attempt(_ version: ExecutableVersion, _ invocation: Invocation) async throws -> Outcome? {
+        switch try await acquire(version) {
+        case .environment(let environment):
+            return await invoke(environment, version, invocation)
+        case .failed:
+            return try await invokeAfterFailedInit(version, invocation)
+        case .notStarted(let error):
+            throw error
+        case .cancelled:
+            throw CancellationError()
+        }
+    }
+
+    // MARK: Finding an environment
+
+    private func acquire(_ version: ExecutableVersion) async throws -> EnvironmentPool.Turn {
+        if let idle = await pool.takeIdle(version.key) { return .environment(idle) }
+        let ticket = pool.ticket(version.key)
+        do {
+            try await startOne(version, for: ticket, limit: .seconds(LambdaLimits.initSeconds))
+        } catch {
+            pool.fail(ticket, version.key, .notStarted(error))
+        }
+        return await pool.wait(ticket, version.key)
+    }
+
+    /// Starts an environment that is given to whoever waits first once it is up; when it does not come up, `ticket` fails.
+    /// `invocation` is the one whose time the start takes, on the second try.
+    private func startOne(
+        _ version: ExecutableVersion, for ticket: EnvironmentPool.WaiterID, limit: Duration, invocation: Invocation? = nil
+    ) async throws {
+        let key = version.key
+        guard ledger.mayStart(key.functionName, in: key.scope, at: clock.monotonicMicroseconds), await pool.makeRoom() else {
+            throw Throttled(reason: ConcurrencyLedger.Refusal.accountLimit.rawValue)
+        }
+        supervisor.submit { await bringUp(version, ticket, limit, invocation) }
+    }
+
+    private func bringUp(
+        _ version: ExecutableVersion, _ ticket: EnvironmentPool.WaiterID, _ limit: Duration, _ invocation: Invocation?
+    ) async {
+        let environment: ExecutionEnvironment
+        do {
+            environment = try await starter.start(version)
+        } catch {
+            pool.giveRoomBack()
+            return pool.fail(ticket, version.key, .notStarted(error))
+        }
+        supervisor.submit {
+            await environment.run()
+            pool.remove(environment)
+        }
+        let began = clock.monotonicMicroseconds
+        switch await environment.initialized(within: limit) {
+        case .ready:
+            await applyCPUShare(environment, version)
+            pool.giveBack(environment)
+        case .failed(var failure):
+            environment.drainOutput()
+            let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
+            await writeFailedInit(environment, version, failure, duration, invocation)
+            failure.logTail = environment.log.tail()
+            await environment.stop()
+            pool.fail(ticket, version.key, .failed(failure))
+        }
+    }
+
+    private func writeFailedInit(
+        _ environment: ExecutionEnvironment, _ version: ExecutableVersion, _ failure: ExecutionEnvironment.InitFailure,
+        _ duration: Duration, _ invocation: Invocation?
+    ) async {
+        let format = PlatformLog(version.logging.format)
+        let log = environment.log
+        if let invocation { log.platform(format.start(requestID: invocation.id, version: version.key.version, at: clock.now)) }
+        let phase = invocation == nil ? "init" : "invoke"
+        log.platform(format.initReport(duration: duration, phase: phase, failure: failure, at: clock.now))
+        guard let invocation else { return }
+        let error = failedInit(failure, version, invocation)
+        let result = InvocationResult(outcome: .failure(error), duration: duration)
+        await writeEnd(environment, version, invocation, result, nil)
+    }
+
+    /// Init is not throttled; what follows is.
+    private func applyCPUShare(_ environment: ExecutionEnvironment, _ version: ExecutableVersion) async {
+        do {
+            try await environment.sandbox.setCPUShare(.lambda(memoryMiB: version.memoryMiB))
+        } catch {
+            logger.warning("no CPU limit for an environment", metadata: ["sandbox": "\(environment.sandbox.id)", "error": "\(error)"])
+        }
+    }
+
+    // MARK: Invoking
+
+    private func invoke(
+        _ environment: ExecutionEnvironment, _ version: ExecutableVersion, _ invocation: Invocation
+    ) async -> Outcome? {
+        let format = PlatformLog(version.logging.format)
+        let initDuration = environment.takeInitDuration()
+        environment.log.platform(
+            format.start(requestID: invocation.id, version: version.key.version, at: clock.now), startsTail: true)
+        let result = await environment.invoke(invocation)
+        if case .notStarted = result.outcome { return nil }
+        environment.drainOutput()
+        await writeEnd(environment, version, invocation, result, initDuration)
+        let tail = environment.log.tail()
+        if environment.isUsable { pool.giveBack(environment) }
+        return Outcome(result: result, logTail: tail)
+    }
+
+    private func writeEnd(
+        _ environment: ExecutionEnvironment, _ version: ExecutableVersion, _ invocation: Invocation,
+        _ result: InvocationResult, _ initDuration: Duration?
+    ) async {
+        let format = PlatformLog(version.logging.format)
+        var status = "success"
+        var errorType: String?
+        if case .failure(let error) = result.outcome {
+            status = error.status.rawValue
+            errorType = error.errorType
+        }
+        if status == "timeout", let line = format.timeout(requestID: invocation.id, after: invocation.timeout, at: clock.now) {
+            environment.log.platform(line)
+        }
+        if let line = format.end(requestID: invocation.id) { environment.log.platform(line) }
+        let report = InvocationReport(
+            requestID: invocation.id, duration: result.duration, initDuration: initDuration, memoryMiB: version.memoryMiB,
+            maxMemoryMiB: await environment.maxMemoryMiB(limitMiB: version.memoryMiB), status: status,
+            errorType: errorType.flatMap { $0.hasPrefix("Runtime.") || $0.hasPrefix("Sandbox.") ? $0 : nil }, traceID: nil)
+        environment.log.platform(format.report(report, at: clock.now))
+    }
+
+    /// AWS runs a failed init phase once more as part of the invocation, then under the function's own timeout.
+    private func invokeAfterFailedInit(_ version: ExecutableVersion, _ invocation: Invocation) async throws -> Outcome? {
+        let began = clock.monotonicMicroseconds
+        let ticket = pool.ticket(version.key)
+        do {
+            try await startOne(version, for: ticket, limit: invocation.timeout, invocation: invocation)
+        } catch {
+            pool.fail(ticket, version.key, .notStarted(error))
+        }
+        switch await pool.wait(ticket, version.key) {
+        case .environment(let environment):
+            return await invoke(environment, version, invocation)
+        case .failed(let failure):
+            let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
+            let result = InvocationResult(outcome: .failure(failedInit(failure, version, invocation)), duration: duration)
+            return Outcome(result: result, logTail: failure.logTail)
+        case .notStarted(let error):
+            throw error
+        case .cancelled:
+            throw CancellationError()
+        }
+    }
+
+    private func failedInit(
+        _ failure: ExecutionEnvironment.InitFailure, _ version: ExecutableVersion, _ invocation: Invocation
+    ) -> FunctionError {
+        if let payload = failure.payload {
+            return FunctionError(payload: payload, errorType: failure.errorType, status: .error)
+        }
+        if failure.status == .timeout { return .timedOut(after: invocation.timeout, requestID: invocation.id) }
+        if failure.exit == .exited(status: 127), RuntimeFamily(version.runtime) == .provided {
+            return .platform(
+                "Runtime.InvalidEntrypoint", "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
+                requestID: invocation.id, status: .error)
+        }
+        return ExecutionEnvironment.exitError(failure.exit ?? .killed, requestID: invocation.id)
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import NIOCore
+
+/// One event on its way through an execution environment.
+struct Invocation: Sendable {
+    /// The request's id: in the answer's header, the context, the log lines and the trace.
+    var id: String
+    var payload: ByteBuffer
+    var invokedARN: ARN
+    /// JSON text, decoded from the caller's base 64.
+    var clientContext: String?
+    var traceHeader: String
+    /// Of the function: the deadline runs from the moment the runtime is handed the event.
+    var timeout: Duration
+}
+
+/// How an invocation ended.
+struct InvocationResult: Sendable {
+    enum Outcome: Sendable {
+        case success(ByteBuffer)
+        /// The payload is what the runtime wrote, or what the platform writes in its place.
+        case failure(FunctionError)
+        /// The environment ended before the runtime was handed the event, so another one may take it.
+        case notStarted
+    }
+
+    var outcome: Outcome
+    var contentType: String?
+    /// From the hand-over to the answer.
+    var duration: Duration
+}
+
+/// AWS: `X-Amz-Function-Error`. All are `Unhandled` to the caller; `Handled` is history.
+struct FunctionError: Sendable {
+    var payload: ByteBuffer
+    /// `Runtime.ExitError`, `Sandbox.Timedout`, or the runtime's own; for the REPORT line and metrics.
+    var errorType: String
+    /// `timeout` or `error`, as the REPORT line's Status says.
+    var status: Status
+
+    enum Status: String, Sendable {
+        case error
+        case timeout
+        case failure
+    }
+
+    /// An error that the platform reports because the runtime could not.
+    static func platform(_ errorType: String, _ message: String, requestID: String, status: Status) -> FunctionError {
+        FunctionError(
+            payload: ByteBuffer(string: #"{"errorType":"\#(errorType)","errorMessage":"RequestId: \#(requestID) Error: \#(message)"}"#),
+            errorType: errorType,
+            status: status
+        )
+    }
+
+    static func timedOut(after timeout: Duration, requestID: String) -> FunctionError {
+        .platform(
+            "Sandbox.Timedout", "Task timed out after \(timeout.fractionalSeconds.fixed(2)) seconds", requestID: requestID,
+            status: .timeout)
+    }
+
+    static func responseTooLarge(limit: Int) -> FunctionError {
+        FunctionError(
+            payload: ByteBuffer(
+                string: #"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (\#(limit) bytes)."}"#
+            ),
+            errorType: "Function.ResponseSizeTooLarge",
+            status: .error
+        )
+    }
+}
+
+extension Double {
+    /// With exactly `digits` decimals, rounded half away from zero. Without Foundation's formatter.
+    func fixed(_ digits: Int) -> String {
+        guard isFinite, abs(self) < 1e15 else { return "0" }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = Int((abs(self) * scale).rounded())
+        let whole = scaled / Int(scale)
+        guard digits > 0 else { return (self < 0 ? "-" : "") + String(whole) }
+        return (self < 0 && scaled != 0 ? "-" : "") + "\(whole).\((scaled % Int(scale)).padded(digits))"
+    }
+}

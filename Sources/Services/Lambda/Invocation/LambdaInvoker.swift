@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import Logging
+import MartletCore
+import NIOCore
+import Sandbox
+
+/// The data plane's front: Invoke and InvokeAsync in AWS's terms around `FunctionRunner`.
+struct LambdaInvoker: Sendable {
+    var directory: any VersionDirectory
+    var runner: FunctionRunner
+    var events: AsyncEventQueue
+    var ids: any IDSource
+
+    /// RequestResponse runs the function and answers its result; Event stores the event and answers 202; DryRun only checks.
+    /// Throws InvalidRequestContentException, RequestTooLargeException, ResourceNotFoundException, TooManyRequestsException.
+    /// AWS: Invoke
+    func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput {
+        if let name = input.durableExecutionName { throw CommonError.notImplemented("durable executions (\(name))") }
+        if input.tenantId != nil { throw CommonError.notImplemented("tenant isolation (X-Amz-Tenant-Id)") }
+        let type = input.invocationType?.rawValue ?? "RequestResponse"
+        let payload = try checkedPayload(input.payload, limit: type == "Event" ? LambdaLimits.eventBytes : LambdaLimits.requestBytes)
+        let clientContext = try input.clientContext.map(decodeClientContext)
+        let resolved = try await directory.resolve(
+            function: input.functionName, qualifier: input.qualifier, in: context.scope, draw: drawWeight())
+        let trace = TraceHeader.accepted(context.traceHeader) ?? TraceHeader.new(ids: ids, at: context.receivedAt)
+        switch type {
+        case "DryRun":
+            return InvokeOutput(statusCode: 204)
+        case "Event":
+            try await events.accept(
+                AsyncEvent(
+                    id: context.requestID, scope: resolved.version.key.scope, functionName: resolved.version.key.functionName,
+                    qualifier: resolved.invokedARN.qualifierOfFunction, payload: payload, clientContext: clientContext,
+                    traceHeader: trace, acceptedAt: context.receivedAt))
+            return InvokeOutput(statusCode: 202, payload: Blob())
+        default:
+            let invocation = Invocation(
+                id: context.requestID, payload: payload, invokedARN: resolved.invokedARN, clientContext: clientContext,
+                traceHeader: trace, timeout: .seconds(resolved.version.timeoutSeconds))
+            let outcome = try await run(resolved, invocation)
+            return answer(outcome, version: resolved.version.key.version, wantsTail: input.logType?.rawValue == "Tail")
+        }
+    }
+
+    /// The older form of an asynchronous invoke. AWS: InvokeAsync
+    func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput {
+        var payload = Blob()
+        switch input.invokeArgs {
+        case .buffer(let buffer)?: payload = buffer
+        case .sequence(let pieces, _)?:
+            for try await var piece in pieces {
+                guard payload.readableBytes + piece.readableBytes <= LambdaLimits.eventBytes else { throw tooLarge(LambdaLimits.eventBytes) }
+                payload.writeBuffer(&piece)
+            }
+        case nil: break
+        }
+        let invoke = InvokeInput(functionName: input.functionName, invocationType: InvocationType("Event"), payload: payload)
+        _ = try await self.invoke(invoke, context)
+        return InvokeAsyncOutput(status: 202)
+    }
+
+    /// Runs a stored event. A function's own error ends it; throws where the event could not be run and may be tried again.
+    func run(_ event: AsyncEvent) async throws {
+        let resolved = try await directory.resolve(
+            function: event.functionName, qualifier: event.qualifier, in: event.scope, draw: drawWeight())
+        let invocation = Invocation(
+            id: event.id, payload: event.payload, invokedARN: resolved.invokedARN, clientContext: event.clientContext,
+            traceHeader: event.traceHeader, timeout: .seconds(resolved.version.timeoutSeconds))
+        _ = try await run(resolved, invocation)
+    }
+
+    private func run(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> FunctionRunner.Outcome {
+        do {
+            return try await runner.run(
+                resolved, invocation, totalReserved: try await directory.totalReservedConcurrency(in: resolved.version.key.scope))
+        } catch let throttled as FunctionRunner.Throttled {
+            throw Self.tooManyRequests(throttled)
+        } catch let unavailable as RuntimeUnavailable {
+            throw InvalidRuntimeException(unavailable.message)
+        } catch let error as SandboxError where error.code == .hostLacks {
+            throw ServiceException("Martlet cannot start a sandbox on this host: \(error.message)")
+        }
+    }
+
+    private static func tooManyRequests(_ throttled: FunctionRunner.Throttled) -> TooManyRequestsException {
+        var error = TooManyRequestsException("Rate Exceeded.")
+        error.reason = ThrottleReason(throttled.reason)
+        error.retryAfterSeconds = "1"
+        return error
+    }
+
+    private func answer(_ outcome: FunctionRunner.Outcome, version: String, wantsTail: Bool) -> InvokeOutput {
+        var output = InvokeOutput(statusCode: 200, executedVersion: version)
+        switch outcome.result.outcome {
+        case .success(let payload): output.payload = payload
+        case .failure(let error):
+            output.payload = error.payload
+            output.functionError = "Unhandled"
+        case .notStarted: break
+        }
+        if wantsTail { output.logResult = Base64.encode(outcome.logTail) }
+        return output
+    }
+
+    // MARK: Checking the request
+
+    private func checkedPayload(_ payload: Blob?, limit: Int) throws -> ByteBuffer {
+        guard let payload, payload.readableBytes > 0 else { return ByteBuffer(string: "{}") }
+        guard payload.readableBytes <= limit else { throw tooLarge(limit) }
+        guard JSONScan.isWellFormed(payload) else {
+            throw InvalidRequestContentException("Could not parse request body into json: the payload is not a well-formed JSON text")
+        }
+        return payload
+    }
+
+    private func tooLarge(_ limit: Int) -> RequestTooLargeException {
+        RequestTooLargeException("Request must be smaller than \(limit) bytes for the InvokeFunction operation")
+    }
+
+    /// JSON text on one line, fit for a header of the Runtime API.
+    private func decodeClientContext(_ text: String) throws -> String {
+        let isInvalid = InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
+        guard text.utf8.count <= LambdaLimits.clientContextBytes else {
+            throw InvalidRequestContentException("Client context must be no more than \(LambdaLimits.clientContextBytes) bytes in size.")
+        }
+        guard let bytes = Base64.decode(text), bytes.first(where: { $0 > 0x20 }) == 0x7b, JSONScan.isWellFormed(ByteBuffer(bytes: bytes)),
+            let json = String(validating: bytes, as: UTF8.self)
+        else { throw isInvalid }
+        // Outside strings, line ends are white space; inside, well-formed JSON has none.
+        return String(decoding: json.utf8.map { $0 < 0x20 ? 0x20 : $0 }, as: UTF8.self)
+    }
+
+    /// Evenly in 0..<1, for an alias's weights.
+    private func drawWeight() -> Double {
+        let bits = ids.bytes(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        return Double(bits) / 4_294_967_296
+    }
+}
+
+/// AWS: X-Amzn-Trace-Id
+enum TraceHeader {
+    /// The caller's, when it has a trace's form; anything else would be a header injection into the Runtime API.
+    static func accepted(_ text: String?) -> String? {
+        guard let text, text.utf8.count <= 512, text.contains("Root=1-"),
+            text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+        else { return nil }
+        return text
+    }
+
+    static func new(ids: any IDSource, at now: Instant) -> String {
+        let seconds = String(now.milliseconds / 1_000, radix: 16)
+        return "Root=1-\(seconds)-\(ids.hex(24));Parent=\(ids.hex(16));Sampled=0"
+    }
+}
+
+extension ARN {
+    /// The `7` of `function:name:7`; nil without one.
+    var qualifierOfFunction: String? {
+        let parts = resource.split(separator: ":", maxSplits: 2)
+        return parts.count == 3 ? String(parts[2]) : nil
+    }
+}

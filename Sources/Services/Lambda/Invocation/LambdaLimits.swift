@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// AWS's figures of the data plane. Those of the control plane stand with the model they limit.
+enum LambdaLimits {
+    /// Of a RequestResponse payload, in and out: 6 MiB and the 100 bytes that AWS leaves for its wrapping.
+    static let requestBytes = 6_291_556
+    static let responseBytes = 6_291_556
+    /// Of an asynchronous event.
+    static let eventBytes = 1_048_576
+    /// Of an error that a runtime reports.
+    static let errorBytes = 262_144
+    /// Of `X-Amz-Client-Context`, encoded.
+    static let clientContextBytes = 3_583
+    /// What `LogType=Tail` returns.
+    static let tailBytes = 4_096
+    /// One log event. Longer lines are cut into several.
+    static let logEventBytes = 262_118
+    static let initSeconds = 10
+    static let accountConcurrency = 1_000
+    /// New environments per function: 1,000 in 10 seconds.
+    static let startsPerWindow = 1_000
+    static let startWindowSeconds = 10
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+
+/// The platform's lines in a function's log, in the exact forms that tools parse. AWS: LoggingConfig.LogFormat
+enum PlatformLog: Sendable {
+    case text
+    case json
+
+    init(_ format: String) { self = format == "JSON" ? .json : .text }
+
+    func initStart(runtime: String, version: ExecutableVersion, at now: Instant) -> String {
+        let scope = version.key.scope
+        let arn = "arn:\(scope.region.partition):lambda:\(scope.region)::runtime:martlet"
+        switch self {
+        case .text:
+            return "INIT_START Runtime Version: \(runtime)\tRuntime Version ARN: \(arn)\n"
+        case .json:
+            return record(
+                "platform.initStart", at: now,
+                #""initializationType":"on-demand","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#)
+        }
+    }
+
+    func start(requestID: String, version: String, at now: Instant) -> String {
+        switch self {
+        case .text: "START RequestId: \(requestID) Version: \(version)\n"
+        case .json: record("platform.start", at: now, #""requestId":"\#(requestID)","version":"\#(version)""#)
+        }
+    }
+
+    /// In JSON the report alone ends an invocation.
+    func end(requestID: String) -> String? {
+        switch self {
+        case .text: "END RequestId: \(requestID)\n"
+        case .json: nil
+        }
+    }
+
+    func timeout(requestID: String, after timeout: Duration, at now: Instant) -> String? {
+        switch self {
+        case .text: "\(now.iso8601Milliseconds) \(requestID) Task timed out after \(timeout.fractionalSeconds.fixed(2)) seconds\n\n"
+        case .json: nil
+        }
+    }
+
+    /// A failed init phase. `phase` is `init`, or `invoke` for the second try.
+    func initReport(duration: Duration, phase: String, failure: ExecutionEnvironment.InitFailure, at now: Instant) -> String {
+        let milliseconds = (duration.fractionalSeconds * 1_000).fixed(2)
+        switch self {
+        case .text:
+            return "INIT_REPORT Init Duration: \(milliseconds) ms\tPhase: \(phase)\tStatus: \(failure.status.rawValue)"
+                + (failure.status == .timeout ? "\n" : "\tError Type: \(failure.errorType)\n")
+        case .json:
+            return record(
+                "platform.initReport", at: now,
+                #""initializationType":"on-demand","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#)
+        }
+    }
+
+    func report(_ report: InvocationReport, at now: Instant) -> String {
+        switch self {
+        case .text: return report.text
+        case .json:
+            let initPart = report.initDuration.map { #","initDurationMs":\#(($0.fractionalSeconds * 1_000).fixed(2))"# } ?? ""
+            let errorPart = report.errorType.map { #","errorType":"\#($0)""# } ?? ""
+            return record(
+                "platform.report", at: now,
+                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)},"status":"\#(report.status)"\#(errorPart)"#)
+        }
+    }
+
+    private func record(_ type: String, at now: Instant, _ members: String) -> String {
+        #"{"time":"\#(now.iso8601Milliseconds)","type":"\#(type)","record":{\#(members)}}"# + "\n"
+    }
+}
+
+/// The figures of one invocation. AWS: the REPORT line.
+struct InvocationReport: Sendable {
+    var requestID: String
+    var duration: Duration
+    /// Only of the environment's first invocation.
+    var initDuration: Duration?
+    var memoryMiB: Int
+    var maxMemoryMiB: Int
+    /// `success`, `error`, `timeout`, `failure`
+    var status: String
+    var errorType: String?
+    /// The trace's root, when it is sampled.
+    var traceID: String?
+
+    var milliseconds: Double { duration.fractionalSeconds * 1_000 }
+
+    /// Started milliseconds; the init phase is billed too.
+    var billedMilliseconds: Int {
+        let total = duration.wholeMicroseconds + (initDuration?.wholeMicroseconds ?? 0)
+        return Int((total + 999) / 1_000)
+    }
+
+    var text: String {
+        var line = "REPORT RequestId: \(requestID)\tDuration: \(milliseconds.fixed(2)) ms\t"
+        line += "Billed Duration: \(billedMilliseconds) ms\tMemory Size: \(memoryMiB) MB\tMax Memory Used: \(maxMemoryMiB) MB\t"
+        if let initDuration { line += "Init Duration: \((initDuration.fractionalSeconds * 1_000).fixed(2)) ms\t" }
+        if let traceID { line += "\nXRAY TraceId: \(traceID)\tSampled: true\t" }
+        // AWS names the status of failures of the platform's making only; a handler's own error is a plain report.
+        switch status {
+        case "timeout": line += "Status: timeout"
+        case "error" where errorType != nil: line += "Status: error\tError Type: \(errorType ?? "")"
+        default: break
+        }
+        return line + "\n"
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Logging
+package import MartletCore
+package import ServiceLifecycle
+package import Storage
+
+/// What Lambda knows of functions, put together: the store, the code on this machine, and the work that follows a change.
+package struct LambdaControlPlane: Sendable {
+    /// What the server decides.
+    package struct Configuration: Sendable {
+        /// `open` mode: a role that nobody created is taken, with a warning.
+        package var takesUnknownRoles: Bool
+        /// `enforced` mode: another account's layer is used only if its policy allows it.
+        package var enforcesPolicies: Bool
+        /// Where other nodes write to the same store: how old this node's knowledge may be. Nil for a store of its own.
+        package var revalidatesAfter: Duration?
+        /// A directory of Lambda's own inside the data directory.
+        package var directory: String
+
+        package init(
+            directory: String, takesUnknownRoles: Bool = false, enforcesPolicies: Bool = false, revalidatesAfter: Duration? = nil
+        ) {
+            self.directory = directory
+            self.takesUnknownRoles = takesUnknownRoles
+            self.enforcesPolicies = enforcesPolicies
+            self.revalidatesAfter = revalidatesAfter
+        }
+    }
+
+    /// What the host and the other services lend.
+    package struct Environment: Sendable {
+        package var database: any Database
+        package var files: any FileStore
+        package var cipher: any Cipher
+        package var roles: any RoleDirectory
+        package var clock: any WallClock
+        package var ids: any IDSource
+        package var logger: Logger
+
+        package init(
+            database: any Database, files: any FileStore, cipher: any Cipher, roles: any RoleDirectory,
+            clock: any WallClock, ids: any IDSource, logger: Logger
+        ) {
+            (self.database, self.files, self.cipher, self.roles) = (database, files, cipher, roles)
+            (self.clock, self.ids, self.logger) = (clock, ids, logger)
+        }
+    }
+
+    let configuration: Configuration
+    let environment: Environment
+    let runtimes: any RuntimeAvailability
+    let store: LambdaStore
+    let intake: PackageIntake
+    let changes: FunctionChanges
+    let transitions: StateTransitions
+
+    /// Migrates the tables and clears away what an earlier process left half done.
+    init(
+        _ environment: Environment, _ configuration: Configuration, runtimes: any RuntimeAvailability,
+        observer: (any FunctionObserver)? = nil
+    ) async throws {
+        let (clock, ids) = (environment.clock, environment.ids)
+        (self.configuration, self.environment, self.runtimes) = (configuration, environment, runtimes)
+        store = LambdaStore(database: environment.database, cipher: environment.cipher)
+        let unpacked = UnpackedPackages(root: configuration.directory, files: environment.files, ids: ids)
+        intake = PackageIntake(store: store, files: environment.files, unpacked: unpacked, clock: clock)
+        let source = VersionSource(store: store, packages: unpacked)
+        let cache = VersionCache(source: source, clock: clock, revalidatesAfter: configuration.revalidatesAfter)
+        changes = FunctionChanges(store: store, cache: cache, observer: observer)
+        transitions = StateTransitions(
+            store: store, source: source, changes: changes, clock: clock, ids: ids, logger: environment.logger)
+        try await store.migrate()
+        try await unpacked.prepare()
+    }
+
+    /// For the data plane: what an invocation names.
+    var directory: any VersionDirectory { changes.cache }
+
+    /// To be run as long as the server runs.
+    package var services: [any Service] {
+        [transitions, PackageSweep(store: store, intake: intake, clock: environment.clock, logger: environment.logger)]
+    }
+
+    /// Returns when no version waits for its next state any more: for tests, and for callers that cannot poll.
+    package func settle() async throws { try await transitions.settleAll() }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Logging
+package import MartletCore
+package import NIOCore
+package import Sandbox
+package import ServiceLifecycle
+package import Storage
+
+/// Everything that runs functions on this node, put together: what the composition root builds beside the control plane.
+package struct LambdaDataPlane: Sendable {
+    /// What the host and the other services lend.
+    package struct Environment: Sendable {
+        package var driver: any SandboxDriver
+        package var locator: RuntimeLocator
+        package var runtimeFiles: RuntimeFiles
+        package var credentials: any CredentialVendor
+        package var gateway: (any EndpointGateway)?
+        package var logSink: any LogSink
+        package var database: any Database
+        package var eventLoops: any EventLoopGroup
+        package var clock: any WallClock
+        package var ids: any IDSource
+        /// Names this node in leases; the same after a restart.
+        package var node: String
+        package var logger: Logger
+
+        package init(
+            driver: any SandboxDriver, locator: RuntimeLocator, runtimeFiles: RuntimeFiles, credentials: any CredentialVendor,
+            gateway: (any EndpointGateway)?, logSink: any LogSink, database: any Database, eventLoops: any EventLoopGroup,
+            clock: any WallClock, ids: any IDSource, node: String, logger: Logger
+        ) {
+            self.driver = driver
+            self.locator = locator
+            self.runtimeFiles = runtimeFiles
+            self.credentials = credentials
+            self.gateway = gateway
+            self.logSink = logSink
+            self.database = database
+            self.eventLoops = eventLoops
+            self.clock = clock
+            self.ids = ids
+            self.node = node
+            self.logger = logger
+        }
+    }
+
+    private let runner: FunctionRunner
+    private let events: AsyncEventQueue
+    private let ids: any IDSource
+    /// Functions' log lines on their way; `flush` for callers that must see them at once.
+    package let logs: LogFlusher
+    let locator: RuntimeLocator
+    let pool: EnvironmentPool
+    private let tender: PoolTender
+    let supervisor: Supervisor
+
+    package init(_ environment: Environment) async throws {
+        try await environment.database.migrate(AsyncEventQueue.migrations, of: "lambda-events")
+        let clock = environment.clock
+        supervisor = Supervisor()
+        logs = LogFlusher(sink: environment.logSink, clock: clock, logger: environment.logger)
+        pool = EnvironmentPool(configuration: .init(), clock: clock)
+        tender = PoolTender(pool: pool, driver: environment.driver, clock: clock)
+        events = AsyncEventQueue(
+            database: environment.database, clock: clock, node: environment.node, logger: environment.logger)
+        ids = environment.ids
+        locator = environment.locator
+        let starter = EnvironmentStarter(
+            driver: environment.driver, locator: environment.locator, runtimeFiles: environment.runtimeFiles,
+            credentials: environment.credentials, gateway: environment.gateway, poller: try OutputPoller(), logQueue: logs,
+            eventLoops: environment.eventLoops, supervisor: supervisor, clock: clock, ids: environment.ids)
+        runner = FunctionRunner(
+            ledger: ConcurrencyLedger(), pool: pool, starter: starter, supervisor: supervisor, clock: clock,
+            logger: environment.logger)
+    }
+
+    /// The front for the control plane's operations; `directory` is its store.
+    func invoker(_ directory: any VersionDirectory) -> LambdaInvoker {
+        let invoker = LambdaInvoker(directory: directory, runner: runner, events: events, ids: ids)
+        events.deliver { try await invoker.run($0) }
+        return invoker
+    }
+
+    /// Drops the events that wait and ends the idle environments, of one account or of all.
+    func reset(account: AccountID?) async throws {
+        try await events.reset(account: account)
+        for key in pool.keys() where account == nil || key.scope.account == account { await pool.retire(key) }
+    }
+
+    /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
+    package var services: [any Service] { [logs, supervisor, tender, events] }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletCore
+package import ServiceLifecycle
+
+/// Lambda whole: control plane, data plane, and the threads between them. What the composition root builds.
+package struct LambdaPlatform: Sendable {
+    package let control: LambdaControlPlane
+    package let data: LambdaDataPlane
+    package let service: LambdaService
+
+    package init(
+        control environment: LambdaControlPlane.Environment, _ configuration: LambdaControlPlane.Configuration,
+        data: LambdaDataPlane
+    ) async throws {
+        let retirement = EnvironmentRetirement(pool: data.pool, supervisor: data.supervisor)
+        control = try await LambdaControlPlane(environment, configuration, runtimes: data.locator, observer: retirement)
+        retirement.follow(control.directory)
+        self.data = data
+        service = LambdaService(control, invoker: data.invoker(control.directory))
+    }
+
+    /// Forgets everything of the account, or of all: functions, waiting events, environments. For `open` mode.
+    package func reset(account: AccountID?) async throws {
+        try await control.reset(account: account)
+        try await data.reset(account: account)
+    }
+
+    /// In the order of starting.
+    package var services: [any Service] { data.services + control.services }
+}
+
+extension LambdaInvoker: Invoker {}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import MartletCore
+
+/// Members that AWS takes and Martlet cannot honour yet: refused by name, unless they ask for nothing. SDKs and Terraform send
+/// empty structures for what was never set.
+enum Unsupported {
+    static func check(_ input: CreateFunctionInput) throws {
+        try check(input.vpcConfig, input.fileSystemConfigs, input.deadLetterConfig, input.kmsKeyArn)
+        try check(input.imageConfig, input.snapStart, runtime: input.runtime)
+        if input.packageType == .image { throw CommonError.notImplemented("PackageType Image") }
+        try refuse(input.codeSigningConfigArn, "CodeSigningConfigArn")
+        try refuse(input.tenancyConfig, "TenancyConfig")
+        try refuse(input.publishTo, "PublishTo")
+        try checkCode(
+            s3Bucket: input.code.s3Bucket, imageUri: input.code.imageUri, sourceKMSKeyArn: input.code.sourceKMSKeyArn)
+        try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
+    }
+
+    static func check(_ input: UpdateFunctionConfigurationInput, runtime: String) throws {
+        try check(input.vpcConfig, input.fileSystemConfigs, input.deadLetterConfig, input.kmsKeyArn)
+        try check(input.imageConfig, input.snapStart, runtime: input.runtime ?? Runtime(runtime))
+        try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
+    }
+
+    static func check(_ input: UpdateFunctionCodeInput) throws {
+        try refuse(input.publishTo, "PublishTo")
+        if input.imageUri?.isEmpty == false {
+            throw InvalidParameterValueException("Please don't provide ImageUri when updating a function with packageType Zip.")
+        }
+        try checkCode(s3Bucket: input.s3Bucket, imageUri: nil, sourceKMSKeyArn: input.sourceKMSKeyArn)
+    }
+
+    static func checkCode(s3Bucket: String?, imageUri: String?, sourceKMSKeyArn: String?) throws {
+        try refuse(s3Bucket, "code from S3 (S3Bucket)")
+        try refuse(imageUri, "container images (ImageUri)")
+        try refuse(sourceKMSKeyArn, "SourceKMSKeyArn")
+    }
+
+    static func check(_ destinations: DestinationConfig?) throws {
+        try refuse(destinations?.onSuccess?.destination, "DestinationConfig (OnSuccess)")
+        try refuse(destinations?.onFailure?.destination, "DestinationConfig (OnFailure)")
+    }
+
+    private static func check(
+        _ vpc: VpcConfig?, _ fileSystems: [FileSystemConfig]?, _ deadLetters: DeadLetterConfig?, _ key: String?
+    ) throws {
+        if vpc?.subnetIds?.isEmpty == false || vpc?.securityGroupIds?.isEmpty == false || vpc?.ipv6AllowedForDualStack == true {
+            throw CommonError.notImplemented("VpcConfig")
+        }
+        if fileSystems?.isEmpty == false { throw CommonError.notImplemented("FileSystemConfigs") }
+        try refuse(deadLetters?.targetArn, "DeadLetterConfig")
+        try refuse(key, "KMSKeyArn")
+    }
+
+    private static func check(_ image: ImageConfig?, _ snapStart: SnapStart?, runtime: Runtime?) throws {
+        if image?.command?.isEmpty == false || image?.entryPoint?.isEmpty == false || image?.workingDirectory?.isEmpty == false {
+            throw CommonError.notImplemented("ImageConfig")
+        }
+        guard snapStart?.applyOn == .publishedVersions else { return }
+        if let runtime, !RuntimeCatalog.withSnapStart.contains(runtime.rawValue) {
+            throw InvalidParameterValueException("\(runtime) is not supported for SnapStart enabled functions.")
+        }
+        throw CommonError.notImplemented("SnapStart (ApplyOn PublishedVersions)")
+    }
+
+    private static func check(
+        _ capacity: CapacityProviderConfig?, _ durable: DurableConfig?, _ runtime: FunctionRuntimeConfig?,
+        _ accelerator: AcceleratorConfig?
+    ) throws {
+        try refuse(capacity, "CapacityProviderConfig")
+        if durable?.executionTimeout != nil || durable?.retentionPeriodInDays != nil || durable?.kmsKeyArn?.isEmpty == false {
+            throw CommonError.notImplemented("DurableConfig")
+        }
+        try refuse(runtime, "RuntimeConfig")
+        try refuse(accelerator, "AcceleratorConfig")
+    }
+
+    private static func refuse(_ text: String?, _ member: String) throws {
+        if text?.isEmpty == false { throw CommonError.notImplemented(member) }
+    }
+
+    private static func refuse<Member>(_ member: Member?, _ name: String) throws {
+        if member != nil { throw CommonError.notImplemented(name) }
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+
+/// A function as a whole: what its versions share.
+struct FunctionRecord: Sendable, Equatable {
+    var scope: Scope
+    var name: String
+    /// The number given last; 0 before the first publication. Never counts back.
+    var lastVersion: Int
+    var reservedConcurrency: Int?
+    /// AWS: RecursiveLoop, `Terminate` or `Allow`.
+    var recursiveLoop: String
+
+    var arn: ARN { scope.arn("lambda", "function:\(name)") }
+}
+
+/// `$LATEST` or a published number, as the store counts them: `$LATEST` is 0.
+struct VersionNumber: Sendable, Hashable {
+    let number: Int
+
+    static let latest = VersionNumber(number: 0)
+    static let latestName = "$LATEST"
+
+    init(number: Int) { self.number = number }
+
+    /// Nil for an alias's name.
+    init?(_ text: String) {
+        if text == Self.latestName {
+            self = .latest
+        } else if !text.isEmpty, text.utf8.allSatisfy(\.isDigit), let number = Int(text), number > 0 {
+            self.number = number
+        } else {
+            return nil
+        }
+    }
+
+    var isLatest: Bool { number == 0 }
+    var text: String { isLatest ? Self.latestName : String(number) }
+}
+
+/// One version of a function, `$LATEST` included.
+struct VersionRecord: Sendable, Equatable {
+    var scope: Scope
+    var functionName: String
+    var number: VersionNumber
+    var settings: FunctionSettings
+    var code: CodePackage
+    var status: VersionStatus
+    var marks: Marks
+    var runtimeUpdates: RuntimeUpdates
+
+    struct Marks: Sendable, Equatable {
+        /// Changes with everything, the state included.
+        var revisionID: String
+        /// Changes with what an execution environment can see.
+        var generation: String
+        /// Of code and settings: equal when nothing changed. A version keeps that of the `$LATEST` it was made from.
+        var fingerprint: String
+        var lastModified: Instant
+    }
+
+    /// AWS: RuntimeManagementConfig
+    struct RuntimeUpdates: Sendable, Equatable {
+        /// `Auto`, `FunctionUpdate` or `Manual`
+        var updateOn: String
+        /// With `Manual` only.
+        var runtimeVersionARN: String?
+
+        static let automatic = RuntimeUpdates(updateOn: "Auto", runtimeVersionARN: nil)
+    }
+
+    var reference: FunctionReference { FunctionReference(scope: scope, name: functionName, qualifier: number.text) }
+    var unqualifiedARN: ARN { scope.arn("lambda", "function:\(functionName)") }
+    var key: VersionKey {
+        VersionKey(scope: scope, functionName: functionName, version: number.text, generation: marks.generation)
+    }
+}
+
+extension FunctionReference {
+    init(scope: Scope, name: String, qualifier: String?) {
+        (self.scope, self.name, self.qualifier) = (scope, name, qualifier)
+    }
+}
+
+/// AWS's State and LastUpdateStatus of one version.
+struct VersionStatus: Sendable, Equatable {
+    /// Pending → Active, or Failed. Active and Failed are left by nothing but a deletion.
+    var state: String
+    var stateReason: Reason?
+    /// Nil → Successful together with Active; `$LATEST`: Successful or Failed → InProgress with each update → Successful or Failed.
+    var update: String?
+    var updateReason: Reason?
+
+    struct Reason: Sendable, Equatable {
+        var code: String
+        var text: String
+
+        static let creating = Reason(code: "Creating", text: "The function is being created.")
+        static let internalError = Reason(code: "InternalError", text: "An internal error occurred.")
+    }
+
+    static let pending = VersionStatus(state: "Pending", stateReason: .creating)
+    static let ready = VersionStatus(state: "Active", update: "Successful")
+
+    var isSettled: Bool { state != "Pending" && update != "InProgress" }
+
+    /// An update of a version that is not Pending.
+    var updating: VersionStatus { VersionStatus(state: "Active", update: "InProgress", updateReason: .creating) }
+
+    /// Once the code and layers are in place, or could not be put there.
+    func settled(_ failure: Reason? = nil) -> VersionStatus {
+        guard let failure else { return .ready }
+        if state == "Pending" { return VersionStatus(state: "Failed", stateReason: failure) }
+        return VersionStatus(state: state, stateReason: stateReason, update: "Failed", updateReason: failure)
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import LinuxSystem
+import NIOConcurrencyHelpers
+import Sandbox
+
+/// An interpreter of the host that can serve a managed runtime.
+struct Interpreter: Sendable, Equatable {
+    /// The real path: no shim, no link.
+    var path: String
+    /// Host directories that it needs beside the root file system, mounted at their own path.
+    var prefixes: [String]
+    /// `3.12` of Python, `20` of Node.js.
+    var version: String
+}
+
+/// Finds the interpreters of this host. Looks once, at the first question, and keeps the answer: installing another one
+/// wants a restart.
+package final class InterpreterFinder: Sendable {
+    private let searchPath: [String]
+    private let found = NIOLockedValueBox<[String: [Int: Interpreter]]>([:])
+
+    /// `searchPath`: directories to look in, best first.
+    package init(searchPath: [String]) { self.searchPath = searchPath }
+
+    /// The usual places: `/usr/bin`, `/usr/local/bin`, what PATH names, and version managers' folders under `home`.
+    package convenience init(path: String, home: String?) {
+        var directories = ["/usr/bin", "/usr/local/bin"] + path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
+        if let home {
+            directories += Self.subdirectories(of: "\(home)/.pyenv/versions").map { "\($0)/bin" }
+            directories += Self.subdirectories(of: "\(home)/.nvm/versions/node").map { "\($0)/bin" }
+        }
+        self.init(searchPath: directories)
+    }
+
+    /// Looks where this process's PATH and HOME point.
+    package static func ofThisHost() -> InterpreterFinder {
+        func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+        return InterpreterFinder(path: variable("PATH") ?? "", home: variable("HOME"))
+    }
+
+    /// By minor version: 12 for Python 3.12.
+    var pythons: [Int: Interpreter] { once("python", findPythons) }
+    /// By major version.
+    var nodes: [Int: Interpreter] { once("node", findNodes) }
+
+    private func once(_ name: String, _ find: () -> [Int: Interpreter]) -> [Int: Interpreter] {
+        found.withLockedValue { found in
+            if let known = found[name] { return known }
+            let interpreters = find()
+            found[name] = interpreters
+            return interpreters
+        }
+    }
+
+    private func findPythons() -> [Int: Interpreter] {
+        var result: [Int: Interpreter] = [:]
+        for directory in searchPath where !directory.hasSuffix("/shims") {
+            for minor in 6...20 where result[minor] == nil {
+                result[minor] = interpreter("\(directory)/python3.\(minor)", version: "3.\(minor)")
+            }
+        }
+        return result
+    }
+
+    /// Node's file name has no version: it is asked.
+    private func findNodes() -> [Int: Interpreter] {
+        var result: [Int: Interpreter] = [:]
+        for directory in searchPath {
+            for name in ["node", "nodejs"] {
+                guard let interpreter = interpreter("\(directory)/\(name)", version: ""),
+                    let text = HostCommand.output(of: [interpreter.path, "--version"]), text.hasPrefix("v"),
+                    let major = Int(text.dropFirst().prefix { $0 != "." }), result[major] == nil
+                else { continue }
+                result[major] = Interpreter(path: interpreter.path, prefixes: interpreter.prefixes, version: String(major))
+            }
+        }
+        return result
+    }
+
+    private func interpreter(_ path: String, version: String) -> Interpreter? {
+        guard access(path, X_OK) == 0, let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        let target = String(cString: real)
+        let prefix = Self.prefix(of: target)
+        let isInRoot = ["/usr", "/bin", "/lib", "/lib64"].contains { target.hasPrefix($0 + "/") }
+        return Interpreter(path: target, prefixes: isInRoot || prefix == nil ? [] : [prefix ?? "/"], version: version)
+    }
+
+    /// `/a/b` of `/a/b/bin/python3`.
+    private static func prefix(of path: String) -> String? {
+        let parts = path.split(separator: "/")
+        guard parts.count > 2 else { return nil }
+        return "/" + parts.dropLast(2).joined(separator: "/")
+    }
+
+    private static func subdirectories(of path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if !name.hasPrefix(".") { names.append("\(path)/\(name)") }
+        }
+        return names.sorted(by: >)
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import Sandbox
+
+/// What one environment of a version is started with: command, variables, mounts. A value, made without touching the host.
+struct LaunchPlan: Sendable, Equatable {
+    var command: [String]
+    var environment: [String: String]
+    var mounts: [SandboxMount]
+
+    /// Where things are inside.
+    static let taskRoot = "/var/task"
+    static let layersRoot = "/opt"
+    static let runtimeRoot = "/var/runtime"
+    /// As on AWS; functions may have it written down.
+    static let runtimeAPIPort: UInt16 = 9_001
+    /// The AWS endpoint inside, the same port as outside.
+    static let endpointPort: UInt16 = 4_566
+
+    /// What differs from environment to environment.
+    struct Instance: Sendable {
+        var credentials: SessionCredentials
+        var logStream: String
+        /// `host:port` as seen from inside.
+        var runtimeAPI: String
+        /// Nil when there is no AWS endpoint inside.
+        var endpointURL: String?
+        /// The bootstrap's file name in the runtime directory; empty for `provided`.
+        var bootstrap: String
+    }
+
+    /// `runtimeFiles` is the host directory that holds the bootstraps.
+    init(_ version: ExecutableVersion, runtime: RuntimeChoice, runtimeFiles: String, instance: Instance) {
+        mounts = [SandboxMount(source: version.codePath, target: Self.taskRoot)]
+        if let layers = version.layersPath { mounts.append(SandboxMount(source: layers, target: Self.layersRoot)) }
+        if let interpreter = runtime.interpreter {
+            mounts.append(SandboxMount(source: runtimeFiles, target: Self.runtimeRoot))
+            mounts += interpreter.prefixes.map { SandboxMount(source: $0, target: $0) }
+        }
+        command = Self.command(version, runtime, instance.bootstrap)
+        environment = Self.environment(version, runtime, instance)
+    }
+
+    private static func command(_ version: ExecutableVersion, _ runtime: RuntimeChoice, _ bootstrap: String) -> [String] {
+        guard let interpreter = runtime.interpreter else {
+            // AWS looks into the package first, then into the layers.
+            let script = #"for b in /var/task/bootstrap /opt/bootstrap; do [ -x "$b" ] && exec "$b"; done; exit 127"#
+            return version.layersPath == nil ? ["\(taskRoot)/bootstrap"] : ["/bin/sh", "-c", script]
+        }
+        switch RuntimeFamily(version.runtime) {
+        // Without `site`: the bootstrap adds the site-packages itself, last, and starts sooner.
+        case .python: return [interpreter.path, "-S", "-s", "-B", "\(runtimeRoot)/\(bootstrap)"]
+        default: return [interpreter.path, "\(runtimeRoot)/\(bootstrap)"]
+        }
+    }
+
+    private static func environment(
+        _ version: ExecutableVersion, _ runtime: RuntimeChoice, _ instance: Instance
+    ) -> [String: String] {
+        // The function's own variables first: reserved ones cannot be set by it, the rest may override Martlet's defaults.
+        var variables = defaults(version, runtime)
+        variables.merge(version.environment) { _, own in own }
+        variables.merge(reserved(version, instance)) { _, reserved in reserved }
+        return variables
+    }
+
+    /// What a function may override.
+    private static func defaults(_ version: ExecutableVersion, _ runtime: RuntimeChoice) -> [String: String] {
+        var variables = [
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
+            "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+            "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        ]
+        switch RuntimeFamily(version.runtime) {
+        case .node(let major):
+            variables["NODE_PATH"] = "/opt/nodejs/node\(major)/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+        case .python, .provided, .other:
+            break
+        }
+        return variables
+    }
+
+    private static func reserved(_ version: ExecutableVersion, _ instance: Instance) -> [String: String] {
+        let key = version.key
+        var variables = [
+            "_HANDLER": version.handler,
+            "AWS_REGION": key.scope.region.name,
+            "AWS_DEFAULT_REGION": version.environment["AWS_DEFAULT_REGION"] ?? key.scope.region.name,
+            "AWS_LAMBDA_FUNCTION_NAME": key.functionName,
+            "AWS_LAMBDA_FUNCTION_VERSION": key.version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": String(version.memoryMiB),
+            "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": instance.logStream,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_RUNTIME_API": instance.runtimeAPI,
+            "AWS_ACCESS_KEY_ID": instance.credentials.accessKeyID,
+            "AWS_SECRET_ACCESS_KEY": instance.credentials.secretAccessKey,
+            "AWS_SESSION_TOKEN": instance.credentials.sessionToken,
+            "LAMBDA_TASK_ROOT": taskRoot,
+            "LAMBDA_RUNTIME_DIR": runtimeRoot,
+        ]
+        if RuntimeFamily(version.runtime) != .provided { variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_\(version.runtime)" }
+        if let endpoint = instance.endpointURL { variables["AWS_ENDPOINT_URL"] = version.environment["AWS_ENDPOINT_URL"] ?? endpoint }
+        if version.logging.format == "JSON" {
+            variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+            variables["AWS_LAMBDA_LOG_LEVEL"] = version.logging.applicationLevel ?? "INFO"
+        }
+        // The bootstraps frame records of several lines on the output pipe, so that each stays one log event.
+        if RuntimeFamily(version.runtime) != .provided { variables["MARTLET_LOG_FD"] = "2" }
+        return variables
+    }
+}

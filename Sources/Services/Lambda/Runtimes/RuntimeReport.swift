@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How each runtime family is served on this host, in lines for `martlet doctor`.
+package struct RuntimeReport: Sendable {
+    package let lines: [String]
+
+    package init(finder: InterpreterFinder) {
+        let pythons = finder.pythons.sorted { $0.key < $1.key }.map { "✓ python\($0.value.version): \($0.value.path)" }
+        let nodes = finder.nodes.sorted { $0.key < $1.key }.map { "✓ nodejs\($0.value.version).x: \($0.value.path)" }
+        var lines = ["✓ provided.al2023, provided.al2: your own bootstrap"]
+        lines += pythons.isEmpty ? ["✗ python: none found; install one with: apt-get install python3"] : pythons
+        lines += nodes.isEmpty ? ["✗ nodejs: none found; install it with: apt-get install nodejs"] : nodes
+        lines.append("– other versions run on the nearest one above in open mode, and are refused in the other modes")
+        self.lines = lines
+    }
+}

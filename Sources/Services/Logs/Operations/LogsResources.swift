@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import MartletCore
+
+/// The ARNs that IAM decides about. As in AWS, an action on a group is an action on `log-group:{name}:log-stream:`, so that a
+/// policy for `log-group:{name}:*` covers it; the tagging operations name the bare group.
+enum LogsResources {
+    static func named(by input: any Shape, in scope: Scope) -> [ARN] {
+        switch input {
+        case let input as CreateLogGroupInput: [stream("", of: input.logGroupName, scope)]
+        case let input as DeleteLogGroupInput: [stream("", of: input.logGroupName, scope)]
+        case let input as PutRetentionPolicyInput: [stream("", of: input.logGroupName, scope)]
+        case let input as DeleteRetentionPolicyInput: [stream("", of: input.logGroupName, scope)]
+        case let input as PutLogGroupDeletionProtectionInput: [stream("", of: bareName(input.logGroupIdentifier), scope)]
+        case let input as CreateLogStreamInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
+        case let input as DeleteLogStreamInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
+        case let input as PutLogEventsInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
+        case let input as DescribeLogStreamsInput: [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
+        case let input as FilterLogEventsInput: [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
+        case let input as GetLogEventsInput:
+            [stream(input.logStreamName, of: input.logGroupName, or: input.logGroupIdentifier, scope)]
+        case is DescribeLogGroupsInput, is ListLogGroupsInput: [stream("", of: "", scope)]
+        case let input as TagLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
+        case let input as UntagLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
+        case let input as ListTagsLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
+        case let input as TagResourceInput: tagged(input.resourceArn)
+        case let input as UntagResourceInput: tagged(input.resourceArn)
+        case let input as ListTagsForResourceInput: tagged(input.resourceArn)
+        default: []
+        }
+    }
+
+    private static func stream(_ stream: String, of group: String, _ scope: Scope) -> ARN {
+        scope.arn("logs", "log-group:\(group):log-stream:\(stream)")
+    }
+
+    /// An identifier may be the ARN of another scope's group; then that is what is asked for.
+    private static func stream(_ stream: String, of name: String?, or identifier: String?, _ scope: Scope) -> ARN {
+        let arn = identifier.flatMap { ARN($0) }
+        return self.stream(stream, of: name ?? identifier.map(bareName) ?? "", arn?.scope ?? scope)
+    }
+
+    private static func bareName(_ identifier: String) -> String { LogGroupReference(identifier)?.name ?? identifier }
+
+    private static func tagged(_ text: String) -> [ARN] {
+        guard var arn = ARN(text) else { return [] }
+        if arn.resource.hasSuffix(":*") { arn.resource.removeLast(2) }
+        return [arn]
+    }
+}
+
+/// A log group by its name or ARN.
+struct LogGroupReference: Sendable, Equatable {
+    let name: String
+    /// Nil for a bare name.
+    let scope: Scope?
+
+    /// Nil for an ARN of anything but a log group. The `:*` that some AWS answers show at the end may be there.
+    init?(_ identifier: String) {
+        guard identifier.hasPrefix("arn:") else {
+            name = identifier
+            scope = nil
+            return
+        }
+        guard let arn = ARN(identifier), arn.service == "logs", let scope = arn.scope else { return nil }
+        let parts = arn.resource.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2 || (parts.count == 3 && parts[2] == "*"), parts[0] == "log-group", !parts[1].isEmpty else { return nil }
+        name = String(parts[1])
+        self.scope = scope
+    }
+}

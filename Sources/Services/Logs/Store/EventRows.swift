@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import Storage
+
+/// Which events are wanted, and in which order.
+struct EventQuery: Sendable {
+    enum Source: Sendable {
+        case stream(Int)
+        case group(Int)
+        /// Some streams of a group, in the order of the group.
+        case streams([Int], group: Int)
+    }
+
+    var source: Source
+    /// Both exclusive.
+    var after = EventPosition.first
+    var before = EventPosition.last
+    var descending = false
+
+    /// One of two indexes gives the events in order, so nothing is sorted and only what is taken is read.
+    var sql: SQL {
+        let order: SQL = descending ? "occurred_at DESC, sequence DESC" : "occurred_at, sequence"
+        return """
+            SELECT \(StoredEvent.columns) FROM logs_event WHERE \(condition)
+            AND (occurred_at, sequence) > (\(after.timestamp), \(after.sequence))
+            AND (occurred_at, sequence) < (\(before.timestamp), \(before.sequence)) ORDER BY \(order)
+            """
+    }
+
+    private var condition: SQL {
+        switch source {
+        case .stream(let id): "stream_id = \(id)"
+        case .group(let id): "group_id = \(id)"
+        // The plus keeps the engines from going through the streams one by one, which would need sorting.
+        case .streams(let ids, let group): "group_id = \(group) AND +stream_id IN \(list: Self.padded(ids))"
+        }
+    }
+
+    /// To a power of two, so that there are few statements to prepare.
+    private static func padded(_ ids: [Int]) -> [Int] {
+        guard let last = ids.last else { return [] }
+        var count = 1
+        while count < ids.count { count *= 2 }
+        return ids + Array(repeating: last, count: count - ids.count)
+    }
+}
+
+extension LogRows {
+    /// Goes through the events until `body` returns false.
+    func events(_ query: EventQuery, _ body: (StoredEvent) throws -> Bool) throws {
+        try tx.forEach(StoredEvent.self, query.sql, body)
+    }
+}
+
+extension LogChanges {
+    /// Rows of one INSERT, from most to fewest: few statements, each prepared once.
+    private static let rowsPerInsert = [64, 16, 4, 1]
+
+    /// Appends events of one stream. Their order among equal timestamps is the order here.
+    func append(_ events: [NewEvent], to key: StreamKey, at now: Instant) throws {
+        guard let first = events.first else { return }
+        var (earliest, latest, bytes) = (first.timestamp, first.timestamp, 0)
+        for event in events {
+            earliest = min(earliest, event.timestamp)
+            latest = max(latest, event.timestamp)
+            bytes += event.bytes
+        }
+        try insert(events, key, now)
+        try tx.execute(
+            """
+            UPDATE logs_stream SET
+                first_event_at = CASE WHEN first_event_at <= \(earliest) THEN first_event_at ELSE \(earliest) END,
+                last_event_at = CASE WHEN last_event_at >= \(latest) THEN last_event_at ELSE \(latest) END,
+                last_ingestion_at = \(now)
+            WHERE id = \(key.streamID)
+            """)
+        try addStoredBytes(bytes, toGroup: key.groupID)
+    }
+
+    private func insert(_ events: [NewEvent], _ key: StreamKey, _ now: Instant) throws {
+        var rest = events[...]
+        for count in Self.rowsPerInsert {
+            while rest.count >= count {
+                try tx.execute(Self.insertion(of: rest.prefix(count), key, now))
+                rest = rest.dropFirst(count)
+            }
+        }
+    }
+
+    private static func insertion(of events: ArraySlice<NewEvent>, _ key: StreamKey, _ now: Instant) -> SQL {
+        var sql = SQL.StringInterpolation(literalCapacity: 0, interpolationCount: 0)
+        sql.appendLiteral("INSERT INTO logs_event (group_id, stream_id, occurred_at, ingested_at, size, message) VALUES ")
+        var isFirst = true
+        for event in events {
+            sql.appendLiteral(isFirst ? "(" : ", (")
+            isFirst = false
+            sql.appendInterpolation(key.groupID)
+            sql.appendLiteral(", ")
+            sql.appendInterpolation(key.streamID)
+            sql.appendLiteral(", ")
+            sql.appendInterpolation(event.timestamp)
+            sql.appendLiteral(", ")
+            sql.appendInterpolation(now)
+            sql.appendLiteral(", ")
+            sql.appendInterpolation(event.bytes)
+            sql.appendLiteral(", ")
+            sql.appendInterpolation(event.message)
+            sql.appendLiteral(")")
+        }
+        return SQL(stringInterpolation: sql)
+    }
+}

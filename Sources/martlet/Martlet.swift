@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Glibc
+import Jailer
+import MartletCLI
+
+@main enum Main {
+    static func main() async {
+        // The jailer is this executable under another name. It forks and goes on, so it must run before anything has
+        // started a thread.
+        if CommandLine.arguments.first == JailerCommand.name {
+            exit(martlet_jailer_main(CommandLine.argc, CommandLine.unsafeArgv))
+        }
+        await Martlet.main()
+    }
+}
+
+struct Martlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "The serverless platform in one binary: AWS Lambda and what surrounds it, on your own machine.",
+        discussion: """
+            START
+              martlet serve
+              aws lambda list-functions --endpoint-url http://127.0.0.1:4566
+
+            Any AWS SDK, the AWS CLI, SAM CLI and Terraform work against it: set AWS_ENDPOINT_URL=http://127.0.0.1:4566.
+            """,
+        subcommands: [Serve.self, Invoke.self, LogsCommand.self, Doctor.self, Version.self]
+    )
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import IAM
+import Lambda
+import LinuxSystem
+import Logging
+import Logs
+import MartletCLI
+import MartletCore
+import MartletServer
+import NIOPosix
+import STS
+import Sandbox
+import SandboxNamespaces
+import SandboxProcess
+import ServiceLifecycle
+import Storage
+import StorageSQLite
+import UnixSignals
+
+/// The composition root: builds everything, in order, in one place, and runs it until it is told to stop.
+enum Platform {
+    static func run(_ settings: PlatformSettings) async throws {
+        var logger = Logger(label: "martlet")
+        logger.logLevel = settings.logLevel
+        do {
+            try await serve(settings, logger)
+        } catch let error as MartletError {
+            throw StartFailure(error)
+        } catch let error as SandboxError {
+            throw StartFailure(description: "\(error.message)\n  Try: martlet doctor")
+        }
+    }
+
+    private static func serve(_ settings: PlatformSettings, _ logger: Logger) async throws {
+        let storage = try PlatformStorage(settings, logger)
+        let clock = SystemClock()
+        let ids = SystemIDSource()
+        let isOpen = settings.auth == .open
+        let isEnforced = settings.auth == .enforced
+
+        // Who is who.
+        let iamStore = IAMStore(storage.database)
+        try await iamStore.migrate()
+        let usage = UsageLedger(store: iamStore, clock: clock, logger: logger)
+        let identities = IdentityDirectory(store: iamStore, clock: clock)
+        let sessions = SessionTable()
+        let callers = CallerDirectory(identities: identities, sessions: sessions, clock: clock)
+        let roles = IAMRoles(
+            callers: callers, identities: identities,
+            configuration: .init(enforcesTrust: isEnforced, takesUnknownRoles: isOpen), usage: usage, clock: clock, logger: logger)
+        let mint = SessionMint(cipher: storage.cipher, clock: clock, ids: ids)
+        let resourcePolicies = ResourcePolicies()
+        let credentials: [any CredentialDirectory] = [
+            SessionCredentialDirectory(mint: mint, table: sessions, roles: roles),
+            IAMCredentials(store: iamStore, cipher: storage.cipher, clock: clock, usage: usage),
+        ]
+        let authorizer: any Authorizer =
+            isEnforced ? IAMAuthorizer(callers: callers, resourcePolicies: resourcePolicies, usage: usage) : PermissiveAuthorizer()
+
+        // The services.
+        let iam = IAMService(store: iamStore, cipher: storage.cipher, clock: clock, ids: ids)
+        let sts = STSService(roles: roles, mint: mint, sessions: sessions)
+        let logs = LogsService(database: storage.database, clock: clock, ids: ids, logger: logger)
+        try await logs.migrate()
+        let driver = sandboxDriver(settings, logger)
+        let gateway = SandboxGateway()
+        let data = try await LambdaDataPlane(
+            .init(
+                driver: driver,
+                locator: RuntimeLocator(finder: .ofThisHost(), allowsNearest: isOpen),
+                runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
+                credentials: RoleCredentialVendor(mint: mint, roles: roles),
+                gateway: gateway,
+                logSink: logs,
+                database: storage.database,
+                eventLoops: MultiThreadedEventLoopGroup.singleton,
+                clock: clock,
+                ids: ids,
+                // One process holds the data directory, so its leases are its predecessor's.
+                node: "local",
+                logger: logger
+            ))
+        let lambda = try await LambdaPlatform(
+            control: .init(
+                database: storage.database, files: storage.files, cipher: storage.cipher, roles: roles, clock: clock, ids: ids,
+                logger: logger),
+            .init(directory: "\(storage.directory)/lambda", takesUnknownRoles: isOpen, enforcesPolicies: isEnforced),
+            data: data)
+        resourcePolicies.register(LambdaResourcePolicies(lambda.control))
+
+        // The front door.
+        let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs], authorizer: authorizer)
+        var chain = ChainConfiguration(
+            dispatcher: dispatcher, auth: settings.auth, credentials: credentials, clock: clock, ids: ids, logger: logger)
+        chain.version = MartletVersion.current
+        chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
+        chain.resettables = [
+            ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
+            ResetAction { try await iamStore.reset($0) },
+        ]
+        if !isOpen { try await showRootKey(iamStore, storage, ids, clock) }
+        let server = MartletServer(
+            ServerConfiguration(host: settings.host, port: settings.port), auth: settings.auth, chain: RequestChain(chain),
+            logger: logger, onListening: { Announcement(endpoint: $0, settings, directory: storage.directory).print() })
+        gateway.open(through: server)
+
+        // Stopped in reverse: the door first, what it leads to after.
+        var services: [any Service] = [usage] + logs.services
+        services += lambda.services
+        services.append(server)
+        let group = ServiceGroup(
+            configuration: .init(
+                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await group.run()
+        await storage.close()
+    }
+
+    private static func sandboxDriver(_ settings: PlatformSettings, _ logger: Logger) -> any SandboxDriver {
+        switch settings.sandbox {
+        case .namespace: return NamespaceDriver(allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
+        case .process:
+            let driver = ProcessDriver(logger: logger)
+            logger.warning("functions are NOT isolated: --sandbox process", metadata: ["guarantee": "\(driver.guarantee)"])
+            return driver
+        }
+    }
+
+    /// Shown once: only its hash and its sealed form are kept.
+    private static func showRootKey(
+        _ store: IAMStore, _ storage: PlatformStorage, _ ids: any IDSource, _ clock: any WallClock
+    ) async throws {
+        let key = try await RootKey.ensure(account: .local, store: store, cipher: storage.cipher, ids: ids, clock: clock)
+        guard let key else { return }
+        FileHandles.standardOutput(
+            """
+            The root key of account \(AccountID.local), shown this once:
+              AWS_ACCESS_KEY_ID=\(key.accessKeyID)
+              AWS_SECRET_ACCESS_KEY=\(key.secretAccessKey)
+
+            """)
+    }
+}
+
+/// Why the server could not start, for the person who typed the command.
+struct StartFailure: Error, CustomStringConvertible {
+    var description: String
+
+    init(description: String) { self.description = description }
+
+    /// The chain's messages without the codes, which are for logs.
+    init(_ error: MartletError) {
+        description = error.message
+        var cause = error.cause
+        while let next = cause {
+            description += "\n  because: " + ((next as? MartletError)?.message ?? "\(next)")
+            cause = (next as? MartletError)?.cause
+        }
+    }
+}

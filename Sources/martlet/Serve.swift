@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Configuration
+import Glibc
+import Logging
+import MartletCLI
+import MartletServer
+import Storage
+import SystemPackage
+
+/// `martlet serve`: the platform itself.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Start the platform.",
+        discussion: """
+            Without options it listens on 127.0.0.1:4566, keeps its data in ~/.martlet (root: /var/lib/martlet), takes any
+            credentials, and runs functions in namespaces of their own.
+
+            Every option can also be set as an environment variable (--data-dir is MARTLET_DATA_DIR) or as a line of the same
+            form in a file named by --config. An option wins over a variable, a variable over the file.
+
+            AUTH MODES
+              open      any access key is taken; only on loopback. A 12-digit key names its account.
+              signed    requests must be signed by a key that IAM issued; permissions are not looked at.
+              enforced  as signed, and IAM policies decide. The default on any other address than loopback.
+
+            SANDBOXES
+              namespace  own namespaces, cgroup limits, seccomp (the default; root, or rootless with a delegated cgroup)
+              process    no isolation at all: only for code that you would run yourself
+
+            SIGTERM and SIGINT finish what is running, then exit 0.
+
+            EXAMPLES
+              martlet serve
+              martlet serve --ephemeral --port 0
+              martlet serve --host 0.0.0.0 --auth enforced --data-dir /srv/martlet
+            """
+    )
+
+    @Option(help: "The address to listen on. (default: 127.0.0.1)")
+    var host: String?
+    @Option(help: "The port; 0 takes a free one and prints it. (default: 4566)")
+    var port: Int?
+    @Option(help: "Where everything is kept. (default: ~/.martlet, as root /var/lib/martlet)")
+    var dataDir: String?
+    @Flag(help: "Keep nothing: all data is gone when the server stops.")
+    var ephemeral = false
+    @Option(help: "open, signed or enforced; see below.")
+    var auth: String?
+    @Option(help: "full (survives a power cut) or process (survives the end of the server). (default: full)")
+    var durability: String?
+    @Option(help: "namespace or process; see below. (default: namespace)")
+    var sandbox: String?
+    @Flag(help: "Run functions without memory and CPU limits where the host offers no cgroup to this user.")
+    var allowMissingCgroups = false
+    @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
+    var logLevel: String?
+    @Option(help: "A file of MARTLET_… lines.")
+    var config: String?
+
+    func run() async throws {
+        let settings: PlatformSettings
+        do {
+            settings = try PlatformSettings(await reader())
+        } catch let error as PlatformSettings.Invalid {
+            throw ValidationError(error.description)
+        }
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        do {
+            try await Platform.run(settings)
+        } catch let error as StartFailure {
+            FileHandles.standardError("martlet: \(error.description)\n")
+            throw ExitCode(1)
+        }
+    }
+
+    /// Options, then variables, then the file.
+    private func reader() async throws -> ConfigReader {
+        var providers: [any ConfigProvider] = [
+            InMemoryProvider(values: options), EnvironmentVariablesProvider(),
+        ]
+        if let config {
+            guard access(config, R_OK) == 0 else { throw ValidationError("There is no readable file “\(config)”.") }
+            providers.append(try await EnvironmentVariablesProvider(environmentFilePath: FilePath(config)))
+        }
+        return ConfigReader(providers: providers).scoped(to: "martlet")
+    }
+
+    private var options: [AbsoluteConfigKey: ConfigValue] {
+        let texts = [
+            "host": host, "port": port.map(String.init), "dataDir": dataDir, "auth": auth, "durability": durability,
+            "sandbox": sandbox, "logLevel": logLevel, "ephemeral": ephemeral ? "true" : nil,
+            "allowMissingCgroups": allowMissingCgroups ? "true" : nil,
+        ]
+        var values: [AbsoluteConfigKey: ConfigValue] = [:]
+        for (name, text) in texts {
+            if let text { values[AbsoluteConfigKey(["martlet", name])] = ConfigValue(.string(text), isSecret: false) }
+        }
+        return values
+    }
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Tests the runtime bootstraps: `python3 Tests/Bootstraps/run.py [unittest arguments]`.
+
+MARTLET_TEST_PYTHONS and MARTLET_TEST_NODES name interpreters to test, separated by colons.
+Without them, `python3` and `node` of this machine are tested; a missing one is printed.
+"""
+
+import os
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import test_node
+import test_python
+
+
+def load_tests(loader, _, __):
+    suite = unittest.TestSuite()
+    for module in (test_python, test_node):
+        suite.addTests(loader.loadTestsFromModule(module))
+    return suite
+
+
+if __name__ == "__main__":
+    unittest.main()

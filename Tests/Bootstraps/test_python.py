@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python bootstrap, as a function and as the Runtime API see it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from fake_runtime_api import BOOTSTRAPS, FakeRuntimeAPI, Function
+
+BOOTSTRAP = os.path.join(BOOTSTRAPS, "python.py")
+INTERPRETERS = [p for p in os.environ.get("MARTLET_TEST_PYTHONS", "").split(":") if p] or [
+    shutil.which("python3", path="/usr/bin:/bin") or sys.executable
+]
+NBSP = "\u00a0"
+
+
+class PythonTests:
+    """Runs once for each interpreter; see the end of this file."""
+
+    interpreter = None
+
+    def function(self, source, handler="app.handler", extra=None, bootstrap=BOOTSTRAP, **options):
+        files = {"app.py": source, **(extra or {})}
+        command = [self.interpreter, "-S", "-s", "-B", bootstrap]
+        function = Function(command, files, handler, **options)
+        function.environment.setdefault("AWS_EXECUTION_ENV", "AWS_Lambda_python3.12")
+        return function
+
+    def answer(self, source, event=None, **options):
+        with self.function(source, **options) as function:
+            return function.invoke(event)
+
+    def init_error(self, source, handler="app.handler", **options):
+        with self.function(source, handler, **options) as function:
+            post = function.posted()
+            self.assertEqual(post.path, "/2018-06-01/runtime/init/error")
+            self.assertEqual(function.exit_code(), 1)
+            self.assertEqual(post.headers["lambda-runtime-function-error-type"], post.json["errorType"])
+            self.assertEqual(list(post.json), ["errorMessage", "errorType", "requestId", "stackTrace"])
+            self.assertEqual(post.json["requestId"], "")
+            return post.json, function.log()
+
+    # Invocations
+
+    def test_the_result_of_the_handler_is_posted_for_its_request(self):
+        with self.function("def handler(event, context): return {'got': event, 'id': context.aws_request_id}") as f:
+            for number in (1, 2, 3):
+                post = f.invoke({"n": number})
+                self.assertEqual(post.path, "/2018-06-01/runtime/invocation/request-%d/response" % number)
+                self.assertEqual(post.body.decode(), '{"got": {"n": %d}, "id": "request-%d"}' % (number, number))
+                self.assertEqual(post.headers["content-type"], "application/json")
+            self.assertEqual(f.api.connections, 1)
+
+    def test_handlers_are_found_in_folders_and_packages(self):
+        extra = {"src/deep/mod.py": "def run(e, c): return __name__", "pkg/__init__.py": "", "pkg/m.py": "def go(e, c): return __name__"}
+        self.assertEqual(self.answer("", handler="src/deep/mod.run", extra=extra).json, "src.deep.mod")
+        self.assertEqual(self.answer("", handler="pkg.m.go", extra=extra).json, "pkg.m")
+
+    def test_the_context_has_every_attribute_of_the_official_one(self):
+        source = (
+            "import os\n"
+            "def handler(event, c):\n"
+            "    left = c.get_remaining_time_in_millis()\n"
+            "    return [c.function_name, c.function_version, c.memory_limit_in_mb, c.log_group_name, c.log_stream_name,\n"
+            "        c.invoked_function_arn, c.tenant_id, c.identity.cognito_identity_id, c.identity.cognito_identity_pool_id,\n"
+            "        c.client_context and [c.client_context.custom, c.client_context.env, c.client_context.client.app_title],\n"
+            "        isinstance(left, int) and 20000 < left <= 30000, os.environ.get('_X_AMZN_TRACE_ID'), c.w3c()]"
+        )
+        arn = "arn:aws:lambda:us-east-1:123456789012:function:f"
+        fixed = ["f", "$LATEST", "128", "/aws/lambda/f", "2026/01/01/[$LATEST]0", arn]
+        with self.function(source) as f:
+            client = {"custom": {"a": 1}, "env": {"b": "é"}, "client": {"app_title": "t"}, "w3c": {"traceparent": "00-1", "x": "y"}}
+            full = f.invoke(
+                {},
+                Lambda_Runtime_Client_Context=json.dumps(client, ensure_ascii=False),
+                Lambda_Runtime_Cognito_Identity='{"cognitoIdentityId":"i","cognitoIdentityPoolId":"p"}',
+                Lambda_Runtime_Aws_Tenant_Id="blue",
+            )
+            bare = f.invoke({}, Lambda_Runtime_Trace_Id=None)
+        trace = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
+        shown = [{"a": 1}, {"b": "é"}, "t"]
+        self.assertEqual(full.json, fixed + ["blue", "i", "p", shown, True, trace, {"traceparent": "00-1"}])
+        self.assertEqual(bare.json, fixed + [None, None, None, None, True, None, {}])
+
+    def test_a_malformed_client_context_fails_the_invocation(self):
+        with self.function("def handler(e, c): return 1") as f:
+            post = f.invoke({}, Lambda_Runtime_Client_Context="{oops")
+            self.assertEqual(post.json["errorType"], "Runtime.LambdaContextUnmarshalError")
+            self.assertTrue(post.json["errorMessage"].startswith("Unable to parse Client Context JSON: "))
+
+    def test_an_event_that_is_not_json_is_an_unmarshal_error(self):
+        with self.function("def handler(e, c): return e") as f:
+            for body in (b"", b"{", b"[1] 2", b"\xff"):
+                post = f.invoke(body)
+                self.assertEqual(post.json["errorType"], "Runtime.UnmarshalError")
+                self.assertTrue(post.json["errorMessage"].startswith("Unable to unmarshal input: "), post.json)
+            self.assertEqual(f.invoke(b"").json["errorMessage"], "Unable to unmarshal input: Expecting value: line 1 column 1 (char 0)")
+            self.assertEqual(f.invoke(b' \n{"a": 1.50} ').json, {"a": 1.5})
+
+    def test_a_payload_of_six_megabytes_passes_both_ways(self):
+        text = "é" * (3 * 1024 * 1024 - 8)
+        with self.function("def handler(e, c): return e") as f:
+            post = f.invoke(json.dumps(text, ensure_ascii=False).encode())
+            self.assertEqual(post.json, text)
+
+    def test_chunked_events_are_read(self):
+        api = FakeRuntimeAPI()
+        api.chunked_events = True
+        with self.function("def handler(e, c): return e", api=api) as f:
+            self.assertEqual(f.invoke({"a": "b" * 100000}).json, {"a": "b" * 100000})
+            self.assertEqual(f.invoke([1]).json, [1])
+
+    def test_a_closed_connection_is_opened_again(self):
+        api = FakeRuntimeAPI()
+        api.close_after_post = True
+        with self.function("def handler(e, c): return e", api=api) as f:
+            self.assertEqual([f.invoke(n).json for n in (1, 2, 3)], [1, 2, 3])
+
+    def test_an_answer_refused_as_too_large_does_not_end_the_process(self):
+        with self.function("def handler(e, c): return e") as f:
+            f.api.post_status = b"413 Payload Too Large"
+            f.invoke(1)
+            f.api.post_status = b"202 Accepted"
+            self.assertEqual(f.invoke(2).json, 2)
+
+    # Results
+
+    WITHOUT_ACCELERATOR = (
+        "import runpy, sys\nsys.modules['_json'] = None\n"
+        "runpy.run_path(%r, run_name='__main__')" % os.path.realpath(BOOTSTRAP)
+    )
+
+    def test_results_are_encoded_as_the_official_client_does(self):
+        self.check_results(BOOTSTRAP)
+
+    def test_results_are_the_same_without_the_json_accelerator(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "start.py")
+            with open(path, "w") as file:
+                file.write(self.WITHOUT_ACCELERATOR)
+            self.check_results(path)
+
+    def check_results(self, bootstrap):
+        source = (
+            "import collections, decimal, enum\n"
+            "P = collections.namedtuple('P', 'a b')\n"
+            "class I(enum.IntEnum):\n    A = 7\n"
+            "loop = []\nloop.append(loop)\n"
+            "D = decimal.Decimal\n"
+            "cases = [P(1, P(2, 3)), {'k': [P(1, 2)]}, D('1.10'), {'k': D('NaN'), 'j': [D('Infinity')]}, float('nan'), {'k': b'x'},\n"
+            "  {b'k': P(1, b'y')}, 'é\\u2028', {1.5: 2, None: 3, True: 4, I.A: 5}, (1, 1e22, -0.0, 2 ** 70), None,\n"
+            "  {1, 2}, loop, {(1, 2): 3}, '\\ud800', {'k': b'\\xff'}, object]\n"
+            "def handler(e, c): return cases[e]\n"
+        )
+        good = [
+            '{"a": 1, "b": {"a": 2, "b": 3}}', '{"k": [{"a": 1, "b": 2}]}', "1.10", '{"k": NaN, "j": [Infinity]}', "NaN", '{"k": "x"}',
+            '{"k": {"a": 1, "b": "y"}}', '"é\u2028"', '{"1.5": 2, "null": 3, "true": 4, "7": 5}', "[1, 1e+22, -0.0, 1180591620717411303424]", "null",
+        ]
+        bad = [
+            "Object of type set is not JSON serializable", "Circular reference detected",
+            "key", "'utf-8' codec can't encode character",
+            "'utf-8' codec can't decode byte 0xff", "Object of type type is not JSON serializable",
+        ]
+        with self.function(source, bootstrap=bootstrap) as f:
+            for number, text in enumerate(good):
+                self.assertEqual(f.invoke(number).body.decode(), text)
+            for number, message in enumerate(bad, len(good)):
+                post = f.invoke(number)
+                self.assertEqual((post.kind, post.json["errorType"]), ("error", "Runtime.MarshalError"))
+                self.assertTrue(post.json["errorMessage"].startswith("Unable to marshal response: " + message), post.json)
+                self.assertEqual(post.json["stackTrace"], [])
+
+    def test_older_runtimes_escape_non_ascii_characters(self):
+        environment = {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.11"}
+        source = "import decimal\ndef handler(e, c): return ['é', decimal.Decimal('2.50')]"
+        self.assertEqual(self.answer(source, environment=environment).body, b'["\\u00e9", 2.50]')
+
+    def test_bytes_are_posted_as_they_are(self):
+        post = self.answer("def handler(e, c): return b'\\x00\\xff'")
+        self.assertEqual((post.body, post.headers["content-type"]), (b"\x00\xff", "application/unknown"))
+
+    # Errors
+
+    def test_an_exception_is_posted_and_logged_with_its_own_frames_only(self):
+        source = "def inner():\n    raise KeyError('x\\ny')\ndef handler(e, c):\n    inner()\n"
+        with self.function(source) as f:
+            post = f.invoke({})
+            self.assertEqual(post.path, "/2018-06-01/runtime/invocation/request-1/error")
+            self.assertEqual(post.headers["lambda-runtime-function-error-type"], "KeyError")
+            self.assertEqual(list(post.json), ["errorMessage", "errorType", "requestId", "stackTrace"])
+            self.assertEqual((post.json["errorMessage"], post.json["requestId"]), ("'x\\ny'", "request-1"))
+            path = f.task + "/app.py"
+            self.assertEqual(post.json["stackTrace"], [
+                '  File "%s", line 4, in handler\n    inner()\n' % path,
+                '  File "%s", line 2, in inner\n    raise KeyError(\'x\\ny\')\n' % path,
+            ])
+            lines = ["[ERROR] KeyError: 'x\\ny'", "Traceback (most recent call last):",
+                     NBSP * 2 + 'File "%s", line 4, in handler' % path, NBSP * 4 + "inner()",
+                     NBSP * 2 + 'File "%s", line 2, in inner' % path, NBSP * 4 + "raise KeyError('x\\ny')"]
+            self.assertEqual(f.log(), "\r".join(lines) + "\n")
+            self.assertEqual(f.invoke({}).kind, "error")
+
+    def test_any_exception_name_makes_a_valid_header(self):
+        source = "def handler(e, c): raise type('a\\r\\nX: é', (Exception,), {})(e)"
+        post = self.answer(source, "m\ud800")
+        self.assertEqual(post.headers["lambda-runtime-function-error-type"], "a??X:??")
+        self.assertEqual(post.json["errorType"], "a\r\nX: é")
+
+    def test_exit_inside_the_handler_ends_the_process(self):
+        with self.function("import sys\ndef handler(e, c):\n    print('bye', end='')\n    sys.exit(3)") as f:
+            f.offer({})
+            self.assertEqual((f.exit_code(), f.log()), (3, "bye"))
+
+    def test_a_module_that_is_missing_is_an_import_error(self):
+        error, log = self.init_error("", "nope.handler")
+        message = "Unable to import module 'nope': No module named 'nope'"
+        self.assertEqual((error["errorType"], error["errorMessage"]), ("Runtime.ImportModuleError", message))
+        self.assertEqual(error["stackTrace"], [])
+        self.assertEqual(log, "[ERROR] Runtime.ImportModuleError: %s\rTraceback (most recent call last):\n" % message)
+
+    def test_a_dependency_that_is_missing_names_the_handlers_module(self):
+        error, _ = self.init_error("import not_there")
+        self.assertEqual(error["errorMessage"], "Unable to import module 'app': No module named 'not_there'")
+
+    def test_a_syntax_error_shows_its_line(self):
+        error, _ = self.init_error("def handler(e, c):\n    return (\n\nx = = 1\n")
+        self.assertEqual(error["errorType"], "Runtime.UserCodeSyntaxError")
+        self.assertTrue(error["errorMessage"].startswith("Syntax error in module 'app': "), error)
+        self.assertRegex(error["stackTrace"][0], r'^  File ".*/app\.py" Line \d+\n    ')
+
+    def test_handler_names_that_cannot_work_are_told_apart(self):
+        cases = {
+            "app.nope": ("Runtime.HandlerNotFound", "Handler 'nope' missing on module 'app'"),
+            "app": ("Runtime.MalformedHandlerName", "Bad handler 'app': not enough values to unpack (expected 2, got 1)"),
+            "sys.handler": ("Runtime.BuiltInModuleConflict", "Cannot use built-in module sys as a handler module"),
+        }
+        for handler, expected in cases.items():
+            error, _ = self.init_error("", handler)
+            self.assertEqual((error["errorType"], error["errorMessage"]), expected)
+
+    def test_an_exception_during_import_keeps_its_type(self):
+        error, log = self.init_error("print('starting')\n1 / 0")
+        self.assertEqual((error["errorType"], error["errorMessage"]), ("ZeroDivisionError", "division by zero"))
+        self.assertTrue(error["stackTrace"][0].startswith('  File "'), error)
+        self.assertIn("app.py", error["stackTrace"][-1])
+        self.assertTrue(log.startswith("starting\n[ERROR] ZeroDivisionError: division by zero\r"), log)
+
+    # Log
+
+    def test_print_is_written_before_the_answer_is_posted(self):
+        with self.function("def handler(e, c):\n    print('a\\nb')\n    print('c', end='')\n    return 1") as f:
+            f.invoke({})
+            self.assertEqual(f.log(), "a\nb\nc")
+
+    LOGGING = (
+        "import logging\nlogging.getLogger().warning('early')\n"
+        "def handler(e, c):\n    logging.getLogger('app').info('hidden %d', 1)\n    logging.error('shown %s', e)\n    return len(logging.getLogger().handlers)"
+    )
+
+    def test_logging_has_one_root_handler_with_the_request_id(self):
+        with self.function(self.LOGGING) as f:
+            self.assertEqual(f.invoke("x").json, 1)
+            early, shown = f.log().splitlines()
+            self.assertRegex(early, r"^\[WARNING\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\t\tearly$")
+            self.assertRegex(shown, r"^\[ERROR\]\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\trequest-1\tshown x$")
+
+    def test_the_log_level_comes_from_the_environment(self):
+        with self.function(self.LOGGING, environment={"AWS_LAMBDA_LOG_LEVEL": "INFO"}) as f:
+            f.invoke("x")
+            self.assertEqual([line.split("\t")[0] for line in f.log().splitlines()], ["[WARNING]", "[INFO]", "[ERROR]"])
+
+    def test_json_logs_leave_print_alone(self):
+        source = (
+            "import logging\ndef handler(e, c):\n    print('plain')\n    logging.warning({'a': 'é'}, extra={'who': 'me'})\n"
+            "    try: 1 / 0\n    except Exception: logging.exception('failed %d', 1)\n    raise ValueError('end')"
+        )
+        with self.function(source, environment={"AWS_LAMBDA_LOG_FORMAT": "JSON"}) as f:
+            f.invoke({}, Lambda_Runtime_Aws_Tenant_Id="blue")
+            plain, warning, failed, end = f.log().splitlines()
+        self.assertEqual(plain, "plain")
+        warning, failed, end = json.loads(warning), json.loads(failed), json.loads(end)
+        self.assertRegex(warning.pop("timestamp"), r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+        self.assertEqual(list(warning.items()), [("level", "WARNING"), ("message", {"a": "é"}), ("logger", "root"),
+                                                ("requestId", "request-1"), ("tenantId", "blue"), ("who", "me")])
+        self.assertEqual((failed["message"], failed["errorType"], failed["errorMessage"]), ("failed 1", "ZeroDivisionError", "division by zero"))
+        self.assertRegex(failed["location"], r"/app\.py:handler:\d+$")
+        self.assertEqual(list(end), ["timestamp", "level", "errorMessage", "errorType", "requestId", "stackTrace"])
+
+    def test_framed_records_carry_their_level(self):
+        with self.function(self.LOGGING + " / 0", framed=True, environment={"AWS_LAMBDA_LOG_LEVEL": "INFO"}) as f:
+            f.invoke("x\ny")
+            frames = f.frames()
+            self.assertEqual([hex(kind) for kind, _, _ in frames], ["0xa55a0013", "0xa55a000f", "0xa55a0017", "0xa55a0017"])
+            self.assertTrue(frames[2][2].endswith("\trequest-1\tshown x\ny\n"))
+            self.assertTrue(frames[3][2].startswith("[ERROR] ZeroDivisionError: division by zero\nTraceback (most recent call last):\n"))
+            self.assertTrue(abs(frames[0][1] / 1e6 - os.stat(f.task).st_ctime) < 60)
+            self.assertEqual(f.log(), "")
+
+    # Surroundings
+
+    def test_the_search_path_begins_with_the_function_and_its_layers(self):
+        source = "import sys, os\ndef handler(e, c): return [sys.path, os.getcwd(), sorted(k for k in os.environ if k.startswith('MARTLET'))]"
+        with self.function(source, environment={"PYTHONPATH": "/tmp/extra"}, framed=True) as f:
+            path, cwd, hidden = f.invoke({}).json
+            version = re.search(r"python(\d\.\d+)$", [p for p in path if re.search(r"lib/python\d\.\d+$", p)][0])[1]
+            self.assertEqual(path[:4], [f.task, "/opt/python/lib/python%s/site-packages" % version, "/opt/python", "/tmp/extra"])
+            self.assertNotIn(os.path.realpath(BOOTSTRAPS), [os.path.realpath(p) for p in path])
+            self.assertEqual((cwd, hidden), (f.task, []))
+
+    def test_json_and_logging_are_not_imported_for_a_function_that_uses_neither(self):
+        loaded = self.answer("import sys\ndef handler(e, c): return sorted(sys.modules)", {"a": [1.5, "é"]}).json
+        self.assertFalse({"json", "logging", "re", "socket", "traceback", "threading"} & set(loaded))
+
+    def test_a_compiled_bootstrap_hides_its_frames_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            compiled = os.path.join(folder, "bootstrap.pyc")
+            code = "import py_compile, sys; py_compile.compile(sys.argv[1], cfile=sys.argv[2], doraise=True)"
+            subprocess.run([self.interpreter, "-c", code, BOOTSTRAP, compiled], check=True)
+            post = self.answer("def handler(e, c):\n    return 1 / 0", bootstrap=compiled)
+        self.assertEqual([t.rsplit(", ", 1)[1].split("\n")[0] for t in post.json["stackTrace"]], ["in handler"])
+
+    def test_a_claimed_process_becomes_the_function(self):
+        source = "import os, logging, time\ndef handler(e, c):\n    logging.warning('hi')\n    return [os.environ['WHO'], os.getcwd(), time.strftime('%H', time.gmtime(0)), time.localtime(0).tm_hour]"
+        environment = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON", "PYTHONPATH": "/tmp/extra"}
+        for early in (False, True):
+            with self.function(source, claim=True, early=early, environment=environment) as f:
+                f.send_claim()
+                self.assertEqual(f.invoke({}).json, ["me", f.task, "00", 5])
+                self.assertEqual(json.loads(f.log())["message"], "hi")
+                self.assertEqual(f.api.connections, 1)
+
+    def test_a_process_that_is_never_claimed_ends_quietly(self):
+        with self.function("", claim=True) as f:
+            os.close(f.claim_writer)
+            self.assertEqual((f.exit_code(), f.log()), (0, ""))
+
+
+for number, path in enumerate(INTERPRETERS):
+    name = "PythonTests_%d" % number
+    globals()[name] = type(name, (PythonTests, unittest.TestCase), {"interpreter": path, "__doc__": path})

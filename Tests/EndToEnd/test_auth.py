@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The modes that look at signatures and permissions, each on a server of its own."""
+
+import json
+import re
+import secrets
+import unittest
+import urllib.error
+import urllib.request
+
+from botocore.exceptions import ClientError
+
+from harness import CUSTOM, Account, EndToEndTest, client, zip_of
+from server import Server
+from test_iam import TRUST
+from test_runtimes import BASH
+
+KEY = re.compile(r"\b(AKIA[A-Z0-9]{16})\b")
+SECRET = re.compile(r"(?<![A-Za-z0-9/+=])([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])")
+
+
+def root_of(server):
+    """The root key, which the server shows once, at its first start."""
+    shown = server.output().decode() + server.log()
+    return {"key": KEY.search(shown).group(1), "secret": SECRET.search(shown).group(1)}
+
+
+def code_of(call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return "allowed", 200
+
+
+class OwnServer(EndToEndTest):
+    mode = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("--auth", cls.mode)
+        cls.server.start()
+        cls.root = root_of(cls.server)
+        cls.own = Account(cls.server.endpoint, **cls.root)
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.server.stop()
+        cls.server.__exit__(None, None, None)
+        assert status == 0, status
+
+    @property
+    def account(self):
+        return self.own
+
+    def make_user(self, *statements):
+        name = "user-" + secrets.token_hex(4)
+        iam = self.own.iam
+        iam.create_user(UserName=name)
+        if statements:
+            iam.put_user_policy(
+                UserName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return name, Account(self.server.endpoint, key=key["AccessKeyId"], secret=key["SecretAccessKey"])
+
+    def make_role(self, *statements):
+        name = "role-" + secrets.token_hex(4)
+        role = self.own.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]
+        if statements:
+            self.own.iam.put_role_policy(
+                RoleName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
+        return role["Arn"]
+
+    def unsigned(self, path):
+        try:
+            return urllib.request.urlopen(self.server.endpoint + path, timeout=10).status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def sent(self, **credentials):
+        return code_of(client("lambda", self.server.endpoint, **credentials).list_functions)
+
+
+class SignatureCases:
+    """What holds in both modes."""
+
+    def test_the_root_key_that_was_shown_works(self):
+        self.assertRegex(self.own.sts.get_caller_identity()["Arn"], r"^arn:aws:iam::\d{12}:root$")
+
+    def test_who_does_not_sign_is_refused(self):
+        self.assertEqual(self.unsigned("/2015-03-31/functions/"), 403)
+        self.assertEqual(self.unsigned("/_martlet/health"), 200)
+
+    def test_an_unknown_key_is_refused(self):
+        self.assertEqual(self.sent(key="AKIAAAAAAAAAAAAAAAAA"), ("UnrecognizedClientException", 403))
+        sts = client("sts", self.server.endpoint, key="AKIAAAAAAAAAAAAAAAAA")
+        self.assertEqual(code_of(sts.get_caller_identity), ("InvalidClientTokenId", 403))
+
+    def test_a_wrong_secret_is_refused(self):
+        self.assertEqual(self.sent(key=self.root["key"], secret="wrong"), ("InvalidSignatureException", 403))
+        sts = client("sts", self.server.endpoint, key=self.root["key"], secret="wrong")
+        self.assertEqual(code_of(sts.get_caller_identity), ("SignatureDoesNotMatch", 403))
+
+    def test_a_body_that_was_altered_on_its_way_is_refused(self):
+        lambda_ = client("lambda", self.server.endpoint, **self.root)
+
+        def alter(request, **_):
+            request.body = request.body.replace(b"innocent", b"altered!")
+
+        lambda_.meta.events.register("before-send.lambda.*", alter)
+        code = code_of(
+            lambda_.create_function, FunctionName="innocent", Runtime=CUSTOM, Handler="h", Role="arn:aws:iam::000000000000:role/r",
+            Code={"ZipFile": zip_of({"bootstrap": BASH})})
+        self.assertEqual(code, ("InvalidSignatureException", 403))
+
+    def test_a_deactivated_key_is_refused(self):
+        name, user = self.make_user({"Effect": "Allow", "Action": "*", "Resource": "*"})
+        self.assertEqual(code_of(user.lambda_.list_functions)[0], "allowed")
+        self.own.iam.update_access_key(UserName=name, AccessKeyId=user.credentials["key"], Status="Inactive")
+        self.assertEqual(code_of(user.lambda_.list_functions)[1], 403)
+
+    def test_the_state_cannot_be_reset(self):
+        request = urllib.request.Request(self.server.endpoint + "/_martlet/state/reset", method="POST")
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        self.assertIn(caught.exception.code, (403, 404))
+
+    def test_a_function_runs_and_is_its_role(self):
+        role = self.make_role()
+        function = self.create("def handler(e, c): return e", Role=role)
+        self.assertEqual(self.result(function, {"n": 1}), {"n": 1})
+
+    def test_a_role_that_nobody_made_is_refused_for_a_function(self):
+        self.assertFails(
+            "InvalidParameterValueException", 400, self.own.create, "def handler(e, c): pass",
+            Role="arn:aws:iam::000000000000:role/nobody")
+
+
+class Signed(SignatureCases, OwnServer):
+    mode = "signed"
+
+    def test_permissions_are_not_looked_at(self):
+        _, user = self.make_user()
+        self.assertEqual(code_of(user.lambda_.list_functions), ("allowed", 200))
+
+
+class Enforced(SignatureCases, OwnServer):
+    mode = "enforced"
+
+    def test_who_has_no_policy_may_nothing(self):
+        name, user = self.make_user()
+        with self.assertRaises(ClientError) as caught:
+            user.lambda_.list_functions()
+        error = caught.exception.response["Error"]
+        self.assertEqual(error["Code"], "AccessDeniedException")
+        self.assertRegex(
+            error["Message"],
+            r"^User: arn:aws:iam::\d{12}:user/%s is not authorized to perform: lambda:ListFunctions on resource: .* because no "
+            r"identity-based policy allows the lambda:ListFunctions action$" % name)
+
+    def test_a_policy_allows_what_it_names(self):
+        function = self.create("def handler(e, c): return 'ran'", Role=self.make_role())
+        other = self.create("def handler(e, c): return 'ran'", Role=self.make_role())
+        _, user = self.make_user({"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function.arn})
+        self.assertEqual(code_of(user.lambda_.invoke, FunctionName=function.name), ("allowed", 200))
+        self.assertEqual(code_of(user.lambda_.invoke, FunctionName=other.name), ("AccessDeniedException", 403))
+        self.assertEqual(code_of(user.lambda_.delete_function, FunctionName=function.name), ("AccessDeniedException", 403))
+
+    def test_a_denial_wins(self):
+        _, user = self.make_user(
+            {"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "lambda:List*", "Resource": "*"})
+        with self.assertRaises(ClientError) as caught:
+            user.lambda_.list_functions()
+        self.assertIn("with an explicit deny in an identity-based policy", caught.exception.response["Error"]["Message"])
+        self.assertEqual(code_of(user.logs.describe_log_groups), ("allowed", 200))
+
+    def test_a_resource_policy_lets_another_user_in(self):
+        function = self.create("def handler(e, c): return 'ran'", Role=self.make_role())
+        name, user = self.make_user()
+        arn = self.own.iam.get_user(UserName=name)["User"]["Arn"]
+        self.assertEqual(code_of(user.lambda_.invoke, FunctionName=function.name), ("AccessDeniedException", 403))
+        self.own.lambda_.add_permission(FunctionName=function.name, StatementId="in", Action="lambda:InvokeFunction", Principal=arn)
+        self.assertEqual(code_of(user.lambda_.invoke, FunctionName=function.name), ("allowed", 200))
+
+    def test_passing_a_role_wants_a_permission(self):
+        role = self.make_role()
+        _, user = self.make_user({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"})
+        code = code_of(user.create, "def handler(e, c): pass", Role=role)
+        self.assertEqual(code, ("AccessDeniedException", 403))
+
+
+class Addresses(unittest.TestCase):
+    def test_the_open_mode_refuses_to_listen_anywhere_but_on_loopback(self):
+        with self.assertRaises(AssertionError) as caught:
+            with Server("--host", "0.0.0.0", "--auth", "open"):
+                pass
+        self.assertIn("loopback", str(caught.exception))
+
+    def test_another_address_is_enforced_by_default(self):
+        with Server("--host", "0.0.0.0") as server:
+            lambda_ = client("lambda", server.endpoint.replace("0.0.0.0", "127.0.0.1"))
+            self.assertEqual(code_of(lambda_.list_functions), ("UnrecognizedClientException", 403))
+            self.assertEqual(server.stop(), 0)

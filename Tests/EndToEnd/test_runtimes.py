@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Functions in every kind of runtime, created from zips and invoked."""
+
+import json
+import unittest
+
+from harness import CUSTOM, NODE, PYTHON, EndToEndTest
+
+BASH = r"""#!/bin/sh
+set -eu
+api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
+echo "booting $_HANDLER"
+while true; do
+    event=$(curl -sS -D /tmp/headers "$api/next")
+    id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/headers | tr -d '\r' | cut -d' ' -f2)
+    echo "got $event"
+    case $event in
+    *fail*) curl -sS -o /dev/null -H 'Lambda-Runtime-Function-Error-Type: Custom.Failed' \
+        -d '{"errorType":"Custom.Failed","errorMessage":"as you wish"}' "$api/$id/error" ;;
+    *) curl -sS -o /dev/null -d "{\"echo\":$event,\"id\":\"$id\"}" "$api/$id/response" ;;
+    esac
+done
+"""
+
+COMMONJS = """
+exports.handler = async (event, context) => ({ event, id: context.awsRequestId, left: context.getRemainingTimeInMillis() });
+"""
+
+MODULE = """
+import { sep } from 'node:path';
+const answer = await Promise.resolve(42);
+export const handler = async (event) => ({ answer, sep, event });
+"""
+
+CALLBACK = """
+exports.handler = (event, context, callback) => {
+  context.callbackWaitsForEmptyEventLoop = false;
+  setTimeout(() => event.fail ? callback(new TypeError('told to')) : callback(null, { twice: event.n * 2 }), 5);
+  setTimeout(() => {}, 60000);
+};
+"""
+
+
+class Runtimes(EndToEndTest):
+    def test_a_python_handler_gets_the_event_and_the_context(self):
+        function = self.create(
+            """
+import os
+def handler(event, context):
+    return {"event": event, "id": context.aws_request_id, "name": context.function_name, "arn": context.invoked_function_arn,
+            "version": context.function_version, "memory": context.memory_limit_in_mb, "group": context.log_group_name,
+            "stream": context.log_stream_name, "left": context.get_remaining_time_in_millis()}
+""",
+            Timeout=7)
+        event = {"text": "grüß dich \U0001f600", "list": [1, 2.5, None, True], "nested": {"a": {"b": []}}}
+        answer = function.invoke(event)
+        self.assertEqual((answer.status, answer.error, answer.version), (200, None, "$LATEST"), answer.body)
+        got = answer.json
+        self.assertTrue(5_000 < got.pop("left") <= 7_000)
+        self.assertRegex(got.pop("stream"), r"^\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}$")
+        self.assertEqual(
+            got,
+            {"event": event, "id": answer.request_id, "name": function.name, "arn": function.arn, "version": "$LATEST",
+             "memory": "512", "group": "/aws/lambda/" + function.name})
+
+    def test_a_python_handler_lies_in_a_package_of_the_zip(self):
+        files = {"src/pkg/__init__.py": "", "src/pkg/deep.py": "from . import word\ndef run(e, c): return word.WORD", "src/pkg/word.py": "WORD = 'found'"}
+        self.assertEqual(self.result(self.create(files, handler="src/pkg/deep.run")), "found")
+
+    def test_a_commonjs_handler_answers_with_a_promise(self):
+        answer = self.create(COMMONJS, runtime=NODE).invoke({"a": "ä"})
+        self.assertIsNone(answer.error, answer.body)
+        self.assertEqual((answer.json["event"], answer.json["id"]), ({"a": "ä"}, answer.request_id))
+        self.assertTrue(0 < answer.json["left"] <= 20_000)
+
+    def test_an_es_module_handler_may_await_at_the_top(self):
+        function = self.create({"index.mjs": MODULE}, runtime=NODE, handler="index.handler")
+        self.assertEqual(self.result(function, [1]), {"answer": 42, "sep": "/", "event": [1]})
+
+    def test_package_json_makes_js_files_es_modules(self):
+        function = self.create(
+            {"index.js": MODULE, "package.json": '{"type": "module"}'}, runtime=NODE, handler="index.handler")
+        self.assertEqual(self.result(function, None)["answer"], 42)
+
+    @unittest.skipIf(int(NODE[6:-2]) > 22, "AWS runs callback handlers up to Node.js 22")
+    def test_a_callback_handler_answers_before_its_event_loop_is_empty(self):
+        function = self.create(CALLBACK, runtime=NODE)
+        self.assertEqual(self.result(function, {"n": 21}), {"twice": 42})
+        answer = function.invoke({"fail": True})
+        self.assertEqual(answer.error, "Unhandled")
+        self.assertEqual((answer.json["errorType"], answer.json["errorMessage"]), ("TypeError", "told to"))
+        self.assertEqual(self.result(function, {"n": 1}), {"twice": 2})
+
+    def test_a_streaming_handler_of_node_answers_what_it_has_written(self):
+        function = self.create(
+            "exports.handler = awslambda.streamifyResponse(async (e, stream) => { stream.write('{\"a\":'); stream.write('1}'); stream.end(); });",
+            runtime=NODE)
+        self.assertEqual(self.result(function, {}), {"a": 1})
+
+    def test_a_shell_script_is_a_custom_runtime(self):
+        function = self.create(BASH, runtime=CUSTOM, handler="my.entry")
+        answer = function.invoke({"n": 1})
+        self.assertEqual((answer.error, answer.json), (None, {"echo": {"n": 1}, "id": answer.request_id}))
+        self.assertIn("got " + json.dumps({"n": 1}), answer.lines)
+        failed = function.invoke({"please": "fail"})
+        self.assertEqual((failed.status, failed.error), (200, "Unhandled"))
+        self.assertEqual(failed.json, {"errorType": "Custom.Failed", "errorMessage": "as you wish"})
+        self.assertEqual(self.result(function, 2)["echo"], 2)
+
+    def test_a_custom_runtime_without_bootstrap_says_so(self):
+        answer = self.create({"readme.txt": "nothing here"}, runtime=CUSTOM).invoke({})
+        self.assertEqual(answer.error, "Unhandled")
+        self.assertEqual(answer.json["errorType"], "Runtime.InvalidEntrypoint", answer.body)
+
+    def test_a_runtime_that_martlet_has_not_yet_is_refused_by_name(self):
+        with self.assertRaises(Exception) as caught:
+            self.account.create({"Main.java": ""}, runtime="java21", handler="Main::run")
+        self.assertIn("java21", str(caught.exception))
+
+    def test_open_mode_runs_the_nearest_interpreter_and_says_so_in_the_log(self):
+        wanted = "python3.14" if PYTHON != "python3.14" else "python3.13"
+        function = self.create("import sys\ndef handler(e, c): return list(sys.version_info[:2])", runtime=wanted)
+        self.assertEqual("python%d.%d" % tuple(self.result(function)), PYTHON)
+        log = self.log_of(function)
+        self.assertEqual(len([line for line in log if wanted in line and "[WARN]" in line]), 1, log)

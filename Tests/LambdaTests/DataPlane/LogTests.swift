@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import NIOCore
+import Testing
+
+@testable import Lambda
+
+@Suite("Function output becomes log events") struct LineSplitterTests {
+    private func split(_ splitter: inout LineSplitter, _ bytes: [UInt8]) -> [String] {
+        bytes.withUnsafeBytes { splitter.append($0) }
+    }
+
+    @Test("lines are cut at newlines, wherever the reads were cut")
+    func lines() {
+        var splitter = LineSplitter()
+        #expect(split(&splitter, Array("one\ntw".utf8)) == ["one\n"])
+        #expect(split(&splitter, Array("o\n".utf8)) == ["two\n"])
+        #expect(splitter.flush() == [])
+    }
+
+    @Test("what has no newline comes out when asked for")
+    func rest() {
+        var splitter = LineSplitter()
+        #expect(split(&splitter, Array("half".utf8)) == [])
+        #expect(splitter.flush() == ["half"])
+        #expect(splitter.flush() == [])
+    }
+
+    @Test("a line without end is cut at the size of a log event")
+    func endless() {
+        var splitter = LineSplitter()
+        let lines = split(&splitter, [UInt8](repeating: 0x61, count: 2 * LambdaLimits.logEventBytes + 5))
+        #expect(lines.map(\.utf8.count) == [LambdaLimits.logEventBytes, LambdaLimits.logEventBytes])
+        #expect(splitter.flush() == ["aaaaa"])
+    }
+
+    private func frame(_ text: String) -> [UInt8] {
+        let count = text.utf8.count
+        return [0xa5, 0x5a, 0, 3] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) } + [UInt8](repeating: 0, count: 8)
+            + Array(text.utf8)
+    }
+
+    @Test("a framed record stays one event with its newlines, also when it arrives byte by byte")
+    func framed() {
+        var splitter = LineSplitter()
+        var events: [String] = []
+        for byte in frame("Traceback\n  line 1\n") + Array("plain\n".utf8) { events += split(&splitter, [byte]) }
+        #expect(events == ["Traceback\n  line 1\n", "plain\n"])
+    }
+
+    @Test("a frame that lies about its length is only bytes")
+    func lyingFrame() {
+        var splitter = LineSplitter()
+        var bytes = frame("x")
+        bytes.replaceSubrange(4..<8, with: [0xff, 0xff, 0xff, 0xff])
+        let events = split(&splitter, bytes + Array("\nnext\n".utf8))
+        #expect(events.last == "next\n")
+    }
+
+    @Test("bytes that are no UTF-8 do not stop the log")
+    func rubbish() {
+        var splitter = LineSplitter()
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<200 {
+            let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            _ = split(&splitter, bytes)
+        }
+        _ = splitter.flush()
+        #expect(split(&splitter, Array("alive\n".utf8)).last == "alive\n")
+    }
+}
+
+@Suite("REPORT line") struct ReportTests {
+    private func report(_ microseconds: Int, initMicroseconds: Int? = nil, status: String = "success", errorType: String? = nil)
+        -> InvocationReport
+    {
+        InvocationReport(
+            requestID: "r", duration: .microseconds(microseconds), initDuration: initMicroseconds.map { .microseconds($0) },
+            memoryMiB: 128, maxMemoryMiB: 31, status: status, errorType: errorType, traceID: nil)
+    }
+
+    @Test("a warm invocation's line has the form that tools parse")
+    func warm() {
+        #expect(
+            report(1_234).text
+                == "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\t\n")
+    }
+
+    @Test("a cold start adds Init Duration and is billed for it")
+    func cold() {
+        let text = report(1_000, initMicroseconds: 100_500).text
+        #expect(text.contains("Billed Duration: 102 ms"))
+        #expect(text.contains("Init Duration: 100.50 ms\t"))
+    }
+
+    @Test("a timeout and a crash say so")
+    func failures() {
+        #expect(report(3_000_000, status: "timeout").text.hasSuffix("\tStatus: timeout\n"))
+        #expect(report(1, status: "error", errorType: "Runtime.ExitError").text.hasSuffix("Status: error\tError Type: Runtime.ExitError\n"))
+        #expect(!report(1, status: "error").text.contains("Status"))
+    }
+
+    @Test("numbers are printed with fixed decimals", arguments: [(0.0, "0.00"), (1.005, "1.00"), (2.999, "3.00"), (-1.5, "-1.50")])
+    func fixed(_ number: Double, _ text: String) {
+        #expect(number.fixed(2) == text)
+        #expect(Double.nan.fixed(2) == "0")
+        #expect(Double.infinity.fixed(2) == "0")
+    }
+}
+
+@Suite("Payload scan") struct JSONScanTests {
+    private func isWellFormed(_ text: String) -> Bool { JSONScan.isWellFormed(ByteBuffer(string: text)) }
+
+    @Test(
+        "well-formed texts pass",
+        arguments: [
+            "{}", "[]", "null", " true ", "-0", "1.5e-3", "\"a\\u00e9\\n\"", "{\"a\":[1,{\"b\":null}],\"c\":\"\"}", "[[],{},[{}]]", "0",
+        ])
+    func good(_ text: String) { #expect(isWellFormed(text)) }
+
+    @Test(
+        "everything else does not",
+        arguments: [
+            "", " ", "{", "}", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "01", "1.", ".5", "+1", "1e", "nul", "truex", "\"", "\"\\x\"",
+            "\"\\u12g4\"", "[1 2]", "{} {}", "\"\u{1}\"", "{\"a\":1,}", "[", "]", "[}", "{]", "-", "NaN", "'a'",
+        ])
+    func bad(_ text: String) { #expect(!isWellFormed(text)) }
+
+    @Test("nesting is limited, and hostile nesting costs no stack")
+    func depth() {
+        #expect(isWellFormed(String(repeating: "[", count: 512) + String(repeating: "]", count: 512)))
+        #expect(!isWellFormed(String(repeating: "[", count: 513) + String(repeating: "]", count: 513)))
+        #expect(!isWellFormed(String(repeating: "[", count: 1_000_000)))
+    }
+}
+
+@Suite("Concurrency ledger") struct ConcurrencyLedgerTests {
+    private let scope = Scope(account: .local, region: .usEast1)
+
+    @Test("reserved concurrency is a limit and a guarantee")
+    func reserved() {
+        let ledger = ConcurrencyLedger(accountLimit: 2)
+        #expect(ledger.enter("a", in: scope, reserved: 1, totalReserved: 1) == nil)
+        #expect(ledger.enter("a", in: scope, reserved: 1, totalReserved: 1) == .functionLimit)
+        #expect(ledger.enter("b", in: scope, reserved: nil, totalReserved: 1) == nil)
+        #expect(ledger.enter("c", in: scope, reserved: nil, totalReserved: 1) == .accountLimit)
+        ledger.leave("b", in: scope, wasReserved: false)
+        #expect(ledger.enter("c", in: scope, reserved: nil, totalReserved: 1) == nil)
+        ledger.leave("a", in: scope, wasReserved: true)
+        #expect(ledger.enter("a", in: scope, reserved: 1, totalReserved: 1) == nil)
+    }
+
+    @Test("a reservation of zero throttles everything")
+    func zero() {
+        let ledger = ConcurrencyLedger()
+        #expect(ledger.enter("a", in: scope, reserved: 0, totalReserved: 0) == .functionLimit)
+    }
+
+    @Test("accounts do not share a pool")
+    func accounts() throws {
+        let ledger = ConcurrencyLedger(accountLimit: 1)
+        let other = Scope(account: try #require(AccountID("111111111111")), region: .usEast1)
+        #expect(ledger.enter("a", in: scope, reserved: nil, totalReserved: 0) == nil)
+        #expect(ledger.enter("a", in: other, reserved: nil, totalReserved: 0) == nil)
+        #expect(ledger.enter("a", in: other, reserved: nil, totalReserved: 0) == .accountLimit)
+    }
+
+    @Test("a thousand environments may start in ten seconds, then the window must pass")
+    func startRate() {
+        let ledger = ConcurrencyLedger()
+        for _ in 0..<1_000 { #expect(ledger.mayStart("a", in: scope, at: 0)) }
+        #expect(!ledger.mayStart("a", in: scope, at: 9_999_999))
+        #expect(ledger.mayStart("b", in: scope, at: 0))
+        #expect(ledger.mayStart("a", in: scope, at: 10_000_000))
+    }
+}
+
+@Suite("Trace header") struct TraceHeaderTests {
+    @Test("a header that would inject another is not taken")
+    func injection() {
+        #expect(TraceHeader.accepted("Root=1-5f84c7a1-0123456789abcdef01234567;Sampled=1") != nil)
+        #expect(TraceHeader.accepted("Root=1-x\r\nLambda-Runtime-Deadline-Ms: 0") == nil)
+        #expect(TraceHeader.accepted(String(repeating: "Root=1-", count: 100)) == nil)
+        #expect(TraceHeader.accepted("anything") == nil)
+        #expect(TraceHeader.accepted(nil) == nil)
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import NIOCore
+import Testing
+
+@testable import Lambda
+
+@Suite("Runtime API session") struct RuntimeSessionTests {
+    private func invocation(_ id: String) -> Invocation {
+        Invocation(
+            id: id, payload: ByteBuffer(string: "{}"),
+            invokedARN: ARN(service: "lambda", region: "us-east-1", account: "000000000000", resource: "function:f"),
+            clientContext: nil, traceHeader: "Root=1-0-0", timeout: .seconds(3))
+    }
+
+    private func idle(_ ticket: Int = 1) -> RuntimeSession<Int> {
+        var session = RuntimeSession<Int>()
+        _ = session.next(ticket)
+        return session
+    }
+
+    @Test("the first /next ends the init phase and is held")
+    func firstNext() {
+        var session = RuntimeSession<Int>()
+        guard case .holdInitialized = session.next(1) else {
+            Issue.record("the first /next must end initialisation")
+            return
+        }
+        #expect(session.state == .idle(1))
+    }
+
+    @Test("an event goes to the held /next, its answer frees the environment")
+    func roundTrip() {
+        var session = idle()
+        #expect(session.dispatch(invocation("a")) == .hand(to: 1))
+        #expect(session.state == .busy(id: "a"))
+        #expect(session.answer("a", to: "InvocationResponse") == nil)
+        guard case .hold = session.next(2) else {
+            Issue.record("/next after the answer must be held")
+            return
+        }
+        #expect(session.state == .idle(2))
+    }
+
+    @Test("an event that comes before /next waits for it")
+    func queuedEvent() {
+        var session = idle()
+        _ = session.dispatch(invocation("a"))
+        _ = session.answer("a", to: "InvocationResponse")
+        #expect(session.dispatch(invocation("b")) == .wait)
+        #expect(session.dispatch(invocation("c")) == .refuse)
+        guard case .hand(let handed) = session.next(2) else {
+            Issue.record("the waiting event must be handed out")
+            return
+        }
+        #expect(handed.id == "b")
+        #expect(session.state == .busy(id: "b"))
+    }
+
+    @Test("an answer for another request is refused and changes nothing")
+    func wrongID() {
+        var session = idle()
+        _ = session.dispatch(invocation("a"))
+        #expect(session.answer("b", to: "InvocationResponse") == .invalidRequestID)
+        #expect(session.state == .busy(id: "a"))
+    }
+
+    @Test("calls out of turn are refused as invalid transitions")
+    func outOfTurn() {
+        var session = RuntimeSession<Int>()
+        #expect(session.answer("a", to: "InvocationResponse")?.status == 403)
+        _ = session.next(1)
+        #expect(session.answer("a", to: "InvocationResponse")?.errorType == "InvalidStateTransition")
+        #expect(session.initError()?.status == 403)
+        _ = session.dispatch(invocation("a"))
+        guard case .reject = session.next(2) else {
+            Issue.record("/next while an event is running must be refused")
+            return
+        }
+    }
+
+    @Test("a second answer to one event is refused")
+    func answeredTwice() {
+        var session = idle()
+        _ = session.dispatch(invocation("a"))
+        #expect(session.answer("a", to: "InvocationResponse") == nil)
+        #expect(session.answer("a", to: "InvocationError")?.status == 403)
+    }
+
+    @Test("a new connection's /next replaces the held one")
+    func replaced() {
+        var session = idle(1)
+        guard case .holdInsteadOf(1) = session.next(2) else {
+            Issue.record("the earlier /next must be let go")
+            return
+        }
+        #expect(session.dispatch(invocation("a")) == .hand(to: 2))
+    }
+
+    @Test("when the held connection goes, the event waits for the next one")
+    func disconnected() {
+        var session = idle(1)
+        session.disconnected(1)
+        #expect(session.dispatch(invocation("a")) == .wait)
+    }
+
+    @Test("the end gives back an event that nobody had taken, and only that")
+    func end() {
+        var waiting = idle()
+        _ = waiting.dispatch(invocation("a"))
+        _ = waiting.answer("a", to: "InvocationResponse")
+        _ = waiting.dispatch(invocation("b"))
+        #expect(waiting.end()?.id == "b")
+        var busy = idle()
+        _ = busy.dispatch(invocation("a"))
+        #expect(busy.end() == nil)
+        #expect(busy.dispatch(invocation("b")) == .refuse)
+    }
+
+    @Test("after an init error nothing but the end follows")
+    func initError() {
+        var session = RuntimeSession<Int>()
+        #expect(session.initError() == nil)
+        guard case .reject = session.next(1) else {
+            Issue.record("/next after an init error must be refused")
+            return
+        }
+        #expect(session.dispatch(invocation("a")) == .refuse)
+    }
+}
