@@ -15,7 +15,9 @@ package final class RegularExpression: Sendable {
 
     /// Nil when the pattern is malformed, too long, or compiles to something too large.
     package init?(_ pattern: String) {
-        guard pattern.utf8.count <= Self.maximumPatternLength, let limits = pcre2_match_context_create_8(nil) else { return nil }
+        guard pattern.utf8.count <= Self.maximumPatternLength, let limits = pcre2_match_context_create_8(nil) else {
+            return nil
+        }
         guard let code = Self.compile(pattern) else {
             pcre2_match_context_free_8(limits)
             return nil
@@ -42,7 +44,8 @@ package final class RegularExpression: Sendable {
         pcre2_set_parens_nest_limit_8(context, 50)
         var error: Int32 = 0
         var offset = 0
-        let options = UInt32(PCRE2_UTF) | UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_BACKSLASH_C) | UInt32(PCRE2_ALT_BSUX)
+        let options =
+            UInt32(PCRE2_UTF) | UInt32(PCRE2_DOLLAR_ENDONLY) | UInt32(PCRE2_NEVER_BACKSLASH_C) | UInt32(PCRE2_ALT_BSUX)
         var pattern = pattern
         return pattern.withUTF8 { pcre2_compile_8($0.baseAddress, $0.count, options, &error, &offset, context) }
     }

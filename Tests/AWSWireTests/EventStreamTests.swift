@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 @Suite("Event stream frames")
 struct EventFrameTests {
@@ -31,7 +32,9 @@ struct EventFrameTests {
                     .init("byte buf", .bytes(ByteBuffer(string: "I'm a little teapot!"))),
                     .init("timestamp", .timestamp(Instant(milliseconds: 8_675_309))), .init("int16", .int16(42)),
                     .init("int64", .int64(42_424_242)), .init("uuid", .uuid(Array(1...16))),
-                ], payload: fooBar),
+                ],
+                payload: fooBar
+            ),
             "000000cc000000af0fae64ca0a6576656e742d74797065040000a00c0c636f6e74656e742d747970650700106170706c6963617469"
                 + "6f6e2f6a736f6e0a626f6f6c2066616c73650109626f6f6c207472756500046279746502cf08627974652062756606001449276d2061"
                 + "206c6974746c6520746561706f74210974696d657374616d70080000000000845fed05696e74313603002a05696e7436340500000000"
@@ -100,8 +103,12 @@ struct EventFrameTests {
         #expect(throws: EventStreamFault.self) { try EventMessage(payload: big).encode(into: &output) }
         let header = EventMessage.Header("h", .bytes(ByteBuffer(repeating: 0, count: 32_768)))
         #expect(throws: EventStreamFault.self) { try EventMessage(headers: [header]).encode(into: &output) }
-        #expect(throws: EventStreamFault.self) { try EventMessage(headers: [.init("", .bool(true))]).encode(into: &output) }
-        #expect(throws: EventStreamFault.self) { try EventMessage(headers: [.init("u", .uuid([1]))]).encode(into: &output) }
+        #expect(throws: EventStreamFault.self) {
+            try EventMessage(headers: [.init("", .bool(true))]).encode(into: &output)
+        }
+        #expect(throws: EventStreamFault.self) {
+            try EventMessage(headers: [.init("u", .uuid([1]))]).encode(into: &output)
+        }
         #expect(output.readableBytes == 0)
     }
 }
@@ -179,8 +186,14 @@ struct EventStreamTests {
 
     private func codec(_ wire: WireProtocol) -> any WireCodec {
         ServiceModel(
-            name: "x", signingName: "x", apiVersion: "1", targetPrefix: "X", protocols: [wire], endpointPrefix: "x",
-            actionPrefix: "x", unimplemented: []
+            name: "x",
+            signingName: "x",
+            apiVersion: "1",
+            targetPrefix: "X",
+            protocols: [wire],
+            endpointPrefix: "x",
+            actionPrefix: "x",
+            unimplemented: []
         ).codec(wire)
     }
 
@@ -257,7 +270,11 @@ struct EventStreamTests {
 
     @Test("end with the exception that ended them")
     func exceptions() async throws {
-        let response = try codec(.restJSON).writeOutput(restStream(events, failing: Gone("over")), of: rest, requestID: "i")
+        let response = try codec(.restJSON).writeOutput(
+            restStream(events, failing: Gone("over")),
+            of: rest,
+            requestID: "i"
+        )
         let output = try #require(try codec(.restJSON).readOutput(of: rest, from: response) as? RESTStreaming)
         var count = 0
         let error = await #expect(throws: Gone.self) {

@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 /// Damaged documents: any answer is right, except a trap or an endless loop.
 @Suite("Damaged input")
@@ -37,7 +38,9 @@ struct FuzzTests {
         let codec = WireService.iam.model.codec(.query)
         let output = try RandomFiller.fill(operation.outputType, seed: 3)
         let valid = try #require(try codec.writeOutput(output, of: operation, requestID: "r").body.text)
-        let documents = ["<?xml version=\"1.0\"?><!-- c --><a x='1' y=\"2\"><b>&lt;&#x41;&#65;<![CDATA[<z>]]></b><n:c/></a>", valid]
+        let documents = [
+            "<?xml version=\"1.0\"?><!-- c --><a x='1' y=\"2\"><b>&lt;&#x41;&#65;<![CDATA[<z>]]></b><n:c/></a>", valid,
+        ]
         mutations(of: documents, seed: 2) { bytes in
             let response = WireResponse(status: 200, body: .buffer(ByteBuffer(bytes: bytes)))
             _ = try? codec.readOutput(of: operation, from: response)
@@ -98,7 +101,8 @@ struct FuzzTests {
     @Test("never traps the readers of small texts")
     func texts() {
         let documents = [
-            "2026-01-31T23:59:59.123Z", "Sat, 31 Jan 2026 23:59:59 GMT", "1700000000.123", "a, \"b, c\", d", "a.1.b=c&d=%41+%4&&=",
+            "2026-01-31T23:59:59.123Z", "Sat, 31 Jan 2026 23:59:59 GMT", "1700000000.123", "a, \"b, c\", d",
+            "a.1.b=c&d=%41+%4&&=",
             "/x/{a}/{b+}?c=d",
         ]
         mutations(of: documents, seed: 8) { bytes in

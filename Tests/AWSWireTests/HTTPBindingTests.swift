@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 /// Members in every place that HTTP has.
 private struct Everywhere: Shape {
@@ -46,16 +47,37 @@ private struct Payload<Body: WireValue>: Shape {
 
 @Suite("The HTTP binding")
 struct HTTPBindingTests {
-    private let operation = OperationDescriptor<Everywhere, Everywhere>("Do", method: "PUT", path: "/x/{Label}?fixed", action: "x:Do")
-        .binding
+    private let operation = OperationDescriptor<Everywhere, Everywhere>(
+        "Do",
+        method: "PUT",
+        path: "/x/{Label}?fixed",
+        action: "x:Do"
+    )
+    .binding
     private let codec = ServiceModel(
-        name: "x", signingName: "x", apiVersion: "1", protocols: [.restJSON], endpointPrefix: "x", actionPrefix: "x", unimplemented: []
+        name: "x",
+        signingName: "x",
+        apiVersion: "1",
+        protocols: [.restJSON],
+        endpointPrefix: "x",
+        actionPrefix: "x",
+        unimplemented: []
     ).codec(.restJSON)
 
     private let filled = Everywhere(
-        label: "a/b c+é", count: 3, names: ["x", "y&z"], flags: [true, false], since: Instant(milliseconds: 1_700_000_000_000),
-        rest: ["more": ["1", "2"], "other": [""]], size: 7, modified: Instant(milliseconds: 1_700_000_000_000),
-        words: ["a", "b, c", "d\"e"], meta: ["one": "1", "two": "2"], context: .object([.init("k", .string("é"))]), text: "t")
+        label: "a/b c+é",
+        count: 3,
+        names: ["x", "y&z"],
+        flags: [true, false],
+        since: Instant(milliseconds: 1_700_000_000_000),
+        rest: ["more": ["1", "2"], "other": [""]],
+        size: 7,
+        modified: Instant(milliseconds: 1_700_000_000_000),
+        words: ["a", "b, c", "d\"e"],
+        meta: ["one": "1", "two": "2"],
+        context: .object([.init("k", .string("é"))]),
+        text: "t"
+    )
 
     @Test("a client spreads the members over the request")
     func writing() throws {
@@ -63,7 +85,8 @@ struct HTTPBindingTests {
         #expect(request.path == "/x/a%2Fb%20c%2B%C3%A9")
         #expect(
             request.query == "count=3&name=x&name=y%26z&flag=true&flag=false&since=2023-11-14T22%3A13%3A20Z"
-                + "&more=1&more=2&other=&fixed=")
+                + "&more=1&more=2&other=&fixed="
+        )
         #expect(request.headers[.init("x-size")!] == "7")
         #expect(request.headers[.ifModifiedSince] == "Tue, 14 Nov 2023 22:13:20 GMT")
         #expect(request.headers[.init("x-words")!] == #"a, "b, c", "d\"e""#)
@@ -81,7 +104,8 @@ struct HTTPBindingTests {
 
     @Test(
         "text of the wrong type is the client's mistake, wherever it is",
-        arguments: ["count=x", "count=", "count=1.5", "flag=yes", "since=yesterday"])
+        arguments: ["count=x", "count=", "count=1.5", "flag=yes", "since=yesterday"]
+    )
     func wrongTypes(query: String) throws {
         let request = WireRequest(method: "PUT", path: "/x/l", query: query)
         let error = try #require(throws: CommonError.self) { try codec.readInput(of: operation, from: request) }
@@ -92,7 +116,8 @@ struct HTTPBindingTests {
     func dateLists() {
         #expect(
             HeaderList.split("Tue, 14 Nov 2023 22:13:20 GMT, Wed, 15 Nov 2023 22:13:20 GMT")
-                == ["Tue, 14 Nov 2023 22:13:20 GMT", "Wed, 15 Nov 2023 22:13:20 GMT"])
+                == ["Tue, 14 Nov 2023 22:13:20 GMT", "Wed, 15 Nov 2023 22:13:20 GMT"]
+        )
         #expect(HeaderList.split("a,b , c") == ["a", "b", "c"])
         #expect(HeaderList.split(#""unclosed, quote"#) == ["unclosed, quote"])
         #expect(HeaderList.split("") == [""])

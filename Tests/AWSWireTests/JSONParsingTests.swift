@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 @Suite("JSON text")
 struct JSONParsingTests {
@@ -26,7 +27,8 @@ struct JSONParsingTests {
             ("[]", .array([])),
             ("[1, [2], {}]", .array([.integer(1), .array([.integer(2)]), .object([])])),
             (#"{"a":1,"b":[null]}"#, .object([.init("a", .integer(1)), .init("b", .array([.null]))])),
-        ] as [(String, JSONValue)])
+        ] as [(String, JSONValue)]
+    )
     func valid(text: String, value: JSONValue) throws {
         #expect(try JSONValue(parsing: text) == value)
     }
@@ -36,9 +38,11 @@ struct JSONParsingTests {
         arguments: [
             "", " ", "nul", "nulll", "TRUE", "1 2", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x10", "NaN", "Infinity",
             #"""#, #""a"#, #""\x""#, #""\u12"#, #""\u12g4""#, "\"\u{1}\"", "\"a\nb\"", "'a'",
-            "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "]", "{", "{}}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, "{a:1}", "{1:1}",
+            "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "]", "{", "{}}", #"{"a"}"#, #"{"a":}"#, #"{"a":1,}"#, "{a:1}",
+            "{1:1}",
             #"{"a":1 "b":2}"#, "// a\n1", "\u{FEFF}1", "1\u{0}",
-        ])
+        ]
+    )
     func invalid(text: String) {
         #expect(throws: JSONFault.self) { try JSONValue(parsing: text) }
     }
@@ -46,9 +50,11 @@ struct JSONParsingTests {
     @Test(
         "with bytes that are not UTF-8 is refused",
         arguments: [
-            [0xff], [0xc0, 0x80], [0xc3], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xf0, 0x9f, 0xa6],
+            [0xff], [0xc0, 0x80], [0xc3], [0xe0, 0x80, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80],
+            [0xf0, 0x9f, 0xa6],
             [0x80], [0xe6, 0xbc, 0x22],
-        ] as [[UInt8]])
+        ] as [[UInt8]]
+    )
     func invalidUTF8(bytes: [UInt8]) {
         #expect(throws: JSONFault.self) { try JSONValue(parsing: [0x22] + bytes + [0x22]) }
     }
@@ -70,7 +76,9 @@ struct JSONParsingTests {
 
     @Test("one hundred levels inside the outermost are read, one more is refused, and so are a million")
     func depth() throws {
-        func nested(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
         _ = try JSONValue(parsing: nested(101))
         #expect(throws: JSONFault.self) { try JSONValue(parsing: nested(102)) }
         #expect(throws: JSONFault.self) { try JSONValue(parsing: String(repeating: #"{"a":["#, count: 1_000_000)) }
@@ -96,7 +104,8 @@ struct JSONParsingTests {
             #"["a/b","é漢🦜","\"\\\b\f\n\r\t\u0001"]"#,
             #"[1.5,0.1,1e+100,-2.5e-07]"#,
             "[]", "{}", #"{"":{}}"#,
-        ])
+        ]
+    )
     func printing(text: String) throws {
         #expect(try JSONValue(parsing: text).compactText == text)
     }
@@ -112,7 +121,10 @@ struct JSONParsingTests {
     @Test("whatever is printed reads back the same")
     func printedReadsBack() throws {
         let value = JSONValue.object([
-            .init("\u{0}\"\\", .array([.number(.leastNonzeroMagnitude), .number(.greatestFiniteMagnitude), .integer(.min)])),
+            .init(
+                "\u{0}\"\\",
+                .array([.number(.leastNonzeroMagnitude), .number(.greatestFiniteMagnitude), .integer(.min)])
+            ),
             .init("", .string(String((0..<0x300).compactMap { Unicode.Scalar($0).map(Character.init) }))),
         ])
         #expect(try JSONValue(parsing: value.compactText) == value)

@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 @Suite("Every generated shape")
 struct RoundTripTests {
@@ -51,8 +52,13 @@ struct RoundTripTests {
                     sent.message = "went <wrong> & \"badly\""
                     let response = codec.writeError(sent, requestID: "r")
                     #expect(response.status == sent.httpStatus)
-                    let received = #expect(throws: (any Error).self) { try codec.readOutput(of: operation, from: response) }
-                    let error = try #require(received as? any ModelledError, "\(wire) \(operation.name) \(type.errorCode)")
+                    let received = #expect(throws: (any Error).self) {
+                        try codec.readOutput(of: operation, from: response)
+                    }
+                    let error = try #require(
+                        received as? any ModelledError,
+                        "\(wire) \(operation.name) \(type.errorCode)"
+                    )
                     #expect(error.code == sent.code)
                     #expect(try dump(error) == dump(sent), "\(wire) \(operation.name) \(type.errorCode)")
                 }

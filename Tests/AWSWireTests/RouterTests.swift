@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 @Suite("A service's router")
 struct RouterTests {
@@ -21,10 +22,14 @@ struct RouterTests {
             ("GET", "/2015-03-31/functions/f", "Qualifier=1", "GetFunction"),
             ("DELETE", "/2015-03-31/functions/f", "", "DeleteFunction"),
             ("POST", "/2015-03-31/functions/f/invocations", "", "Invoke"),
-            ("POST", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-west-1%3A1%3Afunction%3Af/invocations", "", "Invoke"),
+            (
+                "POST", "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-west-1%3A1%3Afunction%3Af/invocations", "",
+                "Invoke"
+            ),
             ("GET", "/2018-10-31/layers", "find=LayerVersion&Arn=a", "GetLayerVersionByArn"),
             ("GET", "/2018-10-31/layers", "", "ListLayers"),
-        ])
+        ]
+    )
     func rest(method: String, path: String, query: String, expected: String) throws {
         #expect(try name(.lambda, WireRequest(method: method, path: path, query: query)) == expected)
     }
@@ -44,7 +49,9 @@ struct RouterTests {
     func allUnimplemented() throws {
         for missing in WireService.lambda.model.unimplemented {
             let template = PathTemplate(missing.path)
-            let path = template.segments.map { if case .literal(let text) = $0 { text } else { "x" } }.joined(separator: "/")
+            let path = template.segments.map { if case .literal(let text) = $0 { text } else { "x" } }.joined(
+                separator: "/"
+            )
             let query = template.fixedQuery.map { "\($0.name)=\($0.value ?? "")" }.joined(separator: "&")
             let error = try #require(throws: CommonError.self) {
                 try name(.lambda, WireRequest(method: missing.method, path: "/" + path, query: query))
@@ -55,9 +62,15 @@ struct RouterTests {
 
     @Test(
         "answers AWS's error for an unknown path",
-        arguments: ["/", "", "//", "/2015-03-31/nothing", "/2015-03-31/functions//invocations", "/%zz", "/2015-03-31/functions/a/b/c/d"])
+        arguments: [
+            "/", "", "//", "/2015-03-31/nothing", "/2015-03-31/functions//invocations", "/%zz",
+            "/2015-03-31/functions/a/b/c/d",
+        ]
+    )
     func unknownPath(path: String) throws {
-        let error = try #require(throws: CommonError.self) { try name(.lambda, WireRequest(method: "POST", path: path)) }
+        let error = try #require(throws: CommonError.self) {
+            try name(.lambda, WireRequest(method: "POST", path: path))
+        }
         #expect(error.code == "UnknownOperationException")
         #expect(error.httpStatus == 404)
     }
@@ -89,7 +102,10 @@ struct RouterTests {
     @Test("finds Query operations by their action, in the body or the query string")
     func actions() throws {
         #expect(try name(.sts, form("Version=2011-06-15&Action=GetCallerIdentity")) == "GetCallerIdentity")
-        #expect(try name(.sts, WireRequest(method: "GET", path: "/", query: "Action=GetCallerIdentity")) == "GetCallerIdentity")
+        #expect(
+            try name(.sts, WireRequest(method: "GET", path: "/", query: "Action=GetCallerIdentity"))
+                == "GetCallerIdentity"
+        )
         let unknown = try #require(throws: CommonError.self) { try name(.sts, form("Action=Fly&Version=2011-06-15")) }
         #expect(unknown.code == "InvalidAction")
         #expect(unknown.message == "Could not find operation Fly for version 2011-06-15")

@@ -1,9 +1,10 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 /// Large bodies cost in proportion to their size. The bound leaves room for a busy machine: sixteen times the input may take
 /// eighty times as long, where quadratic work would take 256 times.
@@ -28,8 +29,14 @@ struct ScalingTests {
 
     private func codec(_ wire: WireProtocol) -> any WireCodec {
         ServiceModel(
-            name: "x", signingName: "x", apiVersion: "1", targetPrefix: "X", protocols: [wire], endpointPrefix: "x",
-            actionPrefix: "x", unimplemented: []
+            name: "x",
+            signingName: "x",
+            apiVersion: "1",
+            targetPrefix: "X",
+            protocols: [wire],
+            endpointPrefix: "x",
+            actionPrefix: "x",
+            unimplemented: []
         ).codec(wire)
     }
 

@@ -1,108 +1,157 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
 import MartletCore
 import NIOCore
 import Testing
 
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
+
 @Suite("Violations of a model")
 struct ValidationTests {
     private func message(
-        _ service: WireService, _ operation: String, path: String = "/", query: String = "", method: String = "POST", _ body: String
+        _ service: WireService,
+        _ operation: String,
+        path: String = "/",
+        query: String = "",
+        method: String = "POST",
+        _ body: String
     ) throws -> CommonError {
         let wire = try #require(service.model.protocols.first)
         var request = WireRequest(method: method, path: path, query: query, body: .buffer(ByteBuffer(string: body)))
         if wire == .query { request.headers[.contentType] = "application/x-www-form-urlencoded" }
         let binding = try service.operation(operation)
-        return try #require(throws: CommonError.self) { try service.model.codec(wire).readInput(of: binding, from: request) }
+        return try #require(throws: CommonError.self) {
+            try service.model.codec(wire).readInput(of: binding, from: request)
+        }
     }
 
     private let rolePattern = #"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"#
 
     @Test("a missing member is null, and every violation is in the one message")
     func missing() throws {
-        let error = try message(.lambda, "CreateFunction", path: "/2015-03-31/functions", #"{"FunctionName":"f","Role":"x"}"#)
+        let error = try message(
+            .lambda,
+            "CreateFunction",
+            path: "/2015-03-31/functions",
+            #"{"FunctionName":"f","Role":"x"}"#
+        )
         #expect(error.code == "ValidationException")
         #expect(error.httpStatus == 400)
         #expect(
             error.message == "2 validation errors detected: "
                 + "Value 'x' at 'role' failed to satisfy constraint: "
                 + "Member must satisfy regular expression pattern: \(rolePattern); "
-                + "Value null at 'code' failed to satisfy constraint: Member must not be null")
+                + "Value null at 'code' failed to satisfy constraint: Member must not be null"
+        )
     }
 
     @Test("an enumeration lists its values in the model's order")
     func enumeration() throws {
         let error = try message(
-            .lambda, "CreateFunction", path: "/2015-03-31/functions",
-            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"PackageType":"Tar"}"#)
+            .lambda,
+            "CreateFunction",
+            path: "/2015-03-31/functions",
+            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"PackageType":"Tar"}"#
+        )
         #expect(
             error.message == "1 validation error detected: Value 'Tar' at 'packageType' failed to satisfy constraint: "
-                + "Member must satisfy enum value set: [Zip, Image]")
+                + "Member must satisfy enum value set: [Zip, Image]"
+        )
     }
 
     @Test("a bad element makes the whole list bad, with all that an element must be")
     func listElements() throws {
         let error = try message(
-            .lambda, "CreateFunction", path: "/2015-03-31/functions",
-            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Architectures":["x86"]}"#)
+            .lambda,
+            "CreateFunction",
+            path: "/2015-03-31/functions",
+            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Architectures":["x86"]}"#
+        )
         #expect(
-            error.message == "1 validation error detected: Value '[x86]' at 'architectures' failed to satisfy constraint: "
-                + "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]")
+            error.message
+                == "1 validation error detected: Value '[x86]' at 'architectures' failed to satisfy constraint: "
+                + "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
+        )
     }
 
     @Test("a list that is too long is named with its elements")
     func listLength() throws {
         let error = try message(
-            .lambda, "CreateFunction", path: "/2015-03-31/functions",
-            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Architectures":["x86_64","arm64"]}"#)
+            .lambda,
+            "CreateFunction",
+            path: "/2015-03-31/functions",
+            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Architectures":["x86_64","arm64"]}"#
+        )
         #expect(
-            error.message == "1 validation error detected: Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: "
-                + "Member must have length less than or equal to 1")
+            error.message
+                == "1 validation error detected: Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: "
+                + "Member must have length less than or equal to 1"
+        )
     }
 
     @Test("numbers name the end of the range that they pass, in nested structures with their path")
     func ranges() throws {
         let error = try message(
-            .lambda, "CreateFunction", path: "/2015-03-31/functions",
-            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"MemorySize":1,"EphemeralStorage":{"Size":1}}"#)
+            .lambda,
+            "CreateFunction",
+            path: "/2015-03-31/functions",
+            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"MemorySize":1,"EphemeralStorage":{"Size":1}}"#
+        )
         #expect(
             error.message == "2 validation errors detected: Value '1' at 'memorySize' failed to satisfy constraint: "
                 + "Member must have value greater than or equal to 128; "
                 + "Value '1' at 'ephemeralStorage.size' failed to satisfy constraint: "
-                + "Member must have value greater than or equal to 512")
+                + "Member must have value greater than or equal to 512"
+        )
     }
 
     @Test("a sensitive value is not shown")
     func sensitive() throws {
         let error = try message(
-            .lambda, "CreateFunction", path: "/2015-03-31/functions",
-            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Environment":{"Variables":{"1":"secret"}}}"#)
+            .lambda,
+            "CreateFunction",
+            path: "/2015-03-31/functions",
+            #"{"FunctionName":"f","Role":"arn:aws:iam::123456789012:role/r","Code":{},"Environment":{"Variables":{"1":"secret"}}}"#
+        )
         #expect(!error.message.contains("secret"))
         #expect(
             error.message.hasPrefix(
                 "1 validation error detected: Value at 'environment.variables' failed to satisfy constraint: "
-                    + "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+"))
+                    + "Map keys must satisfy constraint: [Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+"
+            )
+        )
     }
 
     @Test("members in the path and the query are checked too")
     func places() throws {
         let error = try message(
-            .lambda, "ListFunctions", path: "/2015-03-31/functions/", query: "MaxItems=0&FunctionVersion=NONE", method: "GET", "")
+            .lambda,
+            "ListFunctions",
+            path: "/2015-03-31/functions/",
+            query: "MaxItems=0&FunctionVersion=NONE",
+            method: "GET",
+            ""
+        )
         #expect(
             error.message == "2 validation errors detected: "
                 + "Value 'NONE' at 'functionVersion' failed to satisfy constraint: Member must satisfy enum value set: [ALL]; "
-                + "Value '0' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1")
+                + "Value '0' at 'maxItems' failed to satisfy constraint: Member must have value greater than or equal to 1"
+        )
     }
 
     @Test("the pattern comes before the length, and a nested element has its index")
     func nested() throws {
-        let error = try message(.logs, "PutLogEvents", #"{"logGroupName":"","logStreamName":"s","logEvents":[{"message":"m"}]}"#)
+        let error = try message(
+            .logs,
+            "PutLogEvents",
+            #"{"logGroupName":"","logStreamName":"s","logEvents":[{"message":"m"}]}"#
+        )
         #expect(
             error.message == "3 validation errors detected: Value '' at 'logGroupName' failed to satisfy constraint: "
                 + #"Member must satisfy regular expression pattern: [\.\-_/#A-Za-z0-9]+; "#
                 + "Value '' at 'logGroupName' failed to satisfy constraint: Member must have length greater than or equal to 1; "
-                + "Value null at 'logEvents.1.member.timestamp' failed to satisfy constraint: Member must not be null")
+                + "Value null at 'logEvents.1.member.timestamp' failed to satisfy constraint: Member must not be null"
+        )
     }
 
     @Test("the Query protocol calls it ValidationError")
@@ -113,7 +162,9 @@ struct ValidationTests {
             error.message.hasPrefix(
                 "2 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; "
                     + "Value 'a b' at 'roleSessionName' failed to satisfy constraint: "
-                    + "Member must satisfy regular expression pattern: "))
+                    + "Member must satisfy regular expression pattern: "
+            )
+        )
     }
 
     @Test("a service may hide values and name the error its own way")
@@ -123,7 +174,8 @@ struct ValidationTests {
         try hiding.string(&text, Field("RoleName", length: 1...4))
         #expect(
             hiding.error?.message == "1 validation error detected: Value at 'roleName' failed to satisfy constraint: "
-                + "Member must have length less than or equal to 4")
+                + "Member must have length less than or equal to 4"
+        )
         #expect(hiding.error?.code == "InvalidParameterException")
     }
 
@@ -150,10 +202,18 @@ struct ValidationTests {
     @Test("more violations than anybody reads are cut off, and long values too")
     func limits() throws {
         let events = Array(repeating: "{}", count: 2_000).joined(separator: ",")
-        let error = try message(.logs, "PutLogEvents", #"{"logGroupName":"g","logStreamName":"s","logEvents":[\#(events)]}"#)
+        let error = try message(
+            .logs,
+            "PutLogEvents",
+            #"{"logGroupName":"g","logStreamName":"s","logEvents":[\#(events)]}"#
+        )
         #expect(error.message.hasPrefix("\(Validator.maximumViolations) validation errors detected: "))
         let long = String(repeating: "!", count: 1_000_000)
-        let other = try message(.logs, "PutLogEvents", #"{"logGroupName":"\#(long)","logStreamName":"s","logEvents":[]}"#)
+        let other = try message(
+            .logs,
+            "PutLogEvents",
+            #"{"logGroupName":"\#(long)","logStreamName":"s","logEvents":[]}"#
+        )
         #expect(other.message.utf8.count < 50_000)
     }
 
@@ -179,7 +239,8 @@ struct JSONMismatchTests {
             (#"{"limit":1e99}"#, "NUMBER_VALUE can not be converted to an Integer"),
             (#"{"startFromHead":1}"#, "NUMBER_VALUE can not be converted to a Boolean"),
             ("[]", "Start of list found where not expected"),
-        ])
+        ]
+    )
     func types(body: String, message: String) throws {
         let error = try #require(throws: CommonError.self) { try read(body) }
         #expect(error.code == "SerializationException")
@@ -194,7 +255,9 @@ struct JSONMismatchTests {
 
     @Test("null is absent, a fraction is cut off, and unknown members are ignored")
     func lenience() throws {
-        let shape = try read(#"{"logGroupName":"g","logStreamName":"s","nextToken":null,"limit":7.9,"unknown":{"a":[]}}"#)
+        let shape = try read(
+            #"{"logGroupName":"g","logStreamName":"s","nextToken":null,"limit":7.9,"unknown":{"a":[]}}"#
+        )
         #expect(try dump(shape) == #"{"logGroupName":"g","logStreamName":"s","limit":7}"#)
     }
 
@@ -203,7 +266,10 @@ struct JSONMismatchTests {
         let others = (0..<2_000).map { "\"m\($0)\":\($0)" }.joined(separator: ",")
         let body = #"{"logGroupName":"a","logStreamName":"s",\#(others),"logGroupName":"g"}"#
         #expect(try dump(read(body)) == #"{"logGroupName":"g","logStreamName":"s"}"#)
-        #expect(try dump(read(#"{"logGroupName":"a","logStreamName":"s","logGroupName":"g"}"#)) == #"{"logGroupName":"g","logStreamName":"s"}"#)
+        #expect(
+            try dump(read(#"{"logGroupName":"a","logStreamName":"s","logGroupName":"g"}"#))
+                == #"{"logGroupName":"g","logStreamName":"s"}"#
+        )
     }
 
     private func read(_ body: String) throws -> any Shape {

@@ -123,11 +123,11 @@ class Function:
         return answer
 
 
-def wait_until_settled(lambda_, name):
+def wait_until_settled(lambda_, name, qualifier="$LATEST"):
     """As the SDK's waiters do, with a shorter pause."""
 
     def is_settled():
-        now = lambda_.get_function_configuration(FunctionName=name)
+        now = lambda_.get_function_configuration(FunctionName=name, Qualifier=qualifier)
         if now["State"] == "Failed" or now.get("LastUpdateStatus") == "Failed":
             raise AssertionError("the function failed: %r" % now)
         return now["State"] == "Active" and now.get("LastUpdateStatus", "Successful") == "Successful"

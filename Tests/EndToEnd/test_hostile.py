@@ -62,10 +62,7 @@ class Hostile(EndToEndTest):
                 with zipfile.ZipFile(buffer, "w") as archive:
                     archive.writestr("app.py", ECHO)
                     archive.writestr(name, "x")
-                if name.startswith("a\\"):
-                    self.create({"ZipFile": buffer.getvalue()})  # a file with backslashes in its name is just a file
-                else:
-                    self.refuse(buffer.getvalue())
+                self.refuse(buffer.getvalue())
         for path in ("/evil", "/etc/evil"):
             self.assertFalse(os.path.exists(path))
 
@@ -128,15 +125,18 @@ class Hostile(EndToEndTest):
         """Whatever the server answers to these bytes."""
         address = urllib.parse.urlsplit(endpoint())
         with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+            answer = b""
             try:
                 connection.sendall(data)
                 connection.shutdown(socket.SHUT_WR)
-                answer = b""
+            except OSError:
+                pass  # it answered and closed before it had everything
+            try:
                 while chunk := connection.recv(65_536):
                     answer += chunk
-                return answer
-            except (ConnectionResetError, BrokenPipeError):
-                return b""
+            except ConnectionError:
+                pass  # what had arrived counts
+            return answer
 
     def test_random_requests_never_get_a_500_and_never_end_the_server(self):
         rng = random.Random(11)

@@ -134,10 +134,11 @@ class Invoke(EndToEndTest):
 
     def test_a_payload_beyond_the_limits_is_refused(self):
         function = self.create(ECHO)
-        big = json.dumps("x" * 7_000_000).encode()
-        self.assertFails("RequestTooLargeException", 413, function.invoke, big)
-        self.assertFails(
-            "RequestTooLargeException", 413, function.invoke, json.dumps("x" * 1_100_000).encode(), InvocationType="Event")
+        for size, limit, kind in ((7_000_000, 6_291_456, "RequestResponse"), (1_100_000, 1_048_576, "Event")):
+            response = self.assertFails(
+                "RequestEntityTooLargeException", 413, function.invoke, json.dumps("x" * size).encode(), InvocationType=kind)
+            self.assertEqual(
+                response["Error"]["Message"], "Request must be smaller than %d bytes for the InvokeFunction operation" % limit)
         self.assertEqual(self.result(function, 1), 1)
 
     def test_the_request_id_is_one_everywhere(self):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from harness import REGION, EndToEndTest, endpoint, eventually
+from harness import REGION, EndToEndTest, endpoint
 
 AWS = os.path.join(os.path.dirname(sys.executable), "aws")
 
@@ -48,34 +48,43 @@ class Logs(EndToEndTest):
         self.assertEqual(messages[4], "END RequestId: %s\n" % answer.request_id)
         self.assertTrue(messages[5].startswith("REPORT RequestId: " + answer.request_id), messages)
 
-    def test_aws_logs_tail_prints_them(self):
-        function = self.create("def handler(e, c): print('a line for the tail')")
+    def test_the_aws_cli_prints_them(self):
+        function = self.create("def handler(e, c): print('a line to find')")
         answer = function.invoke({})
         self.log_of(function)
-        output = aws_output("logs", "tail", "/aws/lambda/" + function.name, "--format", "short")
-        self.assertIn("a line for the tail", output)
-        self.assertIn("REPORT RequestId: " + answer.request_id, output)
+        found = json.loads(aws_output("logs", "filter-log-events", "--log-group-name", "/aws/lambda/" + function.name))
+        messages = [event["message"].strip() for event in found["events"]]
+        self.assertIn("a line to find", messages)
+        self.assertIn("END RequestId: " + answer.request_id, messages)
 
-    def test_aws_logs_tail_follows(self):
-        function = self.create("def handler(e, c): print('event number', e)")
+    def test_a_tail_follows_without_loss_or_repetition(self):
+        """The calls of `aws logs tail --follow`: from the newest known time on, leaving out what it has seen."""
+        function = self.create("def handler(e, c):\n    for n in range(3): print('event', e, n)")
         function.invoke(0)
         self.log_of(function)
-        process = aws("logs", "tail", "/aws/lambda/" + function.name, "--follow", "--format", "short")
-        os.set_blocking(process.stdout.fileno(), False)
-        seen = []
+        logs, shown, seen = self.account.logs, [], set()
+        since = int(time.time() * 1_000) - 600_000
 
-        def shows(text):
-            seen.append(process.stdout.read() or "")
-            return text in "".join(seen) or process.poll() is not None and self.fail(process.stderr.read())
+        def poll(since):
+            pages = logs.get_paginator("filter_log_events").paginate(
+                logGroupName="/aws/lambda/" + function.name, interleaved=True, startTime=since)
+            for event in (event for page in pages for event in page["events"]):
+                since = max(since, event["timestamp"])
+                if event["eventId"] not in seen:
+                    seen.add(event["eventId"])
+                    shown.append(event["message"].strip())
+            return since
 
-        try:
-            eventually(lambda: shows("event number 0"), seconds=30)
-            function.invoke(1)
-            eventually(lambda: shows("event number 1"), seconds=30)
-            self.assertEqual("".join(seen).count("event number 0"), 1)
-        finally:
-            process.kill()
-            process.communicate()
+        for number in range(1, 4):
+            since = poll(since)
+            function.invoke(number)
+        wanted = ["event %d %d" % (number, n) for number in range(4) for n in range(3)]
+        for _ in range(100):
+            since = poll(since)
+            if len([line for line in shown if line.startswith("event")]) >= len(wanted):
+                break
+            time.sleep(0.05)
+        self.assertEqual([line for line in shown if line.startswith("event")], wanted)
 
     def test_own_groups_streams_and_events(self):
         logs = self.account.logs

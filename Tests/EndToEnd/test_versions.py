@@ -4,7 +4,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import EndToEndTest, zip_of
+from harness import EndToEndTest, wait_until_settled, zip_of
 
 SAYS = "def handler(e, c): return '%s ' + c.function_version"
 
@@ -19,7 +19,7 @@ class Versions(EndToEndTest):
 
     def publish(self, function):
         version = self.lambda_.publish_version(FunctionName=function.name)["Version"]
-        self.lambda_.get_waiter("published_version_active").wait(FunctionName=function.name, Qualifier=version)
+        wait_until_settled(self.lambda_, function.name, version)
         return version
 
     def test_a_version_keeps_its_code_and_settings(self):

@@ -11,7 +11,8 @@ struct ARNTests {
             "arn:aws-cn:s3:::bucket/key:with:colons",
             "arn:aws:iam::123456789012:role/path/name",
             "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/f:*",
-        ])
+        ]
+    )
     func roundTrip(text: String) throws {
         #expect(try #require(ARN(text)).description == text)
     }
@@ -26,7 +27,10 @@ struct ARNTests {
 
     @Test(
         "is nothing else than six parts",
-        arguments: ["", "arn", "arn:aws:lambda:r:a", "arn:aws:lambda:r:a:", "ARN:aws:l:r:a:x", "arn::l:r:a:x", "arn:aws::r:a:x"])
+        arguments: [
+            "", "arn", "arn:aws:lambda:r:a", "arn:aws:lambda:r:a:", "ARN:aws:l:r:a:x", "arn::l:r:a:x", "arn:aws::r:a:x",
+        ]
+    )
     func malformed(text: String) {
         #expect(ARN(text) == nil)
     }
@@ -51,12 +55,18 @@ struct ARNTests {
 
 @Suite("Accounts and regions")
 struct ScopeTests {
-    @Test("an account is twelve digits", arguments: ["", "12345678901", "1234567890123", "12345678901a", "１23456789012", "123456 89012"])
+    @Test(
+        "an account is twelve digits",
+        arguments: ["", "12345678901", "1234567890123", "12345678901a", "１23456789012", "123456 89012"]
+    )
     func accounts(text: String) {
         #expect(AccountID(text) == nil)
     }
 
-    @Test("a region is lower-case letters, digits and hyphens, a letter first", arguments: ["", "EU-west-1", "1eu", "eu_west", "eu/..", "é"])
+    @Test(
+        "a region is lower-case letters, digits and hyphens, a letter first",
+        arguments: ["", "EU-west-1", "1eu", "eu_west", "eu/..", "é"]
+    )
     func regions(text: String) {
         #expect(Region(text) == nil)
     }

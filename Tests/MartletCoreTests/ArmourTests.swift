@@ -9,7 +9,8 @@ struct Base64Tests {
         arguments: [
             ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
             ("foobar", "Zm9vYmFy"),
-        ])
+        ]
+    )
     func vectors(text: String, armoured: String) {
         #expect(Base64.encode(Array(text.utf8)) == armoured)
         #expect(Base64.decode(armoured) == Array(text.utf8))
@@ -29,7 +30,10 @@ struct Base64Tests {
         #expect(Base64.encode([0xff, 0xfe, 0xfd, 0xfc], alphabet: .urlSafe) == "__79_A")
     }
 
-    @Test("with anything else in it is nothing", arguments: ["Z", "Zg=", "Zm9v=", "Z===", "Zm 9v", "Zm9v\n", "Zm9*", "=", "====", "é"])
+    @Test(
+        "with anything else in it is nothing",
+        arguments: ["Z", "Zg=", "Zm9v=", "Z===", "Zm 9v", "Zm9v\n", "Zm9*", "=", "====", "é"]
+    )
     func malformed(text: String) {
         #expect(Base64.decode(text) == nil)
     }

@@ -7,10 +7,12 @@ struct RegularExpressionTests {
     @Test(
         "matches the whole text",
         arguments: [
-            ("[a-z]+", "abc", true), ("[a-z]+", "abc1", false), ("[a-z]+", "abc\n", false), ("^[a-z]+$", "abc\n", false),
+            ("[a-z]+", "abc", true), ("[a-z]+", "abc1", false), ("[a-z]+", "abc\n", false),
+            ("^[a-z]+$", "abc\n", false),
             ("a|ab", "ab", true), (".*", "é漢🦜", true), (".", "🦜", true), ("()", "", true), ("[a-z]*", "", true),
             (#"[\p{L}]+"#, "éß漢", true), (#"\u0041"#, "A", true), ("a.c", "a\nc", false), (#"[\w]+"#, "é", false),
-        ])
+        ]
+    )
     func whole(pattern: String, text: String, matches: Bool) throws {
         #expect(try #require(RegularExpression(pattern)).matchesWhole(text) == matches)
     }

@@ -33,7 +33,9 @@ package struct EventDecoder: Sendable {
         guard let prelude = buffer.viewBytes(at: start, length: 8), CRC32.of(prelude) == preludeSum else {
             throw EventStreamFault(reason: "the checksum of the lengths is wrong")
         }
-        guard total >= 16, total <= maximumBytes, headerBytes <= EventMessage.maximumHeaderBytes, headerBytes <= total - 16 else {
+        guard total >= 16, total <= maximumBytes, headerBytes <= EventMessage.maximumHeaderBytes,
+            headerBytes <= total - 16
+        else {
             throw EventStreamFault(reason: "the lengths are out of range")
         }
         guard buffer.readableBytes >= total else { return nil }
@@ -47,11 +49,14 @@ package struct EventDecoder: Sendable {
         else { throw EventStreamFault(reason: "the frame is cut off") }
         guard CRC32.of(summed) == sum else { throw EventStreamFault(reason: "the checksum of the message is wrong") }
         frame.moveReaderIndex(forwardBy: 12)
-        guard var block = frame.readSlice(length: headerBytes), let payload = frame.readSlice(length: total - 16 - headerBytes)
+        guard var block = frame.readSlice(length: headerBytes),
+            let payload = frame.readSlice(length: total - 16 - headerBytes)
         else { throw EventStreamFault(reason: "the frame is cut off") }
         var headers: [EventMessage.Header] = []
         while block.readableBytes > 0 {
-            guard let header = EventMessage.Header(reading: &block) else { throw EventStreamFault(reason: "a header is malformed") }
+            guard let header = EventMessage.Header(reading: &block) else {
+                throw EventStreamFault(reason: "a header is malformed")
+            }
             headers.append(header)
         }
         return EventMessage(headers: headers, payload: payload)
@@ -79,7 +84,10 @@ extension EventMessage.Value {
             case 4: block.readInteger(as: Int32.self).map { .int32($0) }
             case 5: block.readInteger(as: Int64.self).map { .int64($0) }
             case 6: Self.slice(&block).map { .bytes($0) }
-            case 7: Self.slice(&block).flatMap { String(validating: $0.readableBytesView, as: UTF8.self) }.map { .string($0) }
+            case 7:
+                Self.slice(&block).flatMap { String(validating: $0.readableBytesView, as: UTF8.self) }.map {
+                    .string($0)
+                }
             case 8: block.readInteger(as: Int64.self).map { .timestamp(Instant(milliseconds: $0)) }
             case 9: block.readBytes(length: 16).map { .uuid($0) }
             default: nil

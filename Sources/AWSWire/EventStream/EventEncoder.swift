@@ -7,7 +7,9 @@ extension EventMessage {
     package func encode(into output: inout ByteBuffer) throws(EventStreamFault) {
         var block = ByteBuffer()
         for header in headers { try header.encode(into: &block) }
-        guard block.readableBytes <= Self.maximumHeaderBytes else { throw EventStreamFault(reason: "the headers are too long") }
+        guard block.readableBytes <= Self.maximumHeaderBytes else {
+            throw EventStreamFault(reason: "the headers are too long")
+        }
         let total = 16 + block.readableBytes + payload.readableBytes
         guard total <= Self.maximumBytes else { throw EventStreamFault(reason: "the message is too long") }
         var frame = ByteBuffer()
@@ -26,7 +28,9 @@ extension EventMessage.Header {
     /// The length of the name in a byte, the name, the type in a byte, the value.
     func encode(into block: inout ByteBuffer) throws(EventStreamFault) {
         let name = Array(name.utf8)
-        guard (1...255).contains(name.count) else { throw EventStreamFault(reason: "a header's name has 1 to 255 bytes") }
+        guard (1...255).contains(name.count) else {
+            throw EventStreamFault(reason: "a header's name has 1 to 255 bytes")
+        }
         block.writeInteger(UInt8(name.count))
         block.writeBytes(name)
         switch value {
@@ -46,7 +50,9 @@ extension EventMessage.Header {
     }
 
     private static func write(_ type: UInt8, _ bytes: ByteBuffer, to block: inout ByteBuffer) throws(EventStreamFault) {
-        guard bytes.readableBytes <= 32_767 else { throw EventStreamFault(reason: "a header's value has at most 32,767 bytes") }
+        guard bytes.readableBytes <= 32_767 else {
+            throw EventStreamFault(reason: "a header's value has at most 32,767 bytes")
+        }
         block.writeMultipleIntegers(type, UInt16(bytes.readableBytes))
         block.writeImmutableBuffer(bytes)
     }

@@ -6,7 +6,8 @@ import Synchronization
 /// Streams of events as streams of bytes, and back. Nothing is read ahead: each frame is made when it is asked for.
 enum EventStreamCoding {
     static func frames<E: Shape>(
-        of stream: EventStream<E>, after initial: EventMessage? = nil
+        of stream: EventStream<E>,
+        after initial: EventMessage? = nil
     ) -> AsyncThrowingStream<ByteBuffer, any Error> {
         let source = FrameSource(stream, initial)
         return AsyncThrowingStream { try await source.next() }
@@ -21,7 +22,8 @@ enum EventStreamCoding {
     static func initialResponse(_ document: ByteBuffer) -> EventMessage {
         EventMessage(
             headers: [
-                .init(":event-type", .string("initial-response")), .init(":content-type", .string("application/x-amz-json-1.1")),
+                .init(":event-type", .string("initial-response")),
+                .init(":content-type", .string("application/x-amz-json-1.1")),
                 .init(":message-type", .string("event")),
             ],
             payload: document
@@ -30,10 +32,13 @@ enum EventStreamCoding {
 
     /// What a failing stream ends with: the client sees AWS's error instead of a broken connection.
     static func lastMessage(for error: any Error) -> EventMessage {
-        if let error = error as? any ModelledError, let message = try? EventWriter.message(ofException: error) { return message }
+        if let error = error as? any ModelledError, let message = try? EventWriter.message(ofException: error) {
+            return message
+        }
         let known = error as? any ServiceError ?? CommonError.internalFailure
         return EventMessage(headers: [
-            .init(":error-code", .string(known.code)), .init(":error-message", .string(String(known.message.prefix(4_000)))),
+            .init(":error-code", .string(known.code)),
+            .init(":error-message", .string(String(known.message.prefix(4_000)))),
             .init(":message-type", .string("error")),
         ])
     }

@@ -22,7 +22,11 @@ final class EventWriter: StreamlessCoder {
 
     func structure<S: Shape>(_ value: inout S?, _ field: Field) throws {
         guard let value else { return }
-        message = try Self.message(value, kind: value is any ModelledError ? "exception" : "event", name: field.wireName)
+        message = try Self.message(
+            value,
+            kind: value is any ModelledError ? "exception" : "event",
+            name: field.wireName
+        )
     }
 
     private static func message<S: Shape>(_ value: S, kind: String, name: String) throws -> EventMessage {
@@ -96,7 +100,9 @@ private final class EventMembersWriter: StreamlessCoder {
     }
     func int(_ value: inout Int?, _ field: Field) throws {
         // The models say which width; 32 bits serve for what fits them, as readers convert.
-        let isHeader = header(value, field) { number in Int32(exactly: number).map { .int32($0) } ?? .int64(Int64(number)) }
+        let isHeader = header(value, field) { number in
+            Int32(exactly: number).map { .int32($0) } ?? .int64(Int64(number))
+        }
         if !isHeader { try body(field) { try $0.int(&value, field) } }
     }
     func bool(_ value: inout Bool?, _ field: Field) throws {
@@ -106,8 +112,16 @@ private final class EventMembersWriter: StreamlessCoder {
         if !header(value, field, { .timestamp($0) }) { try body(field) { try $0.timestamp(&value, field) } }
     }
     func double(_ value: inout Double?, _ field: Field) throws { try body(field) { try $0.double(&value, field) } }
-    func document(_ value: inout JSONValue?, _ field: Field) throws { try body(field) { try $0.document(&value, field) } }
-    func structure<S: Shape>(_ value: inout S?, _ field: Field) throws { try body(field) { try $0.structure(&value, field) } }
-    func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws { try body(field) { try $0.list(&value, field) } }
-    func map<V: WireValue>(_ value: inout [String: V]?, _ field: Field) throws { try body(field) { try $0.map(&value, field) } }
+    func document(_ value: inout JSONValue?, _ field: Field) throws {
+        try body(field) { try $0.document(&value, field) }
+    }
+    func structure<S: Shape>(_ value: inout S?, _ field: Field) throws {
+        try body(field) { try $0.structure(&value, field) }
+    }
+    func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws {
+        try body(field) { try $0.list(&value, field) }
+    }
+    func map<V: WireValue>(_ value: inout [String: V]?, _ field: Field) throws {
+        try body(field) { try $0.map(&value, field) }
+    }
 }

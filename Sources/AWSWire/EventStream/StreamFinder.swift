@@ -8,7 +8,9 @@ final class StreamFinder: ShapeCoder {
 
     init(_ body: ByteStream) { self.body = body }
 
-    func events<E: Shape>(_ value: inout EventStream<E>?, _ field: Field) throws { value = EventStreamCoding.events(in: body) }
+    func events<E: Shape>(_ value: inout EventStream<E>?, _ field: Field) throws {
+        value = EventStreamCoding.events(in: body)
+    }
 
     func string(_ value: inout String?, _ field: Field) throws {}
     func enumeration<E: StringEnumeration>(_ value: inout E?, _ field: Field) throws {}

@@ -14,7 +14,8 @@ final class BodyProbe: ShapeCoder {
         return probe.body
     }
 
-    private func note(_ field: Field, alone: OperationBinding.Body = .payload, among: OperationBinding.Body = .document) {
+    private func note(_ field: Field, alone: OperationBinding.Body = .payload, among: OperationBinding.Body = .document)
+    {
         switch field.place {
         case .payload: body = alone
         case .eventStream: body = .events
@@ -35,5 +36,7 @@ final class BodyProbe: ShapeCoder {
     func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws { note(field) }
     func map<V: WireValue>(_ value: inout [String: V]?, _ field: Field) throws { note(field) }
     func bytes(_ value: inout ByteStream?, _ field: Field) throws { note(field, alone: .stream, among: .stream) }
-    func events<E: Shape>(_ value: inout EventStream<E>?, _ field: Field) throws { note(field, alone: .events, among: .events) }
+    func events<E: Shape>(_ value: inout EventStream<E>?, _ field: Field) throws {
+        note(field, alone: .events, among: .events)
+    }
 }

@@ -27,8 +27,13 @@ package struct OperationDescriptor<Input: Shape, Output: Shape>: Sendable {
     package let errors: [any ModelledError.Type]
 
     package init(
-        _ name: String, method: String = "POST", path: String = "/", status: Int = 200, action: String,
-        resultWrapper: String? = nil, errors: [any ModelledError.Type] = []
+        _ name: String,
+        method: String = "POST",
+        path: String = "/",
+        status: Int = 200,
+        action: String,
+        resultWrapper: String? = nil,
+        errors: [any ModelledError.Type] = []
     ) {
         self.name = name
         self.method = method
@@ -62,7 +67,10 @@ package struct Operation: Sendable {
         handle = { input, context in
             // A caller inside that hands over another shape has mixed up two operations: its own mistake, so say so.
             guard let input = input as? I else {
-                throw MartletError("wire.input", "\(descriptor.name) takes \(I.shapeName), not \(type(of: input).shapeName)")
+                throw MartletError(
+                    "wire.input",
+                    "\(descriptor.name) takes \(I.shapeName), not \(type(of: input).shapeName)"
+                )
             }
             return try await handler(input, context)
         }
@@ -90,14 +98,23 @@ package struct ServiceModel: Sendable {
     /// Operations that the model names and Martlet does not do: name, method and path.
     package let unimplemented: [UnimplementedOperation]
     /// How this service words violations of the model's constraints; nil for its protocol's usual way.
-    package let validation: ValidationStyle?
+    package var validation: ValidationStyle?
     /// In front of an error's name in JSON, without the `#`: `com.amazonaws.sqs`. Nil where AWS writes the bare name.
     package let errorNamespace: String?
 
     package init(
-        name: String, signingName: String, apiVersion: String, targetPrefix: String? = nil, xmlNamespace: String? = nil,
-        protocols: [WireProtocol], endpointPrefix: String, actionPrefix: String, isGlobal: Bool = false,
-        unimplemented: [UnimplementedOperation], validation: ValidationStyle? = nil, errorNamespace: String? = nil
+        name: String,
+        signingName: String,
+        apiVersion: String,
+        targetPrefix: String? = nil,
+        xmlNamespace: String? = nil,
+        protocols: [WireProtocol],
+        endpointPrefix: String,
+        actionPrefix: String,
+        isGlobal: Bool = false,
+        unimplemented: [UnimplementedOperation],
+        validation: ValidationStyle? = nil,
+        errorNamespace: String? = nil
     ) {
         self.name = name
         self.signingName = signingName

@@ -16,10 +16,13 @@ package struct PathTemplate: Sendable {
     package init(_ template: String) {
         let halves = template.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         segments = halves[0].split(separator: "/").map(Self.segment)
-        fixedQuery = halves.count < 2 ? [] : halves[1].split(separator: "&").map { pair in
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            return (String(parts[0]), parts.count > 1 ? String(parts[1]) : nil)
-        }
+        fixedQuery =
+            halves.count < 2
+            ? []
+            : halves[1].split(separator: "&").map { pair in
+                let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                return (String(parts[0]), parts.count > 1 ? String(parts[1]) : nil)
+            }
     }
 
     private static func segment(_ text: Substring) -> Segment {

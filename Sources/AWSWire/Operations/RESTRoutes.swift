@@ -31,7 +31,9 @@ struct RESTRoutes: Sendable {
 
     init(_ model: ServiceModel, _ operations: [Operation]) {
         for operation in operations { add(operation.method, operation.binding.template, .operation(operation)) }
-        for missing in model.unimplemented { add(missing.method, PathTemplate(missing.path), .unimplemented(missing.name)) }
+        for missing in model.unimplemented {
+            add(missing.method, PathTemplate(missing.path), .unimplemented(missing.name))
+        }
         for key in routes.keys { routes[key]?.sort { PathTemplate.isMoreSpecific($0.template, $1.template) } }
     }
 
@@ -44,7 +46,8 @@ struct RESTRoutes: Sendable {
     func match(method: String, path: String, query: String) -> Target? {
         let parts = PathTemplate.split(path)
         let first = parts.first.map { PathTemplate.decode($0) }
-        return match(Key(method: method, first: first), parts, query) ?? match(Key(method: method, first: nil), parts, query)
+        return match(Key(method: method, first: first), parts, query)
+            ?? match(Key(method: method, first: nil), parts, query)
     }
 
     private func match(_ key: Key, _ parts: [Substring], _ query: String) -> Target? {

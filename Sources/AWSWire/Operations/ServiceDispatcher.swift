@@ -20,7 +20,10 @@ package struct ServiceDispatcher: Sendable {
         var services: [String: Entry] = [:]
         for provider in providers {
             precondition(services[provider.model.name] == nil, "service \(provider.model.name) is registered twice")
-            let operations = Dictionary(provider.operations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+            let operations = Dictionary(
+                provider.operations.map { ($0.name, $0) },
+                uniquingKeysWith: { first, _ in first }
+            )
             services[provider.model.name] = Entry(provider: provider, operations: operations)
         }
         self.services = services
@@ -29,7 +32,10 @@ package struct ServiceDispatcher: Sendable {
 
     /// Authorises and runs one operation. Throws AWS's errors; what is not implemented throws 501 with its name.
     package func call(
-        _ service: String, _ operation: String, _ input: any Shape, _ context: RequestContext
+        _ service: String,
+        _ operation: String,
+        _ input: any Shape,
+        _ context: RequestContext
     ) async throws -> any Shape {
         guard let entry = services[service] else { throw CommonError.notImplemented("the service \(service)") }
         guard let found = entry.operations[operation] else { throw entry.model.unknown(operation) }
@@ -38,7 +44,10 @@ package struct ServiceDispatcher: Sendable {
 
     /// For the request chain, which has found the operation before it could read the input.
     package func run(
-        _ operation: Operation, of entry: Entry, _ input: any Shape, _ context: RequestContext
+        _ operation: Operation,
+        of entry: Entry,
+        _ input: any Shape,
+        _ context: RequestContext
     ) async throws -> any Shape {
         let resources = entry.provider.resources(of: operation.name, input: input, in: context.scope)
         try await authorizer.authorize(
@@ -50,7 +59,8 @@ package struct ServiceDispatcher: Sendable {
                 sourceAddress: context.sourceAddress,
                 userAgent: context.userAgent,
                 at: context.receivedAt
-            ))
+            )
+        )
         return try await operation.handle(input, context)
     }
 }
@@ -59,6 +69,10 @@ extension ServiceModel {
     /// AWS's error for an operation that nobody knows, or the 501 for one that AWS knows.
     package func unknown(_ operation: String) -> CommonError {
         if unimplemented.contains(where: { $0.name == operation }) { return .notImplemented("\(name):\(operation)") }
-        return CommonError("UnknownOperationException", "The requested operation is not recognized by the service.", status: 404)
+        return CommonError(
+            "UnknownOperationException",
+            "The requested operation is not recognized by the service.",
+            status: 404
+        )
     }
 }

@@ -44,7 +44,9 @@ package struct ServiceRouter: Sendable {
     }
 
     private func targetName(of request: WireRequest) throws(CommonError) -> String {
-        guard let target = request.headers[.amzTarget], let dot = target.lastIndex(of: ".") else { throw model.unknown("") }
+        guard let target = request.headers[.amzTarget], let dot = target.lastIndex(of: ".") else {
+            throw model.unknown("")
+        }
         guard model.targetPrefix == nil || target[..<dot] == model.targetPrefix ?? "" else { throw model.unknown("") }
         return String(target[target.index(after: dot)...])
     }

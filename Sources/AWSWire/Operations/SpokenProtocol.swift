@@ -12,10 +12,14 @@ extension WireProtocol {
             default: nil
             }
         if let json, model.protocols.contains(json) { return json }
-        if request.headers[.amzTarget] != nil, let any = model.protocols.first(where: { $0 == .json10 || $0 == .json11 }) {
+        if request.headers[.amzTarget] != nil,
+            let any = model.protocols.first(where: { $0 == .json10 || $0 == .json11 })
+        {
             return any
         }
-        let isForm = type == "application/x-www-form-urlencoded" || (request.method == "GET" && request.query.contains("Action="))
+        let isForm =
+            type == "application/x-www-form-urlencoded"
+            || (request.method == "GET" && request.query.contains("Action="))
         if isForm, model.protocols.contains(.query) { return .query }
         return model.protocols.contains(.restJSON) ? .restJSON : nil
     }

@@ -10,7 +10,8 @@ struct ErrorAnswer {
     var status: Int
 
     /// The modelled error that the code names, read by `read`; a `CommonError` where the operation lists none.
-    func error(of operation: OperationBinding, read: (any ModelledError.Type) throws -> any ModelledError) -> any Error {
+    func error(of operation: OperationBinding, read: (any ModelledError.Type) throws -> any ModelledError) -> any Error
+    {
         guard let type = operation.errors.first(where: { $0.errorCode == code || $0.shapeName == code }),
             var error = try? read(type)
         else { return CommonError(code, message, status: status) }
@@ -48,7 +49,9 @@ extension HTTPField.Name {
 extension WireResponse {
     /// The body of an answer that a client reads as a whole.
     func buffered() throws -> ByteBuffer {
-        guard case .buffer(let bytes) = body else { throw MartletError("wire.body", "the answer has not been collected") }
+        guard case .buffer(let bytes) = body else {
+            throw MartletError("wire.body", "the answer has not been collected")
+        }
         return bytes
     }
 }

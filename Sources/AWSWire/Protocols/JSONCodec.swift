@@ -25,7 +25,9 @@ package struct JSONCodec: WireCodec, UncheckedDecoding {
     }
 
     func decode(_ operation: OperationBinding, _ request: WireRequest, _ notes: ReadingNotes) throws -> any Shape {
-        guard case .buffer(let body) = request.body else { throw MartletError("wire.body", "the body has not been collected") }
+        guard case .buffer(let body) = request.body else {
+            throw MartletError("wire.body", "the body has not been collected")
+        }
         return try read(operation.inputType, from: body, notes)
     }
 
@@ -33,7 +35,11 @@ package struct JSONCodec: WireCodec, UncheckedDecoding {
         try JSONReader(body, notes).read(type)
     }
 
-    package func writeOutput(_ output: any Shape, of operation: OperationBinding, requestID: String) throws -> WireResponse {
+    package func writeOutput(
+        _ output: any Shape,
+        of operation: OperationBinding,
+        requestID: String
+    ) throws -> WireResponse {
         guard operation.output == .events else {
             // An operation without output answers without a body.
             let body = operation.output == .none ? ByteBuffer() : try JSONWriter.document(output)
@@ -54,7 +60,10 @@ package struct JSONCodec: WireCodec, UncheckedDecoding {
     package func writeError(_ error: any ServiceError, requestID: String) -> WireResponse {
         let type = model.errorNamespace.map { "\($0)#\(error.code)" } ?? error.code
         let modelled = (error as? any ModelledError).flatMap { try? JSONWriter.document($0, type: type) }
-        let body = modelled ?? JSONValue.object([.init("__type", .string(type)), .init("message", .string(error.message))]).compactBuffer
+        let body =
+            modelled
+            ?? JSONValue.object([.init("__type", .string(type)), .init("message", .string(error.message))])
+            .compactBuffer
         var response = response(error.httpStatus, .buffer(body), requestID)
         if let known = error as? any ModelledError, let code = Swift.type(of: known).queryCode {
             response.headers.setIfValid(.amznQueryError, "\(code);\(error.httpStatus < 500 ? "Sender" : "Receiver")")

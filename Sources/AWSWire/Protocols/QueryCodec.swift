@@ -23,7 +23,11 @@ package struct QueryCodec: WireCodec, UncheckedDecoding {
         try operation.inputType.read(with: QueryReader(FormTree(FormItems.of(request)), notes))
     }
 
-    package func writeOutput(_ output: any Shape, of operation: OperationBinding, requestID: String) throws -> WireResponse {
+    package func writeOutput(
+        _ output: any Shape,
+        of operation: OperationBinding,
+        requestID: String
+    ) throws -> WireResponse {
         let writer = XMLWriter()
         var output = output
         try writer.element("\(operation.name)Response", attributes: namespace) {
@@ -35,7 +39,10 @@ package struct QueryCodec: WireCodec, UncheckedDecoding {
 
     private func response(_ status: Int, _ writer: XMLWriter, _ requestID: String) -> WireResponse {
         WireResponse(
-            status: status, headers: .answer(contentType: "text/xml", requestID: requestID), body: .buffer(writer.buffer))
+            status: status,
+            headers: .answer(contentType: "text/xml", requestID: requestID),
+            body: .buffer(writer.buffer)
+        )
     }
 
     package func writeError(_ error: any ServiceError, requestID: String) -> WireResponse {
@@ -68,7 +75,12 @@ extension QueryCodec {
         try input.code(writer)
         var headers = HTTPFields()
         headers[.contentType] = "application/x-www-form-urlencoded; charset=utf-8"
-        return WireRequest(method: "POST", path: "/", headers: headers, body: .buffer(ByteBuffer(string: writer.form.encoded)))
+        return WireRequest(
+            method: "POST",
+            path: "/",
+            headers: headers,
+            body: .buffer(ByteBuffer(string: writer.form.encoded))
+        )
     }
 
     package func readOutput(of operation: OperationBinding, from response: WireResponse) throws -> any Shape {

@@ -20,11 +20,19 @@ package struct RESTJSONCodec: WireCodec, UncheckedDecoding {
     func decode(_ operation: OperationBinding, _ request: WireRequest, _ notes: ReadingNotes) throws -> any Shape {
         guard let labels = operation.template.match(PathTemplate.split(request.path)) else { throw model.unknown("") }
         let parts = HTTPParts(
-            labels: labels, query: FormItems(request.query.utf8), headers: request.headers, body: request.body)
+            labels: labels,
+            query: FormItems(request.query.utf8),
+            headers: request.headers,
+            body: request.body
+        )
         return try operation.inputType.read(with: HTTPReader(parts, notes))
     }
 
-    package func writeOutput(_ output: any Shape, of operation: OperationBinding, requestID: String) throws -> WireResponse {
+    package func writeOutput(
+        _ output: any Shape,
+        of operation: OperationBinding,
+        requestID: String
+    ) throws -> WireResponse {
         let writer = HTTPWriter(body: operation.output)
         var output = output
         try output.code(writer)
@@ -92,7 +100,9 @@ extension RESTJSONCodec {
 
     private func error(in response: WireResponse, of operation: OperationBinding) throws -> any Error {
         let body = try? JSONValue(parsing: response.buffered())
-        let code = response.headers[.amznErrorType] ?? body?["__type"]?.stringValue ?? body?["code"]?.stringValue ?? "UnknownError"
+        let code =
+            response.headers[.amznErrorType] ?? body?["__type"]?.stringValue ?? body?["code"]?.stringValue
+            ?? "UnknownError"
         let message = body?["message"]?.stringValue ?? body?["Message"]?.stringValue ?? ""
         let answer = ErrorAnswer(code: ErrorAnswer.bareCode(code), message: message, status: response.status)
         let parts = HTTPParts(headers: response.headers, status: response.status, body: response.body)

@@ -32,10 +32,12 @@ enum ScalarText {
 
     /// Any of the formats, whichever the field names: clients of all ages send all of them.
     static func timestamp(_ text: String) -> Instant? {
-        Instant(iso8601: text) ?? double(text).flatMap { $0.isFinite ? Instant(seconds: $0) : nil } ?? Instant(httpDate: text)
+        Instant(iso8601: text) ?? double(text).flatMap { $0.isFinite ? Instant(seconds: $0) : nil }
+            ?? Instant(httpDate: text)
     }
 
-    static func timestamp(_ value: Instant, _ format: Field.TimestampFormat, standard: Field.TimestampFormat) -> String {
+    static func timestamp(_ value: Instant, _ format: Field.TimestampFormat, standard: Field.TimestampFormat) -> String
+    {
         switch format == .standard ? standard : format {
         case .epochSeconds: epochSeconds(value)
         case .httpDate: value.httpDate
@@ -60,7 +62,8 @@ extension Instant {
     init?(httpDate text: String) {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let parts = text.split(separator: " ")
-        guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]), let month = months.firstIndex(of: String(parts[2])),
+        guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]),
+            let month = months.firstIndex(of: String(parts[2])),
             let year = Int(parts[3])
         else { return nil }
         let time = parts[4].split(separator: ":").map { Int($0) ?? -1 }

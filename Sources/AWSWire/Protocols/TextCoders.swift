@@ -22,7 +22,9 @@ extension TextReading {
         value = try text(of: field).map { E($0) }
     }
     func int(_ value: inout Int?, _ field: Field) throws { value = try parse(field, "an Integer") { Int($0) } }
-    func double(_ value: inout Double?, _ field: Field) throws { value = try parse(field, "a Double", ScalarText.double) }
+    func double(_ value: inout Double?, _ field: Field) throws {
+        value = try parse(field, "a Double", ScalarText.double)
+    }
     func bool(_ value: inout Bool?, _ field: Field) throws { value = try parse(field, "an Boolean", ScalarText.bool) }
     func timestamp(_ value: inout Instant?, _ field: Field) throws {
         value = try parse(field, "a Timestamp", ScalarText.timestamp)
@@ -62,7 +64,9 @@ extension TextWriting {
         text.writeBase64(of: value)
         try put(String(buffer: text), field)
     }
-    func document(_ value: inout JSONValue?, _ field: Field) throws { if let value { try put(value.compactText, field) } }
+    func document(_ value: inout JSONValue?, _ field: Field) throws {
+        if let value { try put(value.compactText, field) }
+    }
 }
 
 /// A coder that has no place for streams: they stand alone in an HTTP body.

@@ -13,7 +13,11 @@ package struct WireRequest: Sendable {
     package var body: ByteStream
 
     package init(
-        method: String, path: String, query: String = "", headers: HTTPFields = [:], body: ByteStream = .buffer(ByteBuffer())
+        method: String,
+        path: String,
+        query: String = "",
+        headers: HTTPFields = [:],
+        body: ByteStream = .buffer(ByteBuffer())
     ) {
         self.method = method
         self.path = path

@@ -68,19 +68,27 @@ package protocol WireValue: Sendable {
 }
 
 extension String: WireValue {
-    package static func code(_ value: inout String?, _ field: Field, _ c: any ShapeCoder) throws { try c.string(&value, field) }
+    package static func code(_ value: inout String?, _ field: Field, _ c: any ShapeCoder) throws {
+        try c.string(&value, field)
+    }
 }
 
 extension Int: WireValue {
-    package static func code(_ value: inout Int?, _ field: Field, _ c: any ShapeCoder) throws { try c.int(&value, field) }
+    package static func code(_ value: inout Int?, _ field: Field, _ c: any ShapeCoder) throws {
+        try c.int(&value, field)
+    }
 }
 
 extension Double: WireValue {
-    package static func code(_ value: inout Double?, _ field: Field, _ c: any ShapeCoder) throws { try c.double(&value, field) }
+    package static func code(_ value: inout Double?, _ field: Field, _ c: any ShapeCoder) throws {
+        try c.double(&value, field)
+    }
 }
 
 extension Bool: WireValue {
-    package static func code(_ value: inout Bool?, _ field: Field, _ c: any ShapeCoder) throws { try c.bool(&value, field) }
+    package static func code(_ value: inout Bool?, _ field: Field, _ c: any ShapeCoder) throws {
+        try c.bool(&value, field)
+    }
 }
 
 extension Instant: WireValue {
@@ -90,11 +98,15 @@ extension Instant: WireValue {
 }
 
 extension ByteBuffer: WireValue {
-    package static func code(_ value: inout ByteBuffer?, _ field: Field, _ c: any ShapeCoder) throws { try c.blob(&value, field) }
+    package static func code(_ value: inout ByteBuffer?, _ field: Field, _ c: any ShapeCoder) throws {
+        try c.blob(&value, field)
+    }
 }
 
 extension Array: WireValue where Element: WireValue {
-    package static func code(_ value: inout [Element]?, _ field: Field, _ c: any ShapeCoder) throws { try c.list(&value, field) }
+    package static func code(_ value: inout [Element]?, _ field: Field, _ c: any ShapeCoder) throws {
+        try c.list(&value, field)
+    }
 }
 
 extension Dictionary: WireValue where Key == String, Value: WireValue {

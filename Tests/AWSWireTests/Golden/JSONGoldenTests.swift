@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
-@testable import Logs
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
+@testable import Logs
 
 @Suite("JSON 1.1 on the wire")
 struct JSONGoldenTests {
@@ -24,8 +25,11 @@ struct JSONGoldenTests {
         #expect(request.headers[.contentType] == "application/x-amz-json-1.1")
         #expect(
             request.body.text
-                == #"{"logGroupName":"/aws/lambda/f","logStreamName":"s","logEvents":[{"timestamp":1700000000123,"message":"a \"line\"\n"}]}"#)
-        let received = try #require(codec.readInput(of: LogsOperations.putLogEvents.binding, from: request) as? PutLogEventsInput)
+                == #"{"logGroupName":"/aws/lambda/f","logStreamName":"s","logEvents":[{"timestamp":1700000000123,"message":"a \"line\"\n"}]}"#
+        )
+        let received = try #require(
+            codec.readInput(of: LogsOperations.putLogEvents.binding, from: request) as? PutLogEventsInput
+        )
         #expect(received.logEvents.first?.message == "a \"line\"\n")
     }
 
@@ -38,7 +42,11 @@ struct JSONGoldenTests {
 
     @Test("an answer without members has no body, one with unset members has an empty object")
     func answers() throws {
-        let none = try codec.writeOutput(CreateLogGroupOutput(), of: LogsOperations.createLogGroup.binding, requestID: "i")
+        let none = try codec.writeOutput(
+            CreateLogGroupOutput(),
+            of: LogsOperations.createLogGroup.binding,
+            requestID: "i"
+        )
         #expect(none.status == 200)
         #expect(none.body.text == "")
         let some = try codec.writeOutput(PutLogEventsOutput(), of: LogsOperations.putLogEvents.binding, requestID: "i")
@@ -60,8 +68,15 @@ struct JSONGoldenTests {
     @Test("a service with a name space puts it in front of the type, and old codes into a header")
     func namespace() {
         let model = ServiceModel(
-            name: "queues", signingName: "queues", apiVersion: "1", protocols: [.json10], endpointPrefix: "q", actionPrefix: "q",
-            unimplemented: [], errorNamespace: "com.amazonaws.sqs")
+            name: "queues",
+            signingName: "queues",
+            apiVersion: "1",
+            protocols: [.json10],
+            endpointPrefix: "q",
+            actionPrefix: "q",
+            unimplemented: [],
+            errorNamespace: "com.amazonaws.sqs"
+        )
         let response = model.codec(.json10).writeError(NoQueue("gone"), requestID: "i")
         #expect(response.body.text == #"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"gone"}"#)
         #expect(response.headers[.amznQueryError] == "AWS.SimpleQueueService.NonExistentQueue;Sender")

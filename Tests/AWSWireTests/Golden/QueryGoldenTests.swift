@@ -1,11 +1,12 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
-@testable import IAM
 import MartletCore
 import NIOCore
-@testable import STS
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
+@testable import IAM
+@testable import STS
 
 @Suite("The Query protocol on the wire")
 struct QueryGoldenTests {
@@ -25,7 +26,9 @@ struct QueryGoldenTests {
 
     @Test("a form's dotted names are lists of structures")
     func request() throws {
-        let input = try createRole("Tags.member.1.Key=a&Tags.member.1.Value=%C3%A9+%2B&Tags.member.2.Key=b&Tags.member.2.Value=")
+        let input = try createRole(
+            "Tags.member.1.Key=a&Tags.member.1.Value=%C3%A9+%2B&Tags.member.2.Key=b&Tags.member.2.Value="
+        )
         #expect(input.assumeRolePolicyDocument == "{}")
         #expect(input.tags?.map(\.key) == ["a", "b"])
         #expect(input.tags?.map(\.value) == ["é +", ""])
@@ -35,7 +38,8 @@ struct QueryGoldenTests {
     @Test("numbers order a list, whatever the order of the form, and gaps close")
     func listOrder() throws {
         let input = try createRole(
-            "Tags.member.10.Key=c&Tags.member.10.Value=&Tags.member.2.Key=b&Tags.member.2.Value=&Tags.1.Key=x&Tags.1.Value=")
+            "Tags.member.10.Key=c&Tags.member.10.Value=&Tags.member.2.Key=b&Tags.member.2.Value=&Tags.1.Key=x&Tags.1.Value="
+        )
         #expect(input.tags?.map(\.key) == ["b", "c"])
     }
 
@@ -47,7 +51,8 @@ struct QueryGoldenTests {
 
     @Test(
         "malformed numbers are the client's mistake",
-        arguments: ["MaxSessionDuration=x", "MaxSessionDuration=", "MaxSessionDuration=99999999999999999999"])
+        arguments: ["MaxSessionDuration=x", "MaxSessionDuration=", "MaxSessionDuration=99999999999999999999"]
+    )
     func malformed(body: String) throws {
         let error = try #require(throws: CommonError.self) { try createRole(body) }
         #expect(error.code == "MalformedInput")
@@ -80,8 +85,10 @@ struct QueryGoldenTests {
         input.tags = [tag]
         let request = try codec.writeInput(input, of: IAMOperations.createRole.binding)
         #expect(
-            request.body.text == "Action=CreateRole&Version=2010-05-08&RoleName=r&AssumeRolePolicyDocument=%7B%22a%22%3A1%7D"
-                + "&Tags.member.1.Key=k&Tags.member.1.Value=v%20w")
+            request.body.text
+                == "Action=CreateRole&Version=2010-05-08&RoleName=r&AssumeRolePolicyDocument=%7B%22a%22%3A1%7D"
+                + "&Tags.member.1.Key=k&Tags.member.1.Value=v%20w"
+        )
         #expect(request.headers[.contentType] == "application/x-www-form-urlencoded; charset=utf-8")
     }
 
@@ -98,7 +105,8 @@ struct QueryGoldenTests {
             response.body.text
                 == #"<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>"#
                 + "<UserId>AIDA&lt;&amp;&gt;</UserId><Account>123456789012</Account></GetCallerIdentityResult>"
-                + "<ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata></GetCallerIdentityResponse>")
+                + "<ResponseMetadata><RequestId>id-1</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
+        )
     }
 
     @Test("an answer without output has the metadata alone")
@@ -107,7 +115,8 @@ struct QueryGoldenTests {
         #expect(
             response.body.text
                 == #"<DeleteRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ResponseMetadata>"#
-                + "<RequestId>i</RequestId></ResponseMetadata></DeleteRoleResponse>")
+                + "<RequestId>i</RequestId></ResponseMetadata></DeleteRoleResponse>"
+        )
     }
 
     @Test("lists, dates and structures nest as elements")
@@ -123,7 +132,9 @@ struct QueryGoldenTests {
         #expect(
             body?.contains(
                 "<Roles><member><Path></Path><RoleName>r</RoleName><RoleId></RoleId><Arn></Arn>"
-                    + "<CreateDate>2023-11-14T22:13:20Z</CreateDate><Tags></Tags></member></Roles><IsTruncated>false</IsTruncated>") == true)
+                    + "<CreateDate>2023-11-14T22:13:20Z</CreateDate><Tags></Tags></member></Roles><IsTruncated>false</IsTruncated>"
+            ) == true
+        )
     }
 
     @Test("an error names its sender")
@@ -134,7 +145,8 @@ struct QueryGoldenTests {
             response.body.text
                 == #"<ErrorResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><Error><Type>Sender</Type>"#
                 + "<Code>NoSuchEntity</Code><Message>The role &lt;r&gt; cannot be found.</Message></Error>"
-                + "<RequestId>id-2</RequestId></ErrorResponse>")
+                + "<RequestId>id-2</RequestId></ErrorResponse>"
+        )
         let common = codec.writeError(CommonError.internalFailure, requestID: "i")
         #expect(common.status == 500)
         #expect(common.body.text?.contains("<Type>Receiver</Type><Code>InternalFailure</Code>") == true)
@@ -166,8 +178,10 @@ struct FlattenedTests {
         var holder = filled
         try holder.code(writer)
         #expect(
-            writer.form.encoded == "List.item.1=a&List.item.2=b&FlatList.1=c&FlatList.2=d&Map.entry.1.key=x&Map.entry.1.value=1"
-                + "&Attribute.1.Name=m&Attribute.1.Value=w&Attribute.2.Name=n&Attribute.2.Value=v")
+            writer.form.encoded
+                == "List.item.1=a&List.item.2=b&FlatList.1=c&FlatList.2=d&Map.entry.1.key=x&Map.entry.1.value=1"
+                + "&Attribute.1.Name=m&Attribute.1.Value=w&Attribute.2.Name=n&Attribute.2.Value=v"
+        )
         var read = Holder()
         try read.code(QueryReader(FormTree(writer.form), ReadingNotes()))
         #expect(try dump(read) == dump(filled))
@@ -182,7 +196,8 @@ struct FlattenedTests {
         #expect(
             text == "<Holder><List><item>a</item><item>b</item></List><FlatList>c</FlatList><FlatList>d</FlatList>"
                 + "<Map><entry><key>x</key><value>1</value></entry></Map>"
-                + "<Attribute><Name>m</Name><Value>w</Value></Attribute><Attribute><Name>n</Name><Value>v</Value></Attribute></Holder>")
+                + "<Attribute><Name>m</Name><Value>w</Value></Attribute><Attribute><Name>n</Name><Value>v</Value></Attribute></Holder>"
+        )
         var read = Holder()
         try read.code(XMLReader(XMLDocument(Array(text.utf8)), at: XMLDocument.root, ReadingNotes()))
         #expect(try dump(read) == dump(filled))

@@ -1,10 +1,11 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import HTTPTypes
-@testable import Lambda
 import MartletCore
 import NIOCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
+@testable import Lambda
 
 @Suite("REST-JSON on the wire")
 struct RESTJSONGoldenTests {
@@ -18,8 +19,14 @@ struct RESTJSONGoldenTests {
     func request() throws {
         let body = #"{"FunctionVersion":"1","Name":"live","RoutingConfig":{"AdditionalVersionWeights":{"2":0.25}}}"#
         let input = try read(
-            CreateAliasInput.self, "CreateAlias",
-            WireRequest(method: "POST", path: "/2015-03-31/functions/my%2Dfn/aliases", body: .buffer(ByteBuffer(string: body))))
+            CreateAliasInput.self,
+            "CreateAlias",
+            WireRequest(
+                method: "POST",
+                path: "/2015-03-31/functions/my%2Dfn/aliases",
+                body: .buffer(ByteBuffer(string: body))
+            )
+        )
         #expect(input.functionName == "my-fn")
         #expect(input.name == "live")
         #expect(input.routingConfig?.additionalVersionWeights == ["2": 0.25])
@@ -43,8 +50,11 @@ struct RESTJSONGoldenTests {
     @Test("a payload is the body, byte for byte, and headers are members")
     func invokeRequest() throws {
         var request = WireRequest(
-            method: "POST", path: "/2015-03-31/functions/f/invocations", query: "Qualifier=%24LATEST",
-            body: .buffer(ByteBuffer(string: "not { json")))
+            method: "POST",
+            path: "/2015-03-31/functions/f/invocations",
+            query: "Qualifier=%24LATEST",
+            body: .buffer(ByteBuffer(string: "not { json"))
+        )
         request.headers[.init("x-amz-invocation-type")!] = "Event"
         let input = try read(InvokeInput.self, "Invoke", request)
         #expect(input.payload == Blob(string: "not { json"))
@@ -55,7 +65,11 @@ struct RESTJSONGoldenTests {
 
     @Test("an absent body is an absent payload")
     func emptyPayload() throws {
-        let input = try read(InvokeInput.self, "Invoke", WireRequest(method: "POST", path: "/2015-03-31/functions/f/invocations"))
+        let input = try read(
+            InvokeInput.self,
+            "Invoke",
+            WireRequest(method: "POST", path: "/2015-03-31/functions/f/invocations")
+        )
         #expect(input.payload == nil)
     }
 
@@ -77,7 +91,11 @@ struct RESTJSONGoldenTests {
 
     @Test("an answer without members has no body and no type")
     func noContent() throws {
-        let response = try codec.writeOutput(DeleteAliasOutput(), of: LambdaOperations.deleteAlias.binding, requestID: "i")
+        let response = try codec.writeOutput(
+            DeleteAliasOutput(),
+            of: LambdaOperations.deleteAlias.binding,
+            requestID: "i"
+        )
         #expect(response.status == 204)
         #expect(response.body.text == "")
         #expect(response.headers[.contentType] == nil)
@@ -102,7 +120,8 @@ struct RESTJSONGoldenTests {
         #expect(response.headers[.retryAfter] == "1")
         #expect(
             response.body.text
-                == #"{"Type":"User","message":"Rate Exceeded.","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}"#)
+                == #"{"Type":"User","message":"Rate Exceeded.","Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}"#
+        )
     }
 
     @Test("an error that no header can carry still reaches the client")
@@ -136,7 +155,10 @@ struct RESTJSONGoldenTests {
     func streamBody() throws {
         let pieces = AsyncThrowingStream<ByteBuffer, any Error> { $0.finish() }
         let request = WireRequest(
-            method: "POST", path: "/2014-11-13/functions/f/invoke-async/", body: .sequence(pieces, length: 3))
+            method: "POST",
+            path: "/2014-11-13/functions/f/invoke-async/",
+            body: .sequence(pieces, length: 3)
+        )
         let input = try read(InvokeAsyncInput.self, "InvokeAsync", request)
         guard case .sequence(_, length: 3) = input.invokeArgs else {
             Issue.record("the body was not passed on")

@@ -1,6 +1,7 @@
+import NIOCore
+
 // SPDX-License-Identifier: Apache-2.0
 @testable import AWSWire
-import NIOCore
 
 /// All members of a shape as text, for comparing: JSON ignores the HTTP binding, so every member is in it.
 func dump(_ shape: any Shape) throws -> String { String(buffer: try JSONWriter.document(shape)) }

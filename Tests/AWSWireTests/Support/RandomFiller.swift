@@ -40,7 +40,9 @@ final class RandomFiller: ShapeCoder {
         let everything = Array("abcXYZ019 -_.:/%+&=<>\"'\\{}[]éß漢字🦜\n\t")
         let plain = Array("abcXYZ019-_.:/%+&=<>'{}[]")
         let letters = field.place == .body || field.place == .query ? everything : plain
-        return String((0..<Int.random(in: 1...12, using: &random)).map { _ in letters.randomElement(using: &random) ?? "a" })
+        return String(
+            (0..<Int.random(in: 1...12, using: &random)).map { _ in letters.randomElement(using: &random) ?? "a" }
+        )
     }
 
     func string(_ value: inout String?, _ field: Field) throws { if chooses(field) { value = text(field) } }
@@ -64,7 +66,11 @@ final class RandomFiller: ShapeCoder {
     }
     func blob(_ value: inout Blob?, _ field: Field) throws {
         guard chooses(field) else { return }
-        value = Blob(bytes: (0..<Int.random(in: 1...20, using: &random)).map { _ in UInt8.random(in: .min ... .max, using: &random) })
+        value = Blob(
+            bytes: (0..<Int.random(in: 1...20, using: &random)).map { _ in
+                UInt8.random(in: .min ... .max, using: &random)
+            }
+        )
     }
     func document(_ value: inout JSONValue?, _ field: Field) throws {
         if chooses(field) { value = .object([.init("a", .array([.integer(1), .null, .string("é")]))]) }

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: Apache-2.0
-@testable import AWSWire
 import MartletCore
 import Testing
+
+// SPDX-License-Identifier: Apache-2.0
+@testable import AWSWire
 
 /// A service's model with all of its operations, which do nothing.
 struct WireService: Sendable, CustomTestStringConvertible {

@@ -67,7 +67,7 @@ struct IdentityBench: Sendable {
             return assembly
         }
         try await TestServer.run(providers: build) { server in
-            guard let parts = await made.parts else { return }
+            guard let parts = await made.parts else { throw MartletError("test.identity", "nothing was assembled") }
             try await body(IdentityBench(server: server, parts: parts))
         }
     }

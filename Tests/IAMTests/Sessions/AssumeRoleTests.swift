@@ -75,24 +75,20 @@ import Testing
         }
     }
 
-    @Test("deleting the role ends its sessions at once, and a new role of its name does not revive them")
-    func revocation() async throws {
-        try await IdentityBench.run(isEnforced: true) { bench in
+    @Test(
+        "deleting the role ends its sessions at once, in every mode, and a new role of its name does not revive them",
+        arguments: [false, true]
+    )
+    func revocation(isEnforced: Bool) async throws {
+        try await IdentityBench.run(isEnforced: isEnforced) { bench in
             let user = try await bench.makeUser()
             let role = try await bench.makeRole(trust: Self.anyone)
             let session = TestCredentials(try #require(try await assume(role, bench, as: user).credentials))
-            let token = session.sessionToken
-            #expect(
-                try await bench.parts.sessions.credential(accessKeyID: session.accessKeyID, sessionToken: token) != nil
-            )
+            _ = try await identity(bench, as: session)
             try await bench.deleteRole("worker")
-            #expect(
-                try await bench.parts.sessions.credential(accessKeyID: session.accessKeyID, sessionToken: token) == nil
-            )
+            #expect(await failure { _ = try await identity(bench, as: session) }?.code == "InvalidClientTokenId")
             try await bench.makeRole(trust: Self.anyone)
-            #expect(
-                try await bench.parts.sessions.credential(accessKeyID: session.accessKeyID, sessionToken: token) == nil
-            )
+            #expect(await failure { _ = try await identity(bench, as: session) }?.code == "InvalidClientTokenId")
         }
     }
 

@@ -45,7 +45,7 @@ import Testing
         try await LogsTestBench.run { logs in
             let error = await #expect(throws: ClientError.self) { try await logs.createGroup(name) }
             #expect(error?.code == "InvalidParameterException")
-            #expect(error?.message.hasPrefix("1 validation error detected: Value '\(name)' at 'logGroupName'") == true)
+            #expect(error?.message.contains("detected: Value '\(name)' at 'logGroupName' failed to satisfy constraint: ") == true)
         }
     }
 

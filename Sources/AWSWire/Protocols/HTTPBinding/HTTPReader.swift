@@ -28,7 +28,9 @@ final class HTTPReader: ShapeCoder {
     }
 
     private func buffered() throws -> ByteBuffer {
-        guard case .buffer(let bytes) = parts.body else { throw MartletError("wire.body", "the body has not been collected") }
+        guard case .buffer(let bytes) = parts.body else {
+            throw MartletError("wire.body", "the body has not been collected")
+        }
         return bytes
     }
 
@@ -61,7 +63,9 @@ final class HTTPReader: ShapeCoder {
 
     private func items(_ field: Field) -> [FormItems.Item] {
         switch field.place {
-        case .path: return parts.labels[field.wireName].map { [.init(name: field.wireName, value: PathTemplate.decode($0))] } ?? []
+        case .path:
+            return parts.labels[field.wireName].map { [.init(name: field.wireName, value: PathTemplate.decode($0))] }
+                ?? []
         case .query:
             namedQuery.insert(field.wireName)
             return parts.query.items.filter { $0.name == field.wireName }
@@ -173,7 +177,9 @@ enum HeaderList {
     /// Quotes a member that a reader would split.
     static func join(_ values: [String]) -> String {
         values.map { value in
-            guard value.contains(where: { $0 == "," || $0 == "\"" }), Instant(httpDate: value) == nil else { return value }
+            guard value.contains(where: { $0 == "," || $0 == "\"" }), Instant(httpDate: value) == nil else {
+                return value
+            }
             let escaped = value.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
             return "\"\(escaped)\""
         }.joined(separator: ", ")

@@ -103,9 +103,19 @@ extension HTTPWriter {
     func int(_ value: inout Int?, _ field: Field) throws { try put(field) { try $0.int(&value, field) } }
     func double(_ value: inout Double?, _ field: Field) throws { try put(field) { try $0.double(&value, field) } }
     func bool(_ value: inout Bool?, _ field: Field) throws { try put(field) { try $0.bool(&value, field) } }
-    func timestamp(_ value: inout Instant?, _ field: Field) throws { try put(field) { try $0.timestamp(&value, field) } }
-    func document(_ value: inout JSONValue?, _ field: Field) throws { try put(field) { try $0.document(&value, field) } }
-    func structure<S: Shape>(_ value: inout S?, _ field: Field) throws { try put(field) { try $0.structure(&value, field) } }
-    func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws { try put(field) { try $0.list(&value, field) } }
-    func map<V: WireValue>(_ value: inout [String: V]?, _ field: Field) throws { try put(field) { try $0.map(&value, field) } }
+    func timestamp(_ value: inout Instant?, _ field: Field) throws {
+        try put(field) { try $0.timestamp(&value, field) }
+    }
+    func document(_ value: inout JSONValue?, _ field: Field) throws {
+        try put(field) { try $0.document(&value, field) }
+    }
+    func structure<S: Shape>(_ value: inout S?, _ field: Field) throws {
+        try put(field) { try $0.structure(&value, field) }
+    }
+    func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws {
+        try put(field) { try $0.list(&value, field) }
+    }
+    func map<V: WireValue>(_ value: inout [String: V]?, _ field: Field) throws {
+        try put(field) { try $0.map(&value, field) }
+    }
 }

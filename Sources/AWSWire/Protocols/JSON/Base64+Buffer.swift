@@ -18,7 +18,9 @@ extension ByteBuffer {
     }
 
     private static func encode(
-        _ input: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, letters: UnsafeBufferPointer<UInt8>
+        _ input: UnsafeRawBufferPointer,
+        into output: UnsafeMutableRawBufferPointer,
+        letters: UnsafeBufferPointer<UInt8>
     ) {
         var at = 0
         for start in stride(from: 0, to: input.count, by: 3) {

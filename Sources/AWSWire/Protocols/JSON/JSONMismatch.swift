@@ -24,7 +24,9 @@ enum JSONMismatch {
         }
     }
 
-    private static func serialization(_ message: String) -> CommonError { CommonError("SerializationException", message) }
+    private static func serialization(_ message: String) -> CommonError {
+        CommonError("SerializationException", message)
+    }
 }
 
 enum JSONNumber {

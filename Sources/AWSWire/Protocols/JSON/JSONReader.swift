@@ -174,7 +174,9 @@ extension JSONReader {
         var some: E?
         element = node
         try notes.within(step) { try E.code(&some, field, self) }
-        guard let some else { throw CommonError("SerializationException", "A list or map holds null where a value is expected.") }
+        guard let some else {
+            throw CommonError("SerializationException", "A list or map holds null where a value is expected.")
+        }
         return some
     }
 }

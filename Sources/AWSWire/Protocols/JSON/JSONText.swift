@@ -91,7 +91,11 @@ enum JSONText {
         }
     }
 
-    private static func fill(_ output: UnsafeMutableRawBufferPointer, with bytes: UnsafeBufferPointer<UInt8>, isPlain: Bool) {
+    private static func fill(
+        _ output: UnsafeMutableRawBufferPointer,
+        with bytes: UnsafeBufferPointer<UInt8>,
+        isPlain: Bool
+    ) {
         output[0] = 0x22
         var at = 1
         if isPlain {

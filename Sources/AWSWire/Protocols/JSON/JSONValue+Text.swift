@@ -9,7 +9,9 @@ extension JSONValue {
 
     package init(parsing text: String) throws(JSONFault) { try self.init(parsing: Array(text.utf8)) }
 
-    package init(parsing buffer: ByteBuffer) throws(JSONFault) { try self.init(parsing: Array(buffer.readableBytesView)) }
+    package init(parsing buffer: ByteBuffer) throws(JSONFault) {
+        try self.init(parsing: Array(buffer.readableBytesView))
+    }
 
     /// Without spaces, in the order of the members.
     package var compactText: String { String(buffer: compactBuffer) }

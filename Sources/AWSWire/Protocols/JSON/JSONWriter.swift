@@ -63,7 +63,12 @@ final class JSONWriter: StreamlessCoder {
         JSONText.write(text, to: &buffer)
     }
 
-    private func enclosed(_ field: Field, _ open: StaticString, _ close: StaticString, _ body: () throws -> Void) rethrows {
+    private func enclosed(
+        _ field: Field,
+        _ open: StaticString,
+        _ close: StaticString,
+        _ body: () throws -> Void
+    ) rethrows {
         begin(field)
         buffer.writeStaticString(open)
         isFirst = true
@@ -89,7 +94,8 @@ extension JSONWriter {
         guard let value else { return }
         switch field.timestampFormat {
         case .standard, .epochSeconds: put(ScalarText.epochSeconds(value), field)
-        case .iso8601, .httpDate: put(quoted: ScalarText.timestamp(value, field.timestampFormat, standard: .iso8601), field)
+        case .iso8601, .httpDate:
+            put(quoted: ScalarText.timestamp(value, field.timestampFormat, standard: .iso8601), field)
         }
     }
 

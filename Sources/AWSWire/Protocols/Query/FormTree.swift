@@ -15,7 +15,9 @@ struct FormTree: Sendable {
     private(set) var nodes = [Node()]
 
     init(_ form: FormItems) throws(CommonError) {
-        guard !form.isCut else { throw CommonError("MalformedInput", "The request has more than \(FormItems.maximumItems) parameters.") }
+        guard !form.isCut else {
+            throw CommonError("MalformedInput", "The request has more than \(FormItems.maximumItems) parameters.")
+        }
         for item in form.items {
             let names = item.name.split(separator: ".", omittingEmptySubsequences: false)
             guard names.count <= Self.maximumDepth else {

@@ -16,7 +16,9 @@ final class QueryReader: TextReading, StreamlessCoder {
         self.notes = notes
     }
 
-    func malformed(_ type: String) -> CommonError { CommonError("MalformedInput", "STRING_VALUE can not be converted to \(type)") }
+    func malformed(_ type: String) -> CommonError {
+        CommonError("MalformedInput", "STRING_VALUE can not be converted to \(type)")
+    }
 
     private func take(_ field: Field) -> (node: Int, isElement: Bool)? {
         if let node = element {
@@ -62,7 +64,9 @@ final class QueryReader: TextReading, StreamlessCoder {
             for entry in tree.numbered(holder) {
                 guard let name = tree.child(field.key.wireName, of: entry), let key = tree.nodes[name].text,
                     let child = tree.child(field.value.wireName, of: entry)
-                else { throw CommonError("MalformedInput", "An entry of \(field.wireName) lacks its key or its value.") }
+                else {
+                    throw CommonError("MalformedInput", "An entry of \(field.wireName) lacks its key or its value.")
+                }
                 map[key] = try read(child, .entry(key), field.value)
             }
         }

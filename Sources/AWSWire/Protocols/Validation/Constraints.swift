@@ -8,7 +8,9 @@ enum Constraints {
     /// Those that `text` breaks: the pattern first, then the length, as AWS orders them.
     static func broken(by text: String, _ field: Field) -> [String] {
         var broken: [String] = []
-        if let pattern = field.pattern, pattern.expression?.matchesWhole(text) == false { broken.append(Self.pattern(pattern)) }
+        if let pattern = field.pattern, pattern.expression?.matchesWhole(text) == false {
+            broken.append(Self.pattern(pattern))
+        }
         // Unicode code points, as AWS counts; no string has more of them than bytes.
         return broken + lengths(brokenBy: text.unicodeScalars.count, field)
     }
@@ -21,7 +23,9 @@ enum Constraints {
 
     static func range(brokenBy value: Double, _ field: Field) -> [String] {
         guard let range = field.range else { return [] }
-        if value > range.upperBound { return ["Member must have value less than or equal to \(JSONText.number(range.upperBound))"] }
+        if value > range.upperBound {
+            return ["Member must have value less than or equal to \(JSONText.number(range.upperBound))"]
+        }
         guard value < range.lowerBound else { return [] }
         return ["Member must have value greater than or equal to \(JSONText.number(range.lowerBound))"]
     }
@@ -57,5 +61,7 @@ enum Constraints {
     }
 
     private static func atMost(_ length: Int) -> String { "Member must have length less than or equal to \(length)" }
-    private static func atLeast(_ length: Int) -> String { "Member must have length greater than or equal to \(length)" }
+    private static func atLeast(_ length: Int) -> String {
+        "Member must have length greater than or equal to \(length)"
+    }
 }

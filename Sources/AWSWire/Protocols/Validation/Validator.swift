@@ -44,7 +44,9 @@ package final class Validator: ShapeCoder {
             elementIsBroken = true
             return
         }
-        let quoted = style.showsValues && !field.options.contains(.sensitive) ? " '\(value().prefix(Self.maximumQuotedCharacters))'" : ""
+        let quoted =
+            style.showsValues && !field.options.contains(.sensitive)
+            ? " '\(value().prefix(Self.maximumQuotedCharacters))'" : ""
         let name = path.text(of: field)
         violations += broken.map { "Value\(quoted) at '\(name)' failed to satisfy constraint: \($0)" }
     }
@@ -130,7 +132,11 @@ extension Validator {
         guard !isMissing(field), let some = value else { return }
         report(Constraints.lengths(brokenBy: some.count, field), ValueText.of(some), field)
         if some.keys.contains(where: { !Constraints.broken(by: $0, field.key).isEmpty }) {
-            report(["Map keys must satisfy constraint: [\(demands(of: field.key, String.self))]"], ValueText.of(some), field)
+            report(
+                ["Map keys must satisfy constraint: [\(demands(of: field.key, String.self))]"],
+                ValueText.of(some),
+                field
+            )
         }
         let isBroken = try elements(of: field) {
             for (key, element) in some.sorted(by: { $0.key < $1.key }) {

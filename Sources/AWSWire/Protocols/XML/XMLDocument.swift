@@ -18,9 +18,13 @@ struct XMLDocument: Sendable {
         elements = try parser.parse()
     }
 
-    func children(_ name: String, of element: Int) -> [Int] { elements[element].children.filter { elements[$0].name == name } }
+    func children(_ name: String, of element: Int) -> [Int] {
+        elements[element].children.filter { elements[$0].name == name }
+    }
 
-    func child(_ name: String, of element: Int) -> Int? { elements[element].children.first { elements[$0].name == name } }
+    func child(_ name: String, of element: Int) -> Int? {
+        elements[element].children.first { elements[$0].name == name }
+    }
 
     /// The first element of that name anywhere, in document order.
     func first(_ name: String) -> Int? { elements.firstIndex { $0.name == name } }

@@ -42,7 +42,9 @@ struct XMLParser {
         let pattern = Array(text.description.utf8)
         var index = position
         while index + pattern.count <= bytes.count {
-            if bytes[index] == pattern[0], bytes[index..<(index + pattern.count)].elementsEqual(pattern) { return index }
+            if bytes[index] == pattern[0], bytes[index..<(index + pattern.count)].elementsEqual(pattern) {
+                return index
+            }
             index += 1
         }
         return nil
@@ -80,7 +82,8 @@ struct XMLParser {
     private mutating func entity() throws(XMLFault) {
         let start = position + 1
         let limit = min(start + 12, bytes.count)
-        guard let end = bytes[start..<limit].firstIndex(of: 0x3b), let scalar = XMLText.entity(bytes[start..<end]) else {
+        guard let end = bytes[start..<limit].firstIndex(of: 0x3b), let scalar = XMLText.entity(bytes[start..<end])
+        else {
             throw fault("unknown entity")
         }
         text.append(contentsOf: String(Character(scalar)).utf8)
@@ -142,7 +145,9 @@ extension XMLParser {
             skipSpace()
             try expect(0x3d)
             skipSpace()
-            guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27 else { throw fault("expected a quote") }
+            guard position < bytes.count, bytes[position] == 0x22 || bytes[position] == 0x27 else {
+                throw fault("expected a quote")
+            }
             let quote = bytes[position]
             position += 1
             guard let end = bytes[position...].firstIndex(of: quote) else { throw fault("unexpected end") }

@@ -17,7 +17,9 @@ final class XMLReader: TextReading, StreamlessCoder {
         self.current = element
     }
 
-    func malformed(_ type: String) -> CommonError { CommonError("MalformedXML", "The text can not be converted to \(type)") }
+    func malformed(_ type: String) -> CommonError {
+        CommonError("MalformedXML", "The text can not be converted to \(type)")
+    }
 
     private func take(_ field: Field) -> (node: Int, isElement: Bool)? {
         if let node = element {

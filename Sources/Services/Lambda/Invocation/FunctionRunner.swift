@@ -47,12 +47,27 @@ struct FunctionRunner: Sendable {
             return await invoke(environment, version, invocation)
         case .failed:
             return try await invokeAfterFailedInit(version, invocation)
+        case .notStarted(let error as SandboxError) where error.code == .cannotExecute:
+            return Self.invalidEntrypoint(error, invocation)
         case .notStarted(let error):
             throw error
         case .cancelled:
             throw CancellationError()
         }
     }
+
+    /// The package's own mistake, so the caller gets it as the function's error.
+    private static func invalidEntrypoint(_ error: SandboxError, _ invocation: Invocation) -> Outcome {
+        let isMissing = error.message.hasSuffix("No such file or directory")
+        let reason = error.message.split(separator: ": ").last.map { $0.lowercased() } ?? "it cannot be executed"
+        let message =
+            isMissing ? noBootstrap : "fork/exec \(LaunchPlan.taskRoot)/bootstrap: \(reason)"
+        let failure = FunctionError.platform(
+            "Runtime.InvalidEntrypoint", message, requestID: invocation.id, status: .error)
+        return Outcome(result: InvocationResult(outcome: .failure(failure), duration: .zero), logTail: [])
+    }
+
+    private static let noBootstrap = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 
     // MARK: Finding an environment
 
@@ -160,6 +175,7 @@ struct FunctionRunner: Sendable {
         if case .failure(let error) = result.outcome {
             status = error.status.rawValue
             errorType = error.errorType
+            if let line = error.logLine { environment.log.platform(line) }
         }
         if status == "timeout", let line = format.timeout(requestID: invocation.id, after: invocation.timeout, at: clock.now) {
             environment.log.platform(line)
@@ -204,8 +220,7 @@ struct FunctionRunner: Sendable {
         if failure.status == .timeout { return .timedOut(after: invocation.timeout, requestID: invocation.id) }
         if failure.exit == .exited(status: 127), RuntimeFamily(version.runtime) == .provided {
             return .platform(
-                "Runtime.InvalidEntrypoint", "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]",
-                requestID: invocation.id, status: .error)
+                "Runtime.InvalidEntrypoint", Self.noBootstrap, requestID: invocation.id, status: .error)
         }
         return ExecutionEnvironment.exitError(failure.exit ?? .killed, requestID: invocation.id)
     }

@@ -38,6 +38,8 @@ struct FunctionError: Sendable {
     var errorType: String
     /// `timeout` or `error`, as the REPORT line's Status says.
     var status: Status
+    /// What the platform writes into the function's log; nil when the runtime has written its own.
+    var logLine: String?
 
     enum Status: String, Sendable {
         case error
@@ -50,7 +52,8 @@ struct FunctionError: Sendable {
         FunctionError(
             payload: ByteBuffer(string: #"{"errorType":"\#(errorType)","errorMessage":"RequestId: \#(requestID) Error: \#(message)"}"#),
             errorType: errorType,
-            status: status
+            status: status,
+            logLine: status == .error ? "RequestId: \(requestID) Error: \(message)\n\(errorType)\n" : nil
         )
     }
 

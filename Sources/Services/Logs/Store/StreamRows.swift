@@ -60,11 +60,12 @@ extension LogRows {
             }
         // Behind the last name with a prefix stands the first one with its successor; going down, that is where to begin.
         let end: SQL = descending && !prefix.isEmpty ? "AND name < \(prefix + "\u{10FFFF}")" : ""
+        let order: SQL = descending ? "name DESC" : "name"
         try tx.forEach(
             StoredStream.self,
             """
             SELECT \(StoredStream.columns) FROM logs_stream
-            WHERE group_id = \(group.id) AND name >= \(prefix) \(start) \(end) ORDER BY name \(descending ? "DESC" : "ASC")
+            WHERE group_id = \(group.id) AND name >= \(prefix) \(start) \(end) ORDER BY \(order)
             """
         ) { stream in
             guard stream.name.utf8.starts(with: prefix.utf8) else { return false }

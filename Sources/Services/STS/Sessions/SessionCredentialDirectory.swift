@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AWSWire
 package import MartletCore
 
 /// Finds the credentials of sessions (`ASIA…`) in their tokens, for verifying signatures. Nothing is looked up in the store
@@ -14,12 +15,16 @@ package struct SessionCredentialDirectory: CredentialDirectory {
         self.roles = roles
     }
 
+    /// Nil for tokens that this server has not sealed. Throws `SignatureFailure.unknownKey` for one that it has sealed and
+    /// whose role or user is gone: in `open` mode, where unknown keys are the account's root, it must not become that.
     package func credential(accessKeyID: String, sessionToken: String?) async throws -> SigningCredential? {
         guard accessKeyID.hasPrefix("ASIA"), let sessionToken, let session = session(accessKeyID, sessionToken) else {
             return nil
         }
         let facts = session.facts
-        guard try await roles.isCurrent(facts.identity, id: facts.identityID, in: facts.account) else { return nil }
+        guard try await roles.isCurrent(facts.identity, id: facts.identityID, in: facts.account) else {
+            throw SignatureFailure.unknownKey
+        }
         return SigningCredential(
             secretAccessKey: session.secretAccessKey,
             sessionToken: sessionToken,
