@@ -12,17 +12,17 @@ from botocore.exceptions import ClientError
 
 from harness import CUSTOM, Account, EndToEndTest, client, zip_of
 from server import Server
+from test_clients_inside import CALLS, publish_boto3
 from test_iam import TRUST
 from test_runtimes import BASH
-
-KEY = re.compile(r"\b(AKIA[A-Z0-9]{16})\b")
-SECRET = re.compile(r"(?<![A-Za-z0-9/+=])([A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])")
 
 
 def root_of(server):
     """The root key, which the server shows once, at its first start."""
-    shown = server.output().decode() + server.log()
-    return {"key": KEY.search(shown).group(1), "secret": SECRET.search(shown).group(1)}
+    shown = server.output().decode()
+    return {
+        "key": re.search(r"AWS_ACCESS_KEY_ID=(AKIA[A-Z0-9]{16})\n", shown).group(1),
+        "secret": re.search(r"AWS_SECRET_ACCESS_KEY=([A-Za-z0-9/+]{40})\n", shown).group(1)}
 
 
 def code_of(call, *arguments, **options):
@@ -187,6 +187,50 @@ class Enforced(SignatureCases, OwnServer):
         _, user = self.make_user({"Effect": "Allow", "Action": "lambda:*", "Resource": "*"})
         code = code_of(user.create, "def handler(e, c): pass", Role=role)
         self.assertEqual(code, ("AccessDeniedException", 403))
+
+
+class EnforcedInside(OwnServer):
+    """Functions that call AWS: their role's policies decide."""
+
+    mode = "enforced"
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.layer = publish_boto3(cls.own)
+
+    def make_caller(self, *statements):
+        role = self.make_role(*statements)
+        return role, self.create(CALLS, Layers=[self.layer], Role=role, MemorySize=1_769, Timeout=60)
+
+    def test_a_function_may_do_what_its_role_may_and_nothing_else(self):
+        echo = self.create("def handler(e, c): return ['called', e]", Role=self.make_role())
+        other = self.create("def handler(e, c): return 'must not be called'", Role=self.make_role())
+        _, function = self.make_caller({"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": echo.arn})
+        call = {"service": "lambda", "call": "invoke", "input": {"FunctionName": echo.name, "Payload": '{"n": 1}'}}
+        self.assertEqual(json.loads(self.result(function, call)["payload"]), ["called", {"n": 1}])
+        call["input"]["FunctionName"] = other.name
+        refused = self.result(function, call)
+        self.assertEqual(refused.get("error"), "AccessDeniedException", refused)
+        self.assertIn("is not authorized to perform: lambda:InvokeFunction on resource: " + other.arn, refused["message"])
+        self.assertIn("assumed-role/", refused["message"])
+
+    def test_a_new_policy_is_in_force_without_a_restart(self):
+        role, function = self.make_caller()
+        call = {"service": "lambda", "call": "list_functions"}
+        self.assertEqual(self.result(function, call).get("error"), "AccessDeniedException")
+        self.own.iam.attach_role_policy(
+            RoleName=role.rsplit("/", 1)[1], PolicyArn="arn:aws:iam::aws:policy/AWSLambda_ReadOnlyAccess")
+        names = [f["FunctionName"] for f in self.result(function, call)["Functions"]]
+        self.assertIn(function.name, names)
+
+    def test_a_key_of_nobody_is_refused_inside_too(self):
+        source = CALLS.replace(
+            "boto3.client(event[\"service\"])",
+            "boto3.client(event['service'], aws_access_key_id='111122223333', aws_secret_access_key='x', aws_session_token='')")
+        function = self.create(source, Layers=[self.layer], Role=self.make_role(), MemorySize=1_769, Timeout=60)
+        refused = self.result(function, {"service": "sts", "call": "get_caller_identity"})
+        self.assertEqual(refused.get("error"), "InvalidClientTokenId", refused)
 
 
 class Addresses(unittest.TestCase):

@@ -34,8 +34,7 @@ class AWSCommandLine(EndToEndTest):
             self.assertEqual(made["State"], "Pending")
             aws_output("lambda", "wait", "function-active-v2", "--function-name", name)
             invoked = json.loads(aws_output(
-                "lambda", "invoke", "--function-name", name, "--cli-binary-format", "raw-in-base64-out", "--payload",
-                '{"name": "Ada"}', answer))
+                "lambda", "invoke", "--function-name", name, "--payload", '{"name": "Ada"}', answer))
             self.assertEqual(invoked, {"StatusCode": 200, "ExecutedVersion": "$LATEST"})
             with open(answer) as file:
                 self.assertEqual(json.load(file), {"hello": "Ada"})

@@ -26,6 +26,12 @@ enum BodyLimits {
         "sts": (identity, [:]),
     ]
 
+    /// The figure that a caller is told: for invocations AWS's own, without the little more.
+    static func announced(_ limit: Int) -> Int { limit == invocation ? 6_291_456 : limit }
+
+    /// As AWS's message names the operation: by its IAM action.
+    static func actionName(_ operation: String?) -> String? { operation == "Invoke" ? "InvokeFunction" : operation }
+
     static func limit(of service: String, _ operation: String?) -> Int {
         guard let row = byService[service] else { return usual }
         return operation.flatMap { row.operations[$0] } ?? row.usual

@@ -29,10 +29,11 @@ struct ErrorAnswers: Sendable {
 
     private func tooLarge(_ error: BodyTooLarge, _ exchange: Exchange) -> CommonError {
         let operation = exchange.service.flatMap { BodyLimits.operation(of: $0, for: exchange.wireRequest) }
-        let suffix = operation.map { " for the \($0) operation" } ?? ""
+        // AWS names the action of policies here: `InvokeFunction`.
+        let suffix = BodyLimits.actionName(operation).map { " for the \($0) operation" } ?? ""
         return CommonError(
             exchange.service?.codec.wireProtocol == .query ? "RequestEntityTooLarge" : "RequestEntityTooLargeException",
-            "Request must be smaller than \(error.limit) bytes\(suffix)",
+            "Request must be smaller than \(BodyLimits.announced(error.limit)) bytes\(suffix)",
             status: 413
         )
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
 import MartletCore
+import NIOCore
 import MartletTesting
 import Storage
 import Testing

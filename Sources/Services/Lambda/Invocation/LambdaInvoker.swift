@@ -13,7 +13,7 @@ struct LambdaInvoker: Sendable {
     var ids: any IDSource
 
     /// RequestResponse runs the function and answers its result; Event stores the event and answers 202; DryRun only checks.
-    /// Throws InvalidRequestContentException, RequestTooLargeException, ResourceNotFoundException, TooManyRequestsException.
+    /// Throws InvalidRequestContentException, RequestEntityTooLargeException, ResourceNotFoundException, TooManyRequestsException.
     /// AWS: Invoke
     func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput {
         if let name = input.durableExecutionName { throw CommonError.notImplemented("durable executions (\(name))") }
@@ -114,8 +114,10 @@ struct LambdaInvoker: Sendable {
         return payload
     }
 
-    private func tooLarge(_ limit: Int) -> RequestTooLargeException {
-        RequestTooLargeException("Request must be smaller than \(limit) bytes for the InvokeFunction operation")
+    private func tooLarge(_ limit: Int) -> CommonError {
+        CommonError(
+            "RequestEntityTooLargeException", "Request must be smaller than \(limit) bytes for the InvokeFunction operation",
+            status: 413)
     }
 
     /// JSON text on one line, fit for a header of the Runtime API.

@@ -2,8 +2,9 @@
 
 /// AWS's figures of the data plane. Those of the control plane stand with the model they limit.
 enum LambdaLimits {
-    /// Of a RequestResponse payload, in and out: 6 MiB and the 100 bytes that AWS leaves for its wrapping.
-    static let requestBytes = 6_291_556
+    /// Of a RequestResponse payload, in.
+    static let requestBytes = 6_291_456
+    /// And out: with the 100 bytes that AWS leaves for its wrapping.
     static let responseBytes = 6_291_556
     /// Of an asynchronous event.
     static let eventBytes = 1_048_576
