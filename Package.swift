@@ -154,3 +154,15 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// `make bench` measures the store by itself with this; nobody else needs to build it.
+if Context.environment["MARTLET_BENCHMARKS"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "storage-figures",
+            dependencies: ["Storage", "StorageSQLite", "MartletCore"],
+            path: "Benchmarks/storage",
+            swiftSettings: settings
+        )
+    )
+}

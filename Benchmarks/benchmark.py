@@ -87,6 +87,7 @@ class Benchmark:
                     self.measure_throughput(self.kinds[1])
                     self.measure_burst(self.kinds[1])
                     self.measure_control_plane(self.kinds[0])
+                    self.measure_jailer()
             self.print_table()
         finally:
             shutil.rmtree(self.tools, ignore_errors=True)
@@ -163,8 +164,11 @@ class Benchmark:
         self.note("idle server, resident", "MB", memory["rss"] * 1.048576)
         self.note("idle server, private", "MB", memory["private"] * 1.048576)
         self.note("idle server, proportional", "MB", memory["pss"] * 1.048576)
-        children = sum(memory_of(pid)["pss"] for pid in self.server.descendants())
-        self.note("idle helpers (jailer), proportional", "MB", children * 1.048576)
+
+    def measure_jailer(self):
+        """The process that starts the sandboxes, when it has started many."""
+        children = [memory_of(pid)["pss"] for pid in self.server.children()]
+        self.note("jailer, proportional", "MB", sum(children) * 1.048576)
 
     # Functions
 
@@ -177,6 +181,13 @@ class Benchmark:
         self.connection.exchange(request_bytes("POST", "/2015-03-31/functions", kind.body(name)))
         self.wait_until_active(name)
         return name
+
+    def delete(self, names):
+        """Their environments would share memory with those that are measured next."""
+        for name in names:
+            self.connection.exchange(request_bytes("DELETE", "/2015-03-31/functions/" + name))
+        while any(self.environments(name) for name in names):
+            time.sleep(0.05)
 
     def wait_until_active(self, name):
         while self.connection.json("GET", "/2015-03-31/functions/%s/configuration" % name)["State"] != "Active":
@@ -196,6 +207,7 @@ class Benchmark:
             time.sleep(0.03)
             samples.append(self.connection.timed(invoke_bytes(name)))
         gc.enable()
+        self.delete(names)
         self.note("cold start p50, %s" % kind.title, "ms", statistics.median(samples))
         self.note("cold start p99, %s" % kind.title, "ms", percentile(samples, 0.99))
 
@@ -209,6 +221,7 @@ class Benchmark:
         self.note("warm invoke p50, %s" % kind.title, "µs", result.median_us)
         self.note("warm invoke p99, %s" % kind.title, "µs", result.p99_us)
         self.note("server CPU per warm invoke, %s" % kind.title, "µs", used / result.answers * 1e6)
+        self.delete([name])
 
     def measure_environments(self, kind, count=10):
         """What one more idle environment costs, with ten of them."""
@@ -221,6 +234,7 @@ class Benchmark:
         roots = max(1, len(self.environments(name)))
         total = sum(memory_of(pid)["pss"] for pid in new)
         self.note("idle environment (PSS), %s" % kind.title, "MiB", total / roots)
+        self.delete([name])
 
     def environments(self, name):
         """The descendants that are environments of this function: they carry its name."""
@@ -242,11 +256,14 @@ class Benchmark:
             load(self.load_program, self.server.port, clients, 0.5, invoke_bytes(name))
             result = load(self.load_program, self.server.port, clients, self.options.seconds, invoke_bytes(name))
             self.note("invocations per second, %s, %d clients" % (kind.title, clients), "1/s", result.per_second)
+        self.delete([name])
 
     def measure_burst(self, kind, count=50):
         names = [self.create(kind) for _ in range(count)]
         time.sleep(0.5)
-        self.note("%d cold starts at once, last answered, %s" % (count, kind.title), "ms", at_once(self.server.port, [invoke_bytes(n) for n in names]))
+        last = at_once(self.server.port, [invoke_bytes(name) for name in names])
+        self.note("%d cold starts at once, last answered, %s" % (count, kind.title), "ms", last)
+        self.delete(names)
 
     def measure_control_plane(self, kind):
         for clients in (1, 10):

@@ -73,7 +73,19 @@ class MeasuredServer:
         """MiB of the server itself: resident, proportional, private."""
         return memory_of(self.process.pid)
 
+    def children(self):
+        return {pid for pid, parent in self._parents().items() if parent == self.process.pid}
+
     def descendants(self):
+        parents = self._parents()
+        found, frontier = set(), {self.process.pid}
+        while frontier:
+            frontier = {pid for pid, parent in parents.items() if parent in frontier}
+            found |= frontier
+        return found
+
+    @staticmethod
+    def _parents():
         parents = {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -82,11 +94,7 @@ class MeasuredServer:
                         parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
                 except OSError:
                     pass  # it has ended meanwhile
-        found, frontier = set(), {self.process.pid}
-        while frontier:
-            frontier = {pid for pid, parent in parents.items() if parent in frontier}
-            found |= frontier
-        return found
+        return parents
 
 
 def memory_of(pid):

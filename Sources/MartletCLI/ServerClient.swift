@@ -46,14 +46,28 @@ struct ServerClient {
         for (name, value) in signed.headers where name.lowercased() != "host" { request.headers.add(name: name, value: value) }
         request.body = .bytes(body)
         do {
-            // A function may take 15 minutes.
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(960))
-            let body = try await response.body.collect(upTo: 64 << 20)
-            return Response(status: Int(response.status.code), headers: response.headers, body: body)
+            return try await Self.execute(request)
         } catch let error as HTTPClientError where error == .connectTimeout {
             throw unreachable
         } catch is NIOConnectionError {
             throw unreachable
+        }
+    }
+
+    private static func execute(_ request: HTTPClientRequest) async throws -> Response {
+        var configuration = HTTPClient.Configuration()
+        // Where nothing listens, nothing will: the person waits.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let client = HTTPClient(configuration: configuration)
+        do {
+            // A function may take 15 minutes.
+            let response = try await client.execute(request, timeout: .seconds(960))
+            let body = try await response.body.collect(upTo: 64 << 20)
+            try await client.shutdown()
+            return Response(status: Int(response.status.code), headers: response.headers, body: body)
+        } catch {
+            try await client.shutdown()
+            throw error
         }
     }
 

@@ -10,7 +10,7 @@ package final class RawConnection: Sendable {
     private let queue = DispatchQueue(label: "raw connection")
 
     /// Reads give up after `timeoutSeconds`.
-    package init(to endpoint: Endpoint, timeoutSeconds: Int = 30) async throws {
+    package init(to endpoint: Endpoint, timeoutSeconds: Int = 120) async throws {
         descriptor = try await Self.blocking(on: queue) { try Self.connect(port: endpoint.port, timeoutSeconds) }
     }
 

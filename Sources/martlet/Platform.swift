@@ -83,8 +83,8 @@ enum Platform {
             ))
         let lambda = try await LambdaPlatform(
             control: .init(
-                database: storage.database, files: storage.files, cipher: storage.cipher, roles: roles, clock: clock, ids: ids,
-                logger: logger),
+                database: storage.database, files: storage.files, cipher: storage.cipher, roles: roles, authorizer: authorizer,
+                clock: clock, ids: ids, logger: logger),
             .init(directory: "\(storage.directory)/lambda", takesUnknownRoles: isOpen, enforcesPolicies: isEnforced),
             data: data)
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
@@ -94,6 +94,7 @@ enum Platform {
         var chain = ChainConfiguration(
             dispatcher: dispatcher, auth: settings.auth, credentials: credentials, clock: clock, ids: ids, logger: logger)
         chain.version = MartletVersion.current
+        chain.allowedHosts = settings.allowedHosts
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },

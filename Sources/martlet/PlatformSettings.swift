@@ -16,6 +16,8 @@ struct PlatformSettings: Sendable {
     var sandbox: SandboxKind
     var allowsMissingCgroups: Bool
     var logLevel: Logger.Level
+    /// Host names beside the local ones that `open` mode answers to.
+    var allowedHosts: [String]
 
     enum SandboxKind: String, CaseIterable { case namespace, process }
 
@@ -35,6 +37,7 @@ struct PlatformSettings: Sendable {
         sandbox = try Self.choice(reader, "sandbox", default: SandboxKind.namespace)
         allowsMissingCgroups = try Self.flag(reader, "allowMissingCgroups")
         logLevel = try Self.choice(reader, "logLevel", default: Logger.Level.info)
+        allowedHosts = reader.string(forKey: "allowedHosts", default: "").split(separator: ",").map(String.init)
         if auth == .open, !isLoopback {
             throw Invalid(
                 description: "auth mode “open” takes any credentials, so it listens on loopback only, not on \(host). "

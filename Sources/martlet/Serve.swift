@@ -53,6 +53,10 @@ struct Serve: AsyncParsableCommand {
     var sandbox: String?
     @Flag(help: "Run functions without memory and CPU limits where the host offers no cgroup to this user.")
     var allowMissingCgroups = false
+    @Option(
+        name: .customLong("allowed-host"), parsing: .singleValue,
+        help: "A further host name that open mode answers to, with its subdomains. May be repeated.")
+    var allowedHosts: [String] = []
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
     @Option(help: "A file of MARTLET_… lines.")
@@ -91,6 +95,7 @@ struct Serve: AsyncParsableCommand {
             "host": host, "port": port.map(String.init), "dataDir": dataDir, "auth": auth, "durability": durability,
             "sandbox": sandbox, "logLevel": logLevel, "ephemeral": ephemeral ? "true" : nil,
             "allowMissingCgroups": allowMissingCgroups ? "true" : nil,
+            "allowedHosts": allowedHosts.isEmpty ? nil : allowedHosts.joined(separator: ","),
         ]
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (name, text) in texts {

@@ -38,12 +38,9 @@ struct RegularExpressionTests {
 
     @Test("that would backtrack for ever gives up")
     func catastrophe() throws {
-        let clock = ContinuousClock()
-        let elapsed = try clock.measure {
-            let expression = try #require(RegularExpression("(a+)+b"))
-            #expect(!expression.matchesWhole(String(repeating: "a", count: 5_000) + "c"))
-        }
-        #expect(elapsed < .seconds(5))
+        // That it returns is the test: without a limit the match would take longer than anybody waits.
+        let expression = try #require(RegularExpression("(a+)+b"))
+        #expect(!expression.matchesWhole(String(repeating: "a", count: 5_000) + "c"))
     }
 
     @Test("may be used by many at once")

@@ -18,7 +18,10 @@ package struct LambdaControlPlane: Sendable {
         package var directory: String
 
         package init(
-            directory: String, takesUnknownRoles: Bool = false, enforcesPolicies: Bool = false, revalidatesAfter: Duration? = nil
+            directory: String,
+            takesUnknownRoles: Bool = false,
+            enforcesPolicies: Bool = false,
+            revalidatesAfter: Duration? = nil
         ) {
             self.directory = directory
             self.takesUnknownRoles = takesUnknownRoles
@@ -33,15 +36,24 @@ package struct LambdaControlPlane: Sendable {
         package var files: any FileStore
         package var cipher: any Cipher
         package var roles: any RoleDirectory
+        /// Asked whether the caller may pass the role to Lambda.
+        package var authorizer: any Authorizer
         package var clock: any WallClock
         package var ids: any IDSource
         package var logger: Logger
 
         package init(
-            database: any Database, files: any FileStore, cipher: any Cipher, roles: any RoleDirectory,
-            clock: any WallClock, ids: any IDSource, logger: Logger
+            database: any Database,
+            files: any FileStore,
+            cipher: any Cipher,
+            roles: any RoleDirectory,
+            authorizer: any Authorizer = PermissiveAuthorizer(),
+            clock: any WallClock,
+            ids: any IDSource,
+            logger: Logger
         ) {
             (self.database, self.files, self.cipher, self.roles) = (database, files, cipher, roles)
+            self.authorizer = authorizer
             (self.clock, self.ids, self.logger) = (clock, ids, logger)
         }
     }
@@ -56,7 +68,9 @@ package struct LambdaControlPlane: Sendable {
 
     /// Migrates the tables and clears away what an earlier process left half done.
     init(
-        _ environment: Environment, _ configuration: Configuration, runtimes: any RuntimeAvailability,
+        _ environment: Environment,
+        _ configuration: Configuration,
+        runtimes: any RuntimeAvailability,
         observer: (any FunctionObserver)? = nil
     ) async throws {
         let (clock, ids) = (environment.clock, environment.ids)
@@ -68,7 +82,13 @@ package struct LambdaControlPlane: Sendable {
         let cache = VersionCache(source: source, clock: clock, revalidatesAfter: configuration.revalidatesAfter)
         changes = FunctionChanges(store: store, cache: cache, observer: observer)
         transitions = StateTransitions(
-            store: store, source: source, changes: changes, clock: clock, ids: ids, logger: environment.logger)
+            store: store,
+            source: source,
+            changes: changes,
+            clock: clock,
+            ids: ids,
+            logger: environment.logger
+        )
         try await store.migrate()
         try await unpacked.prepare()
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
 import MartletCore
-import NIOCore
 import MartletTesting
+import NIOCore
 import Storage
 import Testing
 
@@ -14,8 +14,11 @@ import Testing
         try await ControlGround.run { ground in
             var idle = PackageSweep.Idle()
             let sweep = PackageSweep(
-                store: ground.control.store, intake: ground.control.intake, clock: ground.server.clock,
-                logger: ground.control.environment.logger)
+                store: ground.control.store,
+                intake: ground.control.intake,
+                clock: ground.server.clock,
+                logger: ground.control.environment.logger
+            )
             func pass(_ seconds: Int) async throws {
                 await ground.server.clock.advance(by: .seconds(seconds))
                 try await sweep.sweep(&idle)
@@ -56,7 +59,9 @@ import Testing
             #expect(!claimed)
             var idle = PackageSweep.Idle()
             try await PackageSweep(
-                store: ground.control.store, intake: ground.control.intake, clock: ground.server.clock,
+                store: ground.control.store,
+                intake: ground.control.intake,
+                clock: ground.server.clock,
                 logger: ground.control.environment.logger
             ).sweep(&idle)
             try await ground.create()
@@ -68,14 +73,18 @@ import Testing
         try await ControlGround.run { ground in
             var idle = PackageSweep.Idle()
             let sweep = PackageSweep(
-                store: ground.control.store, intake: ground.control.intake, clock: ground.server.clock,
-                logger: ground.control.environment.logger)
+                store: ground.control.store,
+                intake: ground.control.intake,
+                clock: ground.server.clock,
+                logger: ground.control.environment.logger
+            )
             var arns: [String] = []
             for name in ["a", "b"] {
                 let zip = TestZip(.init("python/\(name).py", name)).bytes
                 let layer = try await ground.lambda.call(
                     LambdaOperations.publishLayerVersion,
-                    .init(layerName: name, content: LayerVersionContentInput(zipFile: Blob(bytes: zip))))
+                    .init(layerName: name, content: LayerVersionContentInput(zipFile: Blob(bytes: zip)))
+                )
                 arns.append(try #require(layer.layerVersionArn))
             }
             try await ground.create { [arns] in $0.layers = arns }
@@ -100,7 +109,10 @@ import Testing
         try await ControlGround.run { ground in
             _ = try await ground.lambda.call(LambdaOperations.createFunction, ControlGround.input())
             let again = try await LambdaControlPlane(
-                ground.control.environment, ground.control.configuration, runtimes: EveryRuntime())
+                ground.control.environment,
+                ground.control.configuration,
+                runtimes: EveryRuntime()
+            )
             try await again.settle()
             let state = try await again.store.read { try $0.version(.latest, of: "f", in: Self.scope)?.status }
             #expect(state == .ready)
@@ -133,7 +145,9 @@ import Testing
             try await ground.control.environment.files.remove(address)
             try await ground.control.settle()
             let failed = try await ground.configuration()
-            #expect(failed.state == .failed && failed.stateReasonCode == .internalError && failed.lastUpdateStatus == nil)
+            #expect(
+                failed.state == .failed && failed.stateReasonCode == .internalError && failed.lastUpdateStatus == nil
+            )
             await #expect(throws: ResourceConflictException.self) {
                 try await ground.control.directory.resolve(function: "f", qualifier: nil, in: Self.scope, draw: 0)
             }
@@ -148,7 +162,9 @@ import Testing
             try await ground.create()
             let other = ground.lambda.signing(as: .account("111111111111"))
             _ = try await other.call(
-                LambdaOperations.createFunction, ControlGround.input { $0.role = "arn:aws:iam::111111111111:role/lambda" })
+                LambdaOperations.createFunction,
+                ControlGround.input { $0.role = "arn:aws:iam::111111111111:role/lambda" }
+            )
             try await ground.control.reset(account: AccountID("111111111111"))
             #expect(try await other.call(LambdaOperations.listFunctions, .init()).functions?.isEmpty == true)
             _ = try await ground.configuration()

@@ -29,10 +29,14 @@ import Testing
                 created
                     == expected(
                         revision,
-                        #""State":"Pending","StateReason":"The function is being created.","StateReasonCode":"Creating""#))
+                        #""State":"Pending","StateReason":"The function is being created.","StateReasonCode":"Creating""#
+                    )
+            )
             try await ground.control.settle()
             let active = try await ground.text(
-                LambdaOperations.getFunctionConfiguration.binding, GetFunctionConfigurationInput(functionName: "f"))
+                LambdaOperations.getFunctionConfiguration.binding,
+                GetFunctionConfigurationInput(functionName: "f")
+            )
             let newRevision = try #require(try JSONValue(parsing: active)["RevisionId"]?.stringValue)
             #expect(newRevision != revision)
             #expect(active == expected(newRevision, #""State":"Active","LastUpdateStatus":"Successful""#))
@@ -61,13 +65,21 @@ import Testing
             let answer = try await ground.lambda.call(LambdaOperations.getFunction, .init(functionName: "f"))
             let configuration = try #require(answer.configuration)
             #expect(configuration.description == "all of it")
-            #expect(configuration.timeout == 900 && configuration.memorySize == 10_240 && configuration.ephemeralStorage?.size == 10_240)
+            #expect(
+                configuration.timeout == 900 && configuration.memorySize == 10_240
+                    && configuration.ephemeralStorage?.size == 10_240
+            )
             #expect(configuration.environment?.variables == ["BB": "2", "AA": "ü=\n\"1\""])
             #expect(configuration.architectures == [.arm64])
             #expect(configuration.tracingConfig?.mode == .active)
             #expect(configuration.loggingConfig?.applicationLogLevel?.rawValue == "INFO")
-            #expect(configuration.loggingConfig?.systemLogLevel == .info && configuration.loggingConfig?.logGroup == "mine")
-            #expect(configuration.vpcConfig == nil && configuration.kmsKeyArn == nil && configuration.deadLetterConfig == nil)
+            #expect(
+                configuration.loggingConfig?.systemLogLevel == .info && configuration.loggingConfig?.logGroup == "mine"
+            )
+            #expect(
+                configuration.vpcConfig == nil && configuration.kmsKeyArn == nil
+                    && configuration.deadLetterConfig == nil
+            )
             #expect(answer.tags == ["team": "blue"])
             #expect(answer.concurrency == nil)
         }
@@ -125,11 +137,16 @@ import Testing
         try await ControlGround.run { ground in
             try await ground.create()
             let other = ground.lambda.signing(as: .account("111111111111"))
-            let error = await refusal { _ = try await other.call(LambdaOperations.getFunction, .init(functionName: "f")) }
+            let error = await refusal {
+                _ = try await other.call(LambdaOperations.getFunction, .init(functionName: "f"))
+            }
             #expect(error == .missing("Function not found: arn:aws:lambda:us-east-1:111111111111:function:f"))
             let west = ground.lambda.inRegion("us-west-2")
             #expect(try await west.call(LambdaOperations.listFunctions, .init()).functions?.isEmpty == true)
-            let byARN = try await other.call(LambdaOperations.getFunction, .init(functionName: "\(ControlGround.arn):f"))
+            let byARN = try await other.call(
+                LambdaOperations.getFunction,
+                .init(functionName: "\(ControlGround.arn):f")
+            )
             #expect(byARN.configuration?.functionName == "f")
         }
     }
@@ -137,14 +154,18 @@ import Testing
 
 @Suite("Refusing to create functions") struct CreateFunctionRefusalTests {
     private func refused(
-        roles: FakeRoles = FakeRoles(), takesUnknownRoles: Bool = false,
+        roles: FakeRoles = FakeRoles(),
+        takesUnknownRoles: Bool = false,
         _ change: @escaping @Sendable (inout CreateFunctionInput) -> Void
     ) async throws -> ClientError? {
         let found = Box<ClientError>()
         try await ControlGround.run(roles: roles, takesUnknownRoles: takesUnknownRoles) { ground in
             found.value = await refusal { try await ground.create("f", change) }
             guard found.value != nil else { return }
-            #expect(await refusal { _ = try await ground.configuration() } == .missing("Function not found: \(ControlGround.arn):f"))
+            #expect(
+                await refusal { _ = try await ground.configuration() }
+                    == .missing("Function not found: \(ControlGround.arn):f")
+            )
             let left = try HostPath(ground.directory).appending("unpacked").names()
             #expect(left.isEmpty)
         }
@@ -155,12 +176,25 @@ import Testing
     func archives() async throws {
         let broken = "Could not unzip uploaded file. Please check your file, then try to upload again."
         #expect(try await refused { $0.code.zipFile = ByteBuffer(string: "no zip") } == .invalid(broken))
-        #expect(try await refused { $0.code.zipFile = ByteBuffer(bytes: TestZip(.init("../x", "y")).bytes) } == .invalid(broken))
-        #expect(try await refused { $0.code.zipFile = ByteBuffer(bytes: TestZip().bytes) } == .invalid("Uploaded file must be a non-empty zip"))
-        #expect(try await refused { $0.code.zipFile = ByteBuffer() } == .invalid("Uploaded file must be a non-empty zip"))
-        #expect(try await refused { $0.code = FunctionCode() } == .invalid("Please provide a source for function code."))
+        #expect(
+            try await refused { $0.code.zipFile = ByteBuffer(bytes: TestZip(.init("../x", "y")).bytes) }
+                == .invalid(broken)
+        )
+        #expect(
+            try await refused { $0.code.zipFile = ByteBuffer(bytes: TestZip().bytes) }
+                == .invalid("Uploaded file must be a non-empty zip")
+        )
+        #expect(
+            try await refused { $0.code.zipFile = ByteBuffer() } == .invalid("Uploaded file must be a non-empty zip")
+        )
+        #expect(
+            try await refused { $0.code = FunctionCode() } == .invalid("Please provide a source for function code.")
+        )
         let bomb = TestZip(.init("a", "x").with { $0.claimedSize = 262_144_000 }).bytes
-        #expect(try await refused { $0.code.zipFile = ByteBuffer(bytes: bomb) } == .invalid("Unzipped size must be smaller than 262144000 bytes"))
+        #expect(
+            try await refused { $0.code.zipFile = ByteBuffer(bytes: bomb) }
+                == .invalid("Unzipped size must be smaller than 262144000 bytes")
+        )
     }
 
     @Test("runtime and handler are mandatory")
@@ -176,7 +210,8 @@ import Testing
             try await refused { $0.runtime = .nodejs14X }
                 == .invalid(
                     "The runtime parameter of nodejs14.x is no longer supported for creating or updating AWS Lambda functions. We recommend you use the new runtime (nodejs24.x) while creating or updating functions."
-                ))
+                )
+        )
     }
 
     @Test("sizes beyond an ordinary function's are refused")
@@ -186,27 +221,41 @@ import Testing
                 == ClientError(
                     "ValidationException",
                     "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900"
-                ))
+                )
+        )
         #expect(
             try await refused { $0.memorySize = 10_241 }
-                == .invalid("'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240"))
-        #expect(try await refused { $0.ephemeralStorage = EphemeralStorage(size: 10_241) }?.code == "ValidationException")
+                == .invalid(
+                    "'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to 10240"
+                )
+        )
+        #expect(
+            try await refused { $0.ephemeralStorage = EphemeralStorage(size: 10_241) }?.code == "ValidationException"
+        )
     }
 
     @Test("reserved names and too many bytes of environment are refused")
     func environment() async throws {
-        let begin = "Lambda was unable to configure your environment variables because the environment variables you have provided"
+        let begin =
+            "Lambda was unable to configure your environment variables because the environment variables you have provided"
         #expect(
-            try await refused { $0.environment = Environment(variables: ["AWS_REGION": "x", "AWS_ACCESS_KEY_ID": "y", "OK": "z"]) }
+            try await refused {
+                $0.environment = Environment(variables: ["AWS_REGION": "x", "AWS_ACCESS_KEY_ID": "y", "OK": "z"])
+            }
                 == .invalid(
                     "\(begin) contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_ACCESS_KEY_ID, AWS_REGION"
-                ))
+                )
+        )
         let long = String(repeating: "v", count: 4_081)
         #expect(
             try await refused { $0.environment = Environment(variables: ["LARGE_VAR": long]) }
-                == .invalid("\(begin) exceeded the 4KB limit. String measured: {\"LARGE_VAR\":\"\(long)\"}"))
+                == .invalid("\(begin) exceeded the 4KB limit. String measured: {\"LARGE_VAR\":\"\(long)\"}")
+        )
         // {"LARGE_VAR":"…"} measures 16 bytes around the value.
-        #expect(try await refused { $0.environment = Environment(variables: ["LARGE_VAR": String(long.prefix(4_080))]) } == nil)
+        #expect(
+            try await refused { $0.environment = Environment(variables: ["LARGE_VAR": String(long.prefix(4_080))]) }
+                == nil
+        )
     }
 
     @Test("a role must exist and trust Lambda")
@@ -222,7 +271,8 @@ import Testing
         #expect(try await refused(roles: untrusting, takesUnknownRoles: true) { _ in } == .invalid(text))
         #expect(
             try await refused { $0.role = "arn:aws:iam::111111111111:role/theirs" }
-                == ClientError("AccessDeniedException", "Cross-account pass role is not allowed.", status: 403))
+                == ClientError("AccessDeniedException", "Cross-account pass role is not allowed.", status: 403)
+        )
     }
 
     private struct Unhonoured: Sendable {
@@ -235,10 +285,14 @@ import Testing
 
         static let all = [
             Unhonoured("VpcConfig") { $0.vpcConfig = VpcConfig(subnetIds: ["subnet-1"]) },
-            Unhonoured("DeadLetterConfig") { $0.deadLetterConfig = DeadLetterConfig(targetArn: "arn:aws:sqs:us-east-1:000000000000:q") },
+            Unhonoured("DeadLetterConfig") {
+                $0.deadLetterConfig = DeadLetterConfig(targetArn: "arn:aws:sqs:us-east-1:000000000000:q")
+            },
             Unhonoured("KMSKeyArn") { $0.kmsKeyArn = "arn:aws:kms:us-east-1:000000000000:key/k" },
             Unhonoured("PackageType Image") { $0.packageType = .image },
-            Unhonoured("SnapStart (ApplyOn PublishedVersions)") { $0.snapStart = SnapStart(applyOn: .publishedVersions) },
+            Unhonoured("SnapStart (ApplyOn PublishedVersions)") {
+                $0.snapStart = SnapStart(applyOn: .publishedVersions)
+            },
             Unhonoured("code from S3 (S3Bucket)") { $0.code = FunctionCode(s3Bucket: "bucket", s3Key: "key") },
             Unhonoured("DurableConfig") { $0.durableConfig = DurableConfig(executionTimeout: 60) },
             Unhonoured("TenancyConfig") { $0.tenancyConfig = TenancyConfig(tenantIsolationMode: .perTenant) },
@@ -250,7 +304,8 @@ import Testing
         let unhonoured = Unhonoured.all[index]
         #expect(
             try await refused(unhonoured.change)
-                == ClientError("NotImplemented", "Martlet does not implement \(unhonoured.member) yet.", status: 501))
+                == ClientError("NotImplemented", "Martlet does not implement \(unhonoured.member) yet.", status: 501)
+        )
     }
 
     @Test("names that no function can have are refused")
@@ -261,13 +316,16 @@ import Testing
                 await refusal { try await ground.create(long) }
                     == .invalid(
                         "1 validation error detected: Value '\(long)' at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"
-                    ))
+                    )
+            )
             #expect(await refusal { try await ground.create("f:1") }?.code == "ValidationException")
             #expect(
-                await refusal { try await ground.create("111111111111:function:f") }?.code == "AccessDeniedException")
+                await refusal { try await ground.create("111111111111:function:f") }?.code == "AccessDeniedException"
+            )
             #expect(
                 await refusal { try await ground.create("arn:aws:lambda:us-west-2:000000000000:function:f") }
-                    == .missing("Functions from 'us-west-2' are not reachable in this region ('us-east-1')"))
+                    == .missing("Functions from 'us-west-2' are not reachable in this region ('us-east-1')")
+            )
         }
     }
 
@@ -275,7 +333,8 @@ import Testing
     func tags() async throws {
         #expect(
             try await refused { $0.tags = Dictionary(uniqueKeysWithValues: (0..<51).map { ("k\($0)", "v") }) }
-                == .invalid("Number of tags exceeds resource tag limit."))
+                == .invalid("Number of tags exceeds resource tag limit.")
+        )
         #expect(try await refused { $0.tags = ["aws:x": "v"] }?.code == "InvalidParameterValueException")
     }
 }

@@ -17,7 +17,8 @@ import Testing
             ("arn:aws:lambda:us-east-1:123456789012:function:f", nil, "123456789012", nil),
             ("arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST", nil, "123456789012", "$LATEST"),
             ("us-east-1:123456789012:function:f", nil, "123456789012", nil),
-        ] as [(String, String?, String, String?)])
+        ] as [(String, String?, String, String?)]
+    )
     func forms(text: String, qualifier: String?, account: String, expected: String?) throws {
         let reference = try FunctionReference(text, qualifier: qualifier, in: scope)
         #expect(reference.name == "f")
@@ -25,14 +26,23 @@ import Testing
         #expect(reference.qualifier == expected)
     }
 
-    @Test("names that look like something else are names when they stand alone", arguments: ["function", "us-east-1", "123456789012", "arn"])
+    @Test(
+        "names that look like something else are names when they stand alone",
+        arguments: ["function", "us-east-1", "123456789012", "arn"]
+    )
     func odd(name: String) throws { #expect(try FunctionReference(name, in: scope).name == name) }
 
     @Test(
         "anything else is a violation of the pattern",
-        arguments: ["", ":", "f:", "f:1:2", "a b", "arn:aws:s3:::bucket", "arn:aws:lambda", "function:", "f/g", "arn:aws:lambda:us-east-1:1:function:f"])
+        arguments: [
+            "", ":", "f:", "f:1:2", "a b", "arn:aws:s3:::bucket", "arn:aws:lambda", "function:", "f/g",
+            "arn:aws:lambda:us-east-1:1:function:f",
+        ]
+    )
     func broken(text: String) {
-        #expect { try FunctionReference(text, in: scope) } throws: { ($0 as? CommonError)?.code == "ValidationException" }
+        #expect { try FunctionReference(text, in: scope) } throws: {
+            ($0 as? CommonError)?.code == "ValidationException"
+        }
     }
 
     @Test("another region's function is not reachable")

@@ -13,18 +13,39 @@ import Testing
             try await ground.create { $0.tags = ["a": "1"] }
             let arn = "\(ControlGround.arn):f"
             let before = try await ground.configuration().revisionId
-            _ = try await ground.lambda.call(LambdaOperations.tagResource, .init(resource: arn, tags: ["a": "2", "b": ""]))
-            #expect(try await ground.lambda.call(LambdaOperations.listTags, .init(resource: arn)).tags == ["a": "2", "b": ""])
+            _ = try await ground.lambda.call(
+                LambdaOperations.tagResource,
+                .init(resource: arn, tags: ["a": "2", "b": ""])
+            )
+            #expect(
+                try await ground.lambda.call(LambdaOperations.listTags, .init(resource: arn)).tags == [
+                    "a": "2", "b": "",
+                ]
+            )
             #expect(try await ground.configuration().revisionId != before)
-            _ = try await ground.lambda.call(LambdaOperations.untagResource, .init(resource: arn, tagKeys: ["a", "zzz"]))
+            _ = try await ground.lambda.call(
+                LambdaOperations.untagResource,
+                .init(resource: arn, tagKeys: ["a", "zzz"])
+            )
             #expect(try await ground.lambda.call(LambdaOperations.listTags, .init(resource: arn)).tags == ["b": ""])
             #expect(
-                await refusal { _ = try await ground.lambda.call(LambdaOperations.tagResource, .init(resource: arn + ":1", tags: ["x": "y"])) }
-                    == .invalid("Tags on function aliases and versions are not supported. Please specify a function ARN."))
+                await refusal {
+                    _ = try await ground.lambda.call(
+                        LambdaOperations.tagResource,
+                        .init(resource: arn + ":1", tags: ["x": "y"])
+                    )
+                }
+                    == .invalid(
+                        "Tags on function aliases and versions are not supported. Please specify a function ARN."
+                    )
+            )
             let many = Dictionary(uniqueKeysWithValues: (0..<50).map { ("k\($0)", "v") })
             #expect(
-                await refusal { _ = try await ground.lambda.call(LambdaOperations.tagResource, .init(resource: arn, tags: many)) }
-                    == .invalid("Number of tags exceeds resource tag limit."))
+                await refusal {
+                    _ = try await ground.lambda.call(LambdaOperations.tagResource, .init(resource: arn, tags: many))
+                }
+                    == .invalid("Number of tags exceeds resource tag limit.")
+            )
         }
     }
 
@@ -36,7 +57,9 @@ import Testing
             func reserve(_ name: String, _ count: Int) async -> ClientError? {
                 await refusal {
                     _ = try await ground.lambda.call(
-                        LambdaOperations.putFunctionConcurrency, .init(functionName: name, reservedConcurrentExecutions: count))
+                        LambdaOperations.putFunctionConcurrency,
+                        .init(functionName: name, reservedConcurrentExecutions: count)
+                    )
                 }
             }
             #expect(await reserve("f", 900) == nil)
@@ -44,7 +67,8 @@ import Testing
                 await reserve("g", 1)
                     == .invalid(
                         "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [100]."
-                    ))
+                    )
+            )
             #expect(await reserve("f", 0) == nil)
             #expect(await reserve("g", 5) == nil)
             #expect(await reserve("h", 5) == .missing("Function not found: \(ControlGround.arn):h:$LATEST"))
@@ -69,36 +93,66 @@ import Testing
             try await ground.publish()
             let put = try await ground.text(
                 LambdaOperations.putFunctionEventInvokeConfig.binding,
-                PutFunctionEventInvokeConfigInput(functionName: "f", maximumRetryAttempts: 1))
+                PutFunctionEventInvokeConfigInput(functionName: "f", maximumRetryAttempts: 1)
+            )
             #expect(
                 put
                     == #"{"LastModified":1769860800,"FunctionArn":"\#(ControlGround.arn):f:$LATEST","MaximumRetryAttempts":1,"#
-                    + #""DestinationConfig":{"OnSuccess":{},"OnFailure":{}}}"#)
+                    + #""DestinationConfig":{"OnSuccess":{},"OnFailure":{}}}"#
+            )
             let updated = try await ground.lambda.call(
-                LambdaOperations.updateFunctionEventInvokeConfig, .init(functionName: "f", maximumEventAgeInSeconds: 60))
+                LambdaOperations.updateFunctionEventInvokeConfig,
+                .init(functionName: "f", maximumEventAgeInSeconds: 60)
+            )
             #expect(updated.maximumRetryAttempts == 1 && updated.maximumEventAgeInSeconds == 60)
             let missing = await refusal {
                 _ = try await ground.lambda.call(
-                    LambdaOperations.updateFunctionEventInvokeConfig, .init(functionName: "f", qualifier: "1", maximumRetryAttempts: 0))
+                    LambdaOperations.updateFunctionEventInvokeConfig,
+                    .init(functionName: "f", qualifier: "1", maximumRetryAttempts: 0)
+                )
             }
             #expect(missing == .missing("The function \(ControlGround.arn):f:1 doesn't have an EventInvokeConfig"))
             _ = try await ground.lambda.call(
-                LambdaOperations.putFunctionEventInvokeConfig, .init(functionName: "f", qualifier: "1", maximumRetryAttempts: 0))
-            let list = try await ground.lambda.call(LambdaOperations.listFunctionEventInvokeConfigs, .init(functionName: "f"))
-            #expect(list.functionEventInvokeConfigs?.map(\.functionArn) == ["$LATEST", "1"].map { "\(ControlGround.arn):f:\($0)" })
-            let destination = DestinationConfig(onFailure: OnFailure(destination: "arn:aws:sqs:us-east-1:000000000000:q"))
+                LambdaOperations.putFunctionEventInvokeConfig,
+                .init(functionName: "f", qualifier: "1", maximumRetryAttempts: 0)
+            )
+            let list = try await ground.lambda.call(
+                LambdaOperations.listFunctionEventInvokeConfigs,
+                .init(functionName: "f")
+            )
+            #expect(
+                list.functionEventInvokeConfigs?.map(\.functionArn)
+                    == ["$LATEST", "1"].map { "\(ControlGround.arn):f:\($0)" }
+            )
+            let destination = DestinationConfig(
+                onFailure: OnFailure(destination: "arn:aws:sqs:us-east-1:000000000000:q")
+            )
             let refused = await refusal {
                 _ = try await ground.lambda.call(
-                    LambdaOperations.putFunctionEventInvokeConfig, .init(functionName: "f", destinationConfig: destination))
+                    LambdaOperations.putFunctionEventInvokeConfig,
+                    .init(functionName: "f", destinationConfig: destination)
+                )
             }
             #expect(refused?.status == 501)
             #expect(
-                await refusal { _ = try await ground.lambda.call(LambdaOperations.putFunctionEventInvokeConfig, .init(functionName: "f")) }
-                    == .invalid("You must specify at least one of error handling or destination setting."))
+                await refusal {
+                    _ = try await ground.lambda.call(
+                        LambdaOperations.putFunctionEventInvokeConfig,
+                        .init(functionName: "f")
+                    )
+                }
+                    == .invalid("You must specify at least one of error handling or destination setting.")
+            )
             _ = try await ground.lambda.call(LambdaOperations.deleteFunctionEventInvokeConfig, .init(functionName: "f"))
             #expect(
-                await refusal { _ = try await ground.lambda.call(LambdaOperations.getFunctionEventInvokeConfig, .init(functionName: "f")) }
-                    == .missing("The function \(ControlGround.arn):f:$LATEST doesn't have an EventInvokeConfig"))
+                await refusal {
+                    _ = try await ground.lambda.call(
+                        LambdaOperations.getFunctionEventInvokeConfig,
+                        .init(functionName: "f")
+                    )
+                }
+                    == .missing("The function \(ControlGround.arn):f:$LATEST doesn't have an EventInvokeConfig")
+            )
         }
     }
 
@@ -106,33 +160,55 @@ import Testing
     func urls() async throws {
         try await ControlGround.run { ground in
             try await ground.create()
-            let cors = Cors(allowCredentials: true, allowMethods: ["GET"], allowOrigins: ["*"], exposeHeaders: [], maxAge: 60)
+            let cors = Cors(
+                allowCredentials: true,
+                allowMethods: ["GET"],
+                allowOrigins: ["*"],
+                exposeHeaders: [],
+                maxAge: 60
+            )
             let input = CreateFunctionUrlConfigInput(functionName: "f", authType: FunctionUrlAuthType.none, cors: cors)
             let created = try await ground.lambda.call(LambdaOperations.createFunctionUrlConfig, input)
-            #expect(created.functionUrl.hasPrefix("http://") && created.functionUrl.hasSuffix(".lambda-url.us-east-1.localhost:4566/"))
+            #expect(
+                created.functionUrl.hasPrefix("http://")
+                    && created.functionUrl.hasSuffix(".lambda-url.us-east-1.localhost:4566/")
+            )
             #expect(created.functionArn == "\(ControlGround.arn):f" && created.invokeMode == .buffered)
             let id = String(created.functionUrl.dropFirst(7).prefix(32))
             #expect(try await ground.service.functionURL(id: id)?.functionName == "f")
             let read = try await ground.lambda.call(LambdaOperations.getFunctionUrlConfig, .init(functionName: "f"))
-            #expect(String(describing: read.cors) == String(describing: Optional(cors)) && read.creationTime == "2026-01-31T12:00:00.000+0000")
+            #expect(
+                String(describing: read.cors) == String(describing: Optional(cors))
+                    && read.creationTime == "2026-01-31T12:00:00.000+0000"
+            )
             #expect(
                 await refusal { _ = try await ground.lambda.call(LambdaOperations.createFunctionUrlConfig, input) }
                     == .conflict(
                         "Failed to create function url config for [functionArn = \(ControlGround.arn):f]. Error message:  FunctionUrlConfig exists for this Lambda function"
-                    ))
+                    )
+            )
             let updated = try await ground.lambda.call(
-                LambdaOperations.updateFunctionUrlConfig, .init(functionName: "f", authType: .awsIam))
-            #expect(updated.authType == .awsIam && String(describing: updated.cors) == String(describing: Optional(cors)) && updated.functionUrl == created.functionUrl)
+                LambdaOperations.updateFunctionUrlConfig,
+                .init(functionName: "f", authType: .awsIam)
+            )
+            #expect(
+                updated.authType == .awsIam && String(describing: updated.cors) == String(describing: Optional(cors))
+                    && updated.functionUrl == created.functionUrl
+            )
             let list = try await ground.lambda.call(LambdaOperations.listFunctionUrlConfigs, .init(functionName: "f"))
             #expect(list.functionUrlConfigs.map(\.functionUrl) == [created.functionUrl])
             _ = try await ground.lambda.call(LambdaOperations.deleteFunctionUrlConfig, .init(functionName: "f"))
             #expect(
-                await refusal { _ = try await ground.lambda.call(LambdaOperations.getFunctionUrlConfig, .init(functionName: "f")) }
-                    == .missing("The resource you requested does not exist."))
+                await refusal {
+                    _ = try await ground.lambda.call(LambdaOperations.getFunctionUrlConfig, .init(functionName: "f"))
+                }
+                    == .missing("The resource you requested does not exist.")
+            )
             let streaming = await refusal {
                 _ = try await ground.lambda.call(
                     LambdaOperations.createFunctionUrlConfig,
-                    .init(functionName: "f", authType: FunctionUrlAuthType.none, invokeMode: .responseStream))
+                    .init(functionName: "f", authType: FunctionUrlAuthType.none, invokeMode: .responseStream)
+                )
             }
             #expect(streaming?.status == 501)
         }
@@ -142,9 +218,19 @@ import Testing
     func addresses() {
         let now = Instant(milliseconds: 0)
         let url = FunctionURL(
-            id: "id", scope: Scope(account: .local, region: .usEast1), functionName: "f", qualifier: "$LATEST",
-            authType: "NONE", invokeMode: "BUFFERED", cors: nil, created: now, lastModified: now)
-        func address(_ host: String) -> String { url.address(seenFrom: Endpoint(scheme: "https", host: host, port: 443)) }
+            id: "id",
+            scope: Scope(account: .local, region: .usEast1),
+            functionName: "f",
+            qualifier: "$LATEST",
+            authType: "NONE",
+            invokeMode: "BUFFERED",
+            cors: nil,
+            created: now,
+            lastModified: now
+        )
+        func address(_ host: String) -> String {
+            url.address(seenFrom: Endpoint(scheme: "https", host: host, port: 443))
+        }
         for host in ["localhost", "127.0.0.1", "[::1]", "::1", "lambda.us-east-1.localhost"] {
             #expect(address(host) == "https://id.lambda-url.us-east-1.localhost:443/")
         }
@@ -155,24 +241,40 @@ import Testing
     func management() async throws {
         try await ControlGround.run { ground in
             try await ground.create()
-            let initial = try await ground.lambda.call(LambdaOperations.getRuntimeManagementConfig, .init(functionName: "f"))
+            let initial = try await ground.lambda.call(
+                LambdaOperations.getRuntimeManagementConfig,
+                .init(functionName: "f")
+            )
             #expect(initial.updateRuntimeOn == .auto && initial.runtimeVersionArn == nil)
             let present = RuntimeCatalog.versionARN(of: "python3.12", in: .usEast1)
             _ = try await ground.lambda.call(
                 LambdaOperations.putRuntimeManagementConfig,
-                .init(functionName: "f", updateRuntimeOn: .manual, runtimeVersionArn: present))
-            let pinned = try await ground.lambda.call(LambdaOperations.getRuntimeManagementConfig, .init(functionName: "f"))
+                .init(functionName: "f", updateRuntimeOn: .manual, runtimeVersionArn: present)
+            )
+            let pinned = try await ground.lambda.call(
+                LambdaOperations.getRuntimeManagementConfig,
+                .init(functionName: "f")
+            )
             #expect(pinned.updateRuntimeOn == .manual && pinned.runtimeVersionArn == present)
             let other = await refusal {
                 _ = try await ground.lambda.call(
                     LambdaOperations.putRuntimeManagementConfig,
-                    .init(functionName: "f", updateRuntimeOn: .manual, runtimeVersionArn: present + "0"))
+                    .init(functionName: "f", updateRuntimeOn: .manual, runtimeVersionArn: present + "0")
+                )
             }
             #expect(other?.code == "InvalidParameterValueException")
-            #expect(try await ground.lambda.call(LambdaOperations.getFunctionRecursionConfig, .init(functionName: "f")).recursiveLoop == .terminate)
+            #expect(
+                try await ground.lambda.call(LambdaOperations.getFunctionRecursionConfig, .init(functionName: "f"))
+                    .recursiveLoop == .terminate
+            )
             _ = try await ground.lambda.call(
-                LambdaOperations.putFunctionRecursionConfig, .init(functionName: "f", recursiveLoop: .allow))
-            #expect(try await ground.lambda.call(LambdaOperations.getFunctionRecursionConfig, .init(functionName: "f")).recursiveLoop == .allow)
+                LambdaOperations.putFunctionRecursionConfig,
+                .init(functionName: "f", recursiveLoop: .allow)
+            )
+            #expect(
+                try await ground.lambda.call(LambdaOperations.getFunctionRecursionConfig, .init(functionName: "f"))
+                    .recursiveLoop == .allow
+            )
         }
     }
 }

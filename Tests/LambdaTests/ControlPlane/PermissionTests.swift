@@ -8,7 +8,11 @@ import Testing
 
 @Suite("Resource policies of functions") struct PermissionTests {
     private static let plain = AddPermissionInput(
-        functionName: "f", statementId: "s3", action: "lambda:InvokeFunction", principal: "s3.amazonaws.com")
+        functionName: "f",
+        statementId: "s3",
+        action: "lambda:InvokeFunction",
+        principal: "s3.amazonaws.com"
+    )
 
     @Test("a statement and the policy are printed as AWS prints them")
     func golden() async throws {
@@ -34,7 +38,8 @@ import Testing
             ("*", #""*""#), ("111111111111", #"{"AWS":"arn:aws:iam::111111111111:root"}"#),
             ("arn:aws:iam::111111111111:role/r", #"{"AWS":"arn:aws:iam::111111111111:role/r"}"#),
             ("events.amazonaws.com", #"{"Service":"events.amazonaws.com"}"#),
-        ])
+        ]
+    )
     func principals(text: String, json: String) async throws {
         try await ControlGround.run { ground in
             try await ground.create()
@@ -51,12 +56,15 @@ import Testing
             try await ground.create()
             var input = Self.plain
             (input.action, input.principal) = ("lambda:InvokeFunctionUrl", "*")
-            (input.functionUrlAuthType, input.principalOrgID, input.eventSourceToken) = (FunctionUrlAuthType.none, "o-1234567890", "token")
+            (input.functionUrlAuthType, input.principalOrgID, input.eventSourceToken) = (
+                FunctionUrlAuthType.none, "o-1234567890", "token"
+            )
             let statement = try await ground.lambda.call(LambdaOperations.addPermission, input).statement
             #expect(
                 statement?.hasSuffix(
                     #""Condition":{"StringEquals":{"lambda:FunctionUrlAuthType":"NONE","aws:PrincipalOrgID":"o-1234567890","lambda:EventSourceToken":"token"}}}"#
-                ) == true)
+                ) == true
+            )
             input.statementId = "other"
             input.action = "lambda:InvokeFunction"
             let error = await refusal { _ = try await ground.lambda.call(LambdaOperations.addPermission, input) }
@@ -69,14 +77,20 @@ import Testing
         try await ControlGround.run { ground in
             try await ground.create()
             try await ground.publish()
-            _ = try await ground.lambda.call(LambdaOperations.createAlias, .init(functionName: "f", name: "live", functionVersion: "1"))
+            _ = try await ground.lambda.call(
+                LambdaOperations.createAlias,
+                .init(functionName: "f", name: "live", functionVersion: "1")
+            )
             let policies = LambdaResourcePolicies(ground.control)
             for qualifier in [nil, "1", "live"] as [String?] {
                 var input = Self.plain
                 input.qualifier = qualifier
                 _ = try await ground.lambda.call(LambdaOperations.addPermission, input)
                 let suffix = qualifier.map { ":\($0)" } ?? ""
-                let policy = try await ground.lambda.call(LambdaOperations.getPolicy, .init(functionName: "f", qualifier: qualifier))
+                let policy = try await ground.lambda.call(
+                    LambdaOperations.getPolicy,
+                    .init(functionName: "f", qualifier: qualifier)
+                )
                 #expect(policy.policy?.contains(#""Resource":"\#(ControlGround.arn):f\#(suffix)""#) == true)
                 let arn = try #require(ARN("\(ControlGround.arn):f\(suffix)"))
                 #expect(try await policies.policy(of: arn) == policy.policy)
@@ -97,15 +111,22 @@ import Testing
             func adding(_ change: (inout AddPermissionInput) -> Void) async -> ClientError? {
                 var input = Self.plain
                 change(&input)
-                return await refusal { [input] in _ = try await ground.lambda.call(LambdaOperations.addPermission, input) }
+                return await refusal { [input] in
+                    _ = try await ground.lambda.call(LambdaOperations.addPermission, input)
+                }
             }
-            #expect(await adding { $0.principal = "nobody" } == .invalid("The provided principal was invalid. Please check the principal and try again."))
+            #expect(
+                await adding { $0.principal = "nobody" }
+                    == .invalid("The provided principal was invalid. Please check the principal and try again.")
+            )
             #expect(await adding { $0.revisionId = "old" }?.status == 412)
             #expect(await adding { _ in } == nil)
             #expect(
                 await adding { _ in }
                     == .conflict(
-                        "The statement id (s3) provided already exists. Please provide a new statement id, or remove the existing statement."))
+                        "The statement id (s3) provided already exists. Please provide a new statement id, or remove the existing statement."
+                    )
+            )
             let error = await adding {
                 $0.statementId = "long"
                 $0.sourceArn = "arn:aws:s3:::" + String(repeating: "b", count: 9_900)
@@ -126,7 +147,10 @@ import Testing
             try await ground.create()
             func removing(_ id: String, from name: String = "f") async -> ClientError? {
                 await refusal {
-                    _ = try await ground.lambda.call(LambdaOperations.removePermission, .init(functionName: name, statementId: id))
+                    _ = try await ground.lambda.call(
+                        LambdaOperations.removePermission,
+                        .init(functionName: name, statementId: id)
+                    )
                 }
             }
             #expect(await removing("s3", from: "g") == .missing("No policy found for: \(ControlGround.arn):g"))
@@ -134,7 +158,9 @@ import Testing
             _ = try await ground.lambda.call(LambdaOperations.addPermission, Self.plain)
             #expect(await removing("s4") == .missing("Statement s4 is not found in resource policy."))
             #expect(await removing("s3") == nil)
-            let error = await refusal { _ = try await ground.lambda.call(LambdaOperations.getPolicy, .init(functionName: "f")) }
+            let error = await refusal {
+                _ = try await ground.lambda.call(LambdaOperations.getPolicy, .init(functionName: "f"))
+            }
             #expect(error == .missing("The resource you requested does not exist."))
         }
     }

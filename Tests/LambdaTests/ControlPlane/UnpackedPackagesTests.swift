@@ -39,8 +39,10 @@ import Testing
     func admits() async throws {
         try await run { packages, _, root in
             let zip = TestZip(
-                Entry("a.py", "print(1)").with { $0.mode = 0o100600 }, .executable("bin/run", "#!/bin/sh").with { $0.mode = 0o104777 },
-                .link("current", to: "bin/run"))
+                Entry("a.py", "print(1)").with { $0.mode = 0o100600 },
+                .executable("bin/run", "#!/bin/sh").with { $0.mode = 0o104777 },
+                .link("current", to: "bin/run")
+            )
             let admitted = try await packages.admit(zip.bytes)
             let path = try await packages.path(of: admitted.address)
             #expect(path == "\(root)/unpacked/\(admitted.address)")
@@ -107,8 +109,16 @@ import Testing
     func layers() async throws {
         try await run { packages, _, _ in
             let lower = try await packages.admit(
-                TestZip(Entry("python/a", "lower"), Entry("python/only", "low"), Entry("x", "file"), .link("l", to: "x")).bytes)
-            let upper = try await packages.admit(TestZip(Entry("python/a", "upper"), Entry("x/y", "directory"), Entry("l", "no link")).bytes)
+                TestZip(
+                    Entry("python/a", "lower"),
+                    Entry("python/only", "low"),
+                    Entry("x", "file"),
+                    .link("l", to: "x")
+                ).bytes
+            )
+            let upper = try await packages.admit(
+                TestZip(Entry("python/a", "upper"), Entry("x/y", "directory"), Entry("l", "no link")).bytes
+            )
             let path = try #require(try await packages.path(ofLayers: [lower.address, upper.address]))
             #expect(text("\(path)/python/a") == "upper")
             #expect(text("\(path)/python/only") == "low")

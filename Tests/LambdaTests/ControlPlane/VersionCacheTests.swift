@@ -10,7 +10,11 @@ import Testing
 @Suite("Resolving versions for invocations") struct VersionCacheTests {
     private static let scope = Scope(account: .local, region: .usEast1)
 
-    private func resolve(_ ground: ControlGround, _ qualifier: String? = nil, draw: Double = 0) async throws -> ResolvedInvocation {
+    private func resolve(
+        _ ground: ControlGround,
+        _ qualifier: String? = nil,
+        draw: Double = 0
+    ) async throws -> ResolvedInvocation {
         try await ground.control.directory.resolve(function: "f", qualifier: qualifier, in: Self.scope, draw: draw)
     }
 
@@ -23,7 +27,10 @@ import Testing
             }
             let resolved = try await resolve(ground)
             let version = resolved.version
-            #expect(version.handler == "handler.handler" && version.timeoutSeconds == 7 && version.environment == ["KEY": "value"])
+            #expect(
+                version.handler == "handler.handler" && version.timeoutSeconds == 7
+                    && version.environment == ["KEY": "value"]
+            )
             #expect(version.role.description == ControlGround.role && version.layersPath == nil)
             #expect(HostPath(version.codePath).appending("handler.py").exists)
             #expect(resolved.invokedARN.description == "\(ControlGround.arn):f" && resolved.reservedConcurrency == nil)
@@ -62,14 +69,18 @@ import Testing
             }
             #expect(try await resolve(ground).version.handler == "handler.handler")
             _ = try await ground.lambda.call(
-                LambdaOperations.updateFunctionConfiguration, .init(functionName: "f", handler: "new.handler"))
+                LambdaOperations.updateFunctionConfiguration,
+                .init(functionName: "f", handler: "new.handler")
+            )
             let second = try await resolve(ground)
             #expect(second.version.handler == "new.handler")
             #expect(second.version.key.generation != first.version.key.generation)
             try await ground.control.settle()
             #expect(try await resolve(ground).version.key == second.version.key)
             _ = try await ground.lambda.call(
-                LambdaOperations.putFunctionConcurrency, .init(functionName: "f", reservedConcurrentExecutions: 3))
+                LambdaOperations.putFunctionConcurrency,
+                .init(functionName: "f", reservedConcurrentExecutions: 3)
+            )
             #expect(try await resolve(ground).reservedConcurrency == 3)
             #expect(try await ground.control.directory.totalReservedConcurrency(in: Self.scope) == 3)
             #expect(try await resolve(ground).version.key == second.version.key)
@@ -103,14 +114,19 @@ import Testing
             _ = try await ground.lambda.call(
                 LambdaOperations.createAlias,
                 .init(
-                    functionName: "f", name: "live", functionVersion: "1",
-                    routingConfig: AliasRoutingConfiguration(additionalVersionWeights: ["2": 0.25])))
+                    functionName: "f",
+                    name: "live",
+                    functionVersion: "1",
+                    routingConfig: AliasRoutingConfiguration(additionalVersionWeights: ["2": 0.25])
+                )
+            )
             #expect(try await resolve(ground, "live", draw: 0.24).version.key.version == "2")
             let first = try await resolve(ground, "live", draw: 0.25)
             #expect(first.version.key.version == "1" && first.invokedARN.description == "\(ControlGround.arn):f:live")
             _ = try await ground.lambda.call(
                 LambdaOperations.updateAlias,
-                .init(functionName: "f", name: "live", functionVersion: "2", routingConfig: AliasRoutingConfiguration()))
+                .init(functionName: "f", name: "live", functionVersion: "2", routingConfig: AliasRoutingConfiguration())
+            )
             #expect(try await resolve(ground, "live", draw: 0.9).version.key.version == "2")
         }
     }
@@ -121,7 +137,11 @@ import Testing
             try await ground.create()
             try await ground.publish()
             let resolved = try await ground.control.directory.resolve(
-                function: "\(ControlGround.arn):f:1", qualifier: nil, in: Self.scope, draw: 0)
+                function: "\(ControlGround.arn):f:1",
+                qualifier: nil,
+                in: Self.scope,
+                draw: 0
+            )
             #expect(resolved.version.key.version == "1")
         }
     }

@@ -22,8 +22,12 @@ import Testing
             #expect(answer.description == "new" && answer.timeout == 10 && answer.memorySize == 128)
             #expect(answer.lastModified == "2026-01-31T12:00:05.000+0000" && answer.revisionId != before.revisionId)
             let conflict = ClientError.conflict(
-                "The operation cannot be performed at this time. An update is in progress for resource: \(ControlGround.arn):f")
-            #expect(await refusal { _ = try await ground.lambda.call(LambdaOperations.updateFunctionConfiguration, input) } == conflict)
+                "The operation cannot be performed at this time. An update is in progress for resource: \(ControlGround.arn):f"
+            )
+            #expect(
+                await refusal { _ = try await ground.lambda.call(LambdaOperations.updateFunctionConfiguration, input) }
+                    == conflict
+            )
             #expect(await refusal { try await ground.publish() } == conflict)
             try await ground.control.settle()
             let after = try await ground.configuration()
@@ -38,12 +42,16 @@ import Testing
             _ = try await ground.lambda.call(LambdaOperations.createFunction, ControlGround.input())
             let error = await refusal {
                 _ = try await ground.lambda.call(
-                    LambdaOperations.updateFunctionConfiguration, .init(functionName: "f", timeout: 4))
+                    LambdaOperations.updateFunctionConfiguration,
+                    .init(functionName: "f", timeout: 4)
+                )
             }
             #expect(
                 error
                     == .conflict(
-                        "The operation cannot be performed at this time. The function is currently in the following state: Pending"))
+                        "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+                    )
+            )
         }
     }
 
@@ -69,7 +77,9 @@ import Testing
             #expect(try await ground.configuration().lastUpdateStatus == .successful)
             input.zipFile = ByteBuffer(string: "broken")
             let error = await refusal { _ = try await ground.lambda.call(LambdaOperations.updateFunctionCode, input) }
-            #expect(error?.message == "Could not unzip uploaded file. Please check your file, then try to upload again.")
+            #expect(
+                error?.message == "Could not unzip uploaded file. Please check your file, then try to upload again."
+            )
         }
     }
 
@@ -78,13 +88,17 @@ import Testing
         try await ControlGround.run { ground in
             let created = try await ground.create()
             let input = UpdateFunctionConfigurationInput(functionName: "f", timeout: 4, revisionId: created.revisionId)
-            let error = await refusal { _ = try await ground.lambda.call(LambdaOperations.updateFunctionConfiguration, input) }
+            let error = await refusal {
+                _ = try await ground.lambda.call(LambdaOperations.updateFunctionConfiguration, input)
+            }
             #expect(
                 error
                     == ClientError(
                         "PreconditionFailedException",
                         "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id",
-                        status: 412))
+                        status: 412
+                    )
+            )
             var current = input
             current.revisionId = try await ground.configuration().revisionId
             #expect(try await ground.lambda.call(LambdaOperations.updateFunctionConfiguration, current).timeout == 4)
@@ -97,7 +111,9 @@ import Testing
             try await ground.create()
             func change(_ config: LoggingConfig) async throws -> LoggingConfig? {
                 let answer = try await ground.lambda.call(
-                    LambdaOperations.updateFunctionConfiguration, .init(functionName: "f", loggingConfig: config))
+                    LambdaOperations.updateFunctionConfiguration,
+                    .init(functionName: "f", loggingConfig: config)
+                )
                 try await ground.control.settle()
                 return answer.loggingConfig
             }
@@ -116,13 +132,24 @@ import Testing
             let error = ClientError.missing("Function not found: \(ControlGround.arn):f")
             #expect(
                 await refusal {
-                    _ = try await ground.lambda.call(LambdaOperations.updateFunctionConfiguration, .init(functionName: "f"))
-                } == error)
+                    _ = try await ground.lambda.call(
+                        LambdaOperations.updateFunctionConfiguration,
+                        .init(functionName: "f")
+                    )
+                } == error
+            )
             #expect(
-                await refusal { _ = try await ground.lambda.call(LambdaOperations.updateFunctionCode, .init(functionName: "f")) }
-                    == error)
+                await refusal {
+                    _ = try await ground.lambda.call(LambdaOperations.updateFunctionCode, .init(functionName: "f"))
+                }
+                    == error
+            )
             #expect(await refusal { try await ground.publish() } == error)
-            #expect(await refusal { _ = try await ground.lambda.call(LambdaOperations.deleteFunction, .init(functionName: "f")) } == error)
+            #expect(
+                await refusal {
+                    _ = try await ground.lambda.call(LambdaOperations.deleteFunction, .init(functionName: "f"))
+                } == error
+            )
         }
     }
 }
@@ -137,10 +164,15 @@ import Testing
             #expect(again.version == "1" && again.description == "one")
             try await ground.touch(description: "second")
             #expect(try await ground.publish().version == "2")
-            let versions = try await ground.lambda.call(LambdaOperations.listVersionsByFunction, .init(functionName: "f"))
+            let versions = try await ground.lambda.call(
+                LambdaOperations.listVersionsByFunction,
+                .init(functionName: "f")
+            )
             #expect(versions.versions?.map(\.version) == ["$LATEST", "1", "2"])
             #expect(versions.versions?.map(\.description) == ["second", "one", "second"])
-            #expect(versions.versions?.map(\.functionArn) == ["$LATEST", "1", "2"].map { "\(ControlGround.arn):f:\($0)" })
+            #expect(
+                versions.versions?.map(\.functionArn) == ["$LATEST", "1", "2"].map { "\(ControlGround.arn):f:\($0)" }
+            )
             #expect(versions.versions?.allSatisfy { $0.state == nil && $0.runtimeVersionConfig == nil } == true)
             #expect(try await ground.configuration("f:1").description == "one")
             #expect(try await ground.configuration("f", "$LATEST").functionArn == "\(ControlGround.arn):f:$LATEST")
@@ -164,13 +196,17 @@ import Testing
         try await ControlGround.run { ground in
             let sum = try #require(try await ground.create().codeSha256)
             let error = await refusal {
-                _ = try await ground.lambda.call(LambdaOperations.publishVersion, .init(functionName: "f", codeSha256: "other"))
+                _ = try await ground.lambda.call(
+                    LambdaOperations.publishVersion,
+                    .init(functionName: "f", codeSha256: "other")
+                )
             }
             #expect(
                 error
                     == .invalid(
                         "CodeSHA256 (other) is different from current CodeSHA256 in $LATEST (\(sum)). Please try again with the CodeSHA256 in $LATEST."
-                    ))
+                    )
+            )
             _ = try await ground.lambda.call(LambdaOperations.publishVersion, .init(functionName: "f", codeSha256: sum))
         }
     }
@@ -185,19 +221,30 @@ import Testing
             _ = try await ground.lambda.call(
                 LambdaOperations.createAlias,
                 .init(
-                    functionName: "f", name: "live", functionVersion: "1",
-                    routingConfig: AliasRoutingConfiguration(additionalVersionWeights: ["2": 0.25])))
+                    functionName: "f",
+                    name: "live",
+                    functionVersion: "1",
+                    routingConfig: AliasRoutingConfiguration(additionalVersionWeights: ["2": 0.25])
+                )
+            )
             func deleting(_ qualifier: String) async -> ClientError? {
                 await refusal {
-                    _ = try await ground.lambda.call(LambdaOperations.deleteFunction, .init(functionName: "f", qualifier: qualifier))
+                    _ = try await ground.lambda.call(
+                        LambdaOperations.deleteFunction,
+                        .init(functionName: "f", qualifier: qualifier)
+                    )
                 }
             }
-            #expect(await deleting("$LATEST") == .invalid("$LATEST version cannot be deleted without deleting the function."))
+            #expect(
+                await deleting("$LATEST")
+                    == .invalid("$LATEST version cannot be deleted without deleting the function.")
+            )
             #expect(await deleting("live") == .invalid("Deletion of aliases is not currently supported."))
             for version in ["1", "2"] {
                 #expect(
                     await deleting(version)
-                        == .conflict("Unable to delete version because the following aliases reference it: [live]"))
+                        == .conflict("Unable to delete version because the following aliases reference it: [live]")
+                )
             }
             _ = try await ground.lambda.call(LambdaOperations.deleteFunction, .init(functionName: "f"))
             #expect(await refusal { _ = try await ground.configuration("f", "1") } != nil)
@@ -214,7 +261,9 @@ import Testing
                 var marker: String?
                 repeat {
                     let page = try await ground.lambda.call(
-                        LambdaOperations.listFunctions, .init(functionVersion: version, marker: marker, maxItems: 2))
+                        LambdaOperations.listFunctions,
+                        .init(functionVersion: version, marker: marker, maxItems: 2)
+                    )
                     pages.append(page.functions?.map { "\($0.functionName ?? "") \($0.version ?? "")" } ?? [])
                     marker = page.nextMarker
                 } while marker != nil
@@ -222,7 +271,9 @@ import Testing
             }
             #expect(try await pages(nil) == [["a $LATEST", "b $LATEST"], ["c $LATEST"]])
             #expect(try await pages(.all) == [["a $LATEST", "b $LATEST"], ["b 1", "c $LATEST"]])
-            let error = await refusal { _ = try await ground.lambda.call(LambdaOperations.listFunctions, .init(marker: "%")) }
+            let error = await refusal {
+                _ = try await ground.lambda.call(LambdaOperations.listFunctions, .init(marker: "%"))
+            }
             #expect(error?.code == "InvalidParameterValueException")
         }
     }
@@ -243,15 +294,22 @@ import Testing
     func life() async throws {
         try await withVersions { ground in
             let created = try await ground.lambda.call(
-                LambdaOperations.createAlias, .init(functionName: "f", name: "live", functionVersion: "1"))
+                LambdaOperations.createAlias,
+                .init(functionName: "f", name: "live", functionVersion: "1")
+            )
             #expect(created.aliasArn == "\(ControlGround.arn):f:live")
             #expect(created.description == "" && created.routingConfig == nil && created.functionVersion == "1")
             let changed = try await ground.lambda.call(
                 LambdaOperations.updateAlias,
                 .init(
-                    functionName: "f", name: "live", functionVersion: "2", description: "moved",
+                    functionName: "f",
+                    name: "live",
+                    functionVersion: "2",
+                    description: "moved",
                     routingConfig: AliasRoutingConfiguration(additionalVersionWeights: ["1": 0.5]),
-                    revisionId: created.revisionId))
+                    revisionId: created.revisionId
+                )
+            )
             #expect(changed.routingConfig?.additionalVersionWeights == ["1": 0.5])
             #expect(changed.revisionId != created.revisionId)
             let read = try await ground.lambda.call(LambdaOperations.getAlias, .init(functionName: "f", name: "live"))
@@ -259,16 +317,26 @@ import Testing
             #expect(try await ground.configuration("f", "live").functionArn == "\(ControlGround.arn):f:live")
             #expect(try await ground.configuration("f:live").version == "2")
             _ = try await ground.lambda.call(
-                LambdaOperations.createAlias, .init(functionName: "f", name: "dev", functionVersion: "$LATEST"))
+                LambdaOperations.createAlias,
+                .init(functionName: "f", name: "dev", functionVersion: "$LATEST")
+            )
             let all = try await ground.lambda.call(LambdaOperations.listAliases, .init(functionName: "f"))
             #expect(all.aliases?.map(\.name) == ["dev", "live"])
-            let ofOne = try await ground.lambda.call(LambdaOperations.listAliases, .init(functionName: "f", functionVersion: "1"))
+            let ofOne = try await ground.lambda.call(
+                LambdaOperations.listAliases,
+                .init(functionName: "f", functionVersion: "1")
+            )
             #expect(ofOne.aliases?.map(\.name) == ["live"])
             _ = try await ground.lambda.call(LambdaOperations.deleteAlias, .init(functionName: "f", name: "live"))
             _ = try await ground.lambda.call(LambdaOperations.deleteAlias, .init(functionName: "f", name: "live"))
-            let gone = await refusal { _ = try await ground.lambda.call(LambdaOperations.getAlias, .init(functionName: "f", name: "live")) }
+            let gone = await refusal {
+                _ = try await ground.lambda.call(LambdaOperations.getAlias, .init(functionName: "f", name: "live"))
+            }
             #expect(gone == .missing("Cannot find alias arn: \(ControlGround.arn):f:live"))
-            #expect(await refusal { _ = try await ground.configuration("f", "live") } == .missing("Function not found: \(ControlGround.arn):f:live"))
+            #expect(
+                await refusal { _ = try await ground.configuration("f", "live") }
+                    == .missing("Function not found: \(ControlGround.arn):f:live")
+            )
         }
     }
 
@@ -279,17 +347,24 @@ import Testing
             _ = try await ground.lambda.call(LambdaOperations.createAlias, input)
             #expect(
                 await refusal { _ = try await ground.lambda.call(LambdaOperations.createAlias, input) }
-                    == .conflict("Alias already exists: \(ControlGround.arn):f:live"))
+                    == .conflict("Alias already exists: \(ControlGround.arn):f:live")
+            )
             #expect(
                 await refusal {
                     _ = try await ground.lambda.call(
-                        LambdaOperations.createAlias, .init(functionName: "f", name: "x", functionVersion: "9"))
-                } == .missing("Function not found: \(ControlGround.arn):f:9"))
+                        LambdaOperations.createAlias,
+                        .init(functionName: "f", name: "x", functionVersion: "9")
+                    )
+                } == .missing("Function not found: \(ControlGround.arn):f:9")
+            )
         }
     }
 
     private static let weights: [([String: Double], String, String)] = [
-        (["1": 0.1], "1", "Invalid function version 1. Function version 1 is already included in routing configuration."),
+        (
+            ["1": 0.1], "1",
+            "Invalid function version 1. Function version 1 is already included in routing configuration."
+        ),
         (["1": 0.1, "2": 0.1], "$LATEST", "Number of items in AdditionalVersionWeights cannot be greater than 1"),
         (["1": 0.1], "$LATEST", "$LATEST is not supported for an alias pointing to more than 1 version"),
     ]
@@ -301,8 +376,12 @@ import Testing
                 _ = try await ground.lambda.call(
                     LambdaOperations.createAlias,
                     .init(
-                        functionName: "f", name: "live", functionVersion: version,
-                        routingConfig: AliasRoutingConfiguration(additionalVersionWeights: weights)))
+                        functionName: "f",
+                        name: "live",
+                        functionVersion: version,
+                        routingConfig: AliasRoutingConfiguration(additionalVersionWeights: weights)
+                    )
+                )
             }
             #expect(error == .invalid(message))
         }

@@ -32,21 +32,28 @@ import Testing
     func honest() throws {
         let archive = try ZipArchive(
             TestZip(
-                Entry("a.py", "x"), .executable("bin/run", "y").with { $0.isDeflated = true }, .directory("empty/"),
-                .link("lib/current", to: "../bin/run"), Entry("./deep//er/file", "z")
-            ).bytes)
+                Entry("a.py", "x"),
+                .executable("bin/run", "y").with { $0.isDeflated = true },
+                .directory("empty/"),
+                .link("lib/current", to: "../bin/run"),
+                Entry("./deep//er/file", "z")
+            ).bytes
+        )
         #expect(
             kinds(archive) == [
                 "a.py": "file", "bin": "directory", "bin/run": "executable", "empty": "directory", "lib": "directory",
-                "lib/current": "link to ../bin/run", "deep": "directory", "deep/er": "directory", "deep/er/file": "file",
-            ])
+                "lib/current": "link to ../bin/run", "deep": "directory", "deep/er": "directory",
+                "deep/er/file": "file",
+            ]
+        )
         #expect(archive.unpackedBytes == 13)
     }
 
     @Test("an archive without Unix modes makes plain files and directories")
     func withoutModes() throws {
         let archive = try ZipArchive(
-            TestZip(Entry("d/").with { $0.mode = 0 }, Entry("d/f", "x").with { $0.mode = 0 }).bytes)
+            TestZip(Entry("d/").with { $0.mode = 0 }, Entry("d/f", "x").with { $0.mode = 0 }).bytes
+        )
         #expect(kinds(archive) == ["d": "directory", "d/f": "file"])
     }
 
@@ -68,7 +75,10 @@ import Testing
 
     @Test(
         "names that lead out of the package, or that Linux packages do not have, are refused",
-        arguments: ["../a", "a/../../b", "/etc/passwd", "a\\b", "..", "a\u{0}b", "", String(repeating: "x", count: 300)])
+        arguments: [
+            "../a", "a/../../b", "/etc/passwd", "a\\b", "..", "a\u{0}b", "", String(repeating: "x", count: 300),
+        ]
+    )
     func names(name: String) { #expect(fault(TestZip(Entry(name, "x"))) == .broken) }
 
     @Test("too deep a name is refused")
@@ -80,7 +90,8 @@ import Testing
             [("a", "../x")], [("a", "/etc/passwd")], [("d/a", "../../x")], [("a", "")],
             // Through another link to the root, whose parent is outside.
             [("y", "."), ("x", "y/..")], [("d/y", ".."), ("x", "d/y/../z")], [("a", "b"), ("b", "a")],
-        ])
+        ]
+    )
     func links(links: [(String, String)]) {
         #expect(fault(TestZip(links.map { .link($0.0, to: $0.1) })) == .broken)
     }
@@ -120,8 +131,12 @@ import Testing
     func contents() {
         #expect(fault(TestZip(Entry("a", "x").with { $0.claimedChecksum = 7 })) == .broken)
         for isDeflated in [false, true] {
-            #expect(fault(TestZip(Entry("a", "xyz").with { ($0.claimedSize, $0.isDeflated) = (2, isDeflated) })) == .broken)
-            #expect(fault(TestZip(Entry("a", "xyz").with { ($0.claimedSize, $0.isDeflated) = (4, isDeflated) })) == .broken)
+            #expect(
+                fault(TestZip(Entry("a", "xyz").with { ($0.claimedSize, $0.isDeflated) = (2, isDeflated) })) == .broken
+            )
+            #expect(
+                fault(TestZip(Entry("a", "xyz").with { ($0.claimedSize, $0.isDeflated) = (4, isDeflated) })) == .broken
+            )
         }
         #expect(fault(TestZip(Entry("a", "xyz").with { $0.method = 8 })) == .broken)
     }
@@ -155,8 +170,10 @@ import Testing
     @Test("no cut and no changed byte of an archive does more than being refused or taken")
     func damage() throws {
         let whole = TestZip(
-            Entry("a.py", "print(1)"), .executable("b/c", "text").with { $0.isDeflated = true },
-            .link("l", to: "b/c"), Entry("z", "64").with { $0.isZip64 = true }
+            Entry("a.py", "print(1)"),
+            .executable("b/c", "text").with { $0.isDeflated = true },
+            .link("l", to: "b/c"),
+            Entry("z", "64").with { $0.isZip64 = true }
         ).bytes
         var refused = 0
         for end in whole.indices where (try? ZipArchive(Array(whole[..<end]))) == nil { refused += 1 }

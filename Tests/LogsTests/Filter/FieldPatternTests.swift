@@ -73,7 +73,7 @@ import Testing
             ("[a b]", "Invalid character(s) in term 'b'"), ("[a > x]", "Invalid filter pattern"),
             ("[a = (x)]", "Invalid character(s) in term '('"), ("[a = 1 && b = 2]", "Invalid filter pattern"),
             ("[a = 1 &&]", "Invalid filter pattern"), ("[(a = 1]", "Invalid filter pattern"), ("[a = 1;]", "Invalid character(s) in term ';'"),
-            ("[a.b]", "Invalid character(s) in term '.'"),
+            ("[(a = 1 || b = 2)]", "Invalid filter pattern"), ("[a.b]", "Invalid character(s) in term '.'"),
         ])
     func malformed(_ pattern: String, _ message: String) {
         #expect(throws: FilterFault(message: message)) { try FilterPattern(pattern) }

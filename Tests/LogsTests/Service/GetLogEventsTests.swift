@@ -160,6 +160,17 @@ import Testing
         }
     }
 
+    @Test("the tokens of an empty page are good at both ends of time", arguments: [0, Int.max])
+    func extremes(_ time: Int) async throws {
+        try await LogsTestBench.run { logs in
+            try await logs.create("g", streams: ["s"])
+            let page = try await logs.get("s", in: "g") { $0.startTime = time }
+            for token in [page.nextForwardToken, page.nextBackwardToken] {
+                #expect(try await logs.get("s", in: "g") { $0.nextToken = token }.texts == [])
+            }
+        }
+    }
+
     @Test("positions survive the way through a token at both ends of time")
     func positions() throws {
         for position in [EventPosition(timestamp: 0, sequence: 0), EventPosition(timestamp: 253_402_300_799_999, sequence: .max)] {

@@ -84,6 +84,17 @@ import Testing
         #expect(resources(TagLogGroupInput(logGroupName: "g")) == [Self.group])
     }
 
+    @Test("every operation names a resource")
+    func complete() async throws {
+        try await LogsTestBench.run { logs in
+            let tagging: Set = ["TagResource", "UntagResource", "ListTagsForResource"]
+            for operation in logs.service.operations where !tagging.contains(operation.name) {
+                let arns = LogsResources.named(by: operation.inputType.init(), in: LogsTestBench.scope)
+                #expect(arns.count == 1, "\(operation.name)")
+            }
+        }
+    }
+
     @Test("an ARN of another account is what is asked for, not the group of that name here")
     func foreign() {
         let foreign = "arn:aws:logs:eu-west-1:111111111111:log-group:g"

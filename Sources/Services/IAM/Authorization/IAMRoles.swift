@@ -186,7 +186,7 @@ package struct IAMRoles: RoleDirectory, RoleAuthority {
     private func madeUp(_ arn: ARN) -> AssumableRole? {
         guard configuration.takesUnknownRoles, let account = AccountID(arn.account), let name = Self.roleName(arn)
         else { return nil }
-        logger.warning("a role that nobody created is taken, as the server is open", metadata: ["role": "\(arn)"])
+        logger.debug("a role that nobody created is taken, as the server is open", metadata: ["role": "\(arn)"])
         return AssumableRole(
             arn: arn,
             account: account,

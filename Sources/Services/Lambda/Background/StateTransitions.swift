@@ -19,7 +19,11 @@ struct StateTransitions: Service {
     private let signal: AsyncStream<Void>.Continuation
 
     init(
-        store: LambdaStore, source: VersionSource, changes: FunctionChanges, clock: any WallClock, ids: any IDSource,
+        store: LambdaStore,
+        source: VersionSource,
+        changes: FunctionChanges,
+        clock: any WallClock,
+        ids: any IDSource,
         logger: Logger
     ) {
         (self.store, self.source, self.changes) = (store, source, changes)
@@ -39,7 +43,10 @@ struct StateTransitions: Service {
             } catch is CancellationError {
                 return
             } catch {
-                logger.error("versions wait for their next state longer than they should", metadata: ["cause": "\(error)"])
+                logger.error(
+                    "versions wait for their next state longer than they should",
+                    metadata: ["cause": "\(error)"]
+                )
                 try? await clock.sleep(for: Self.pauseAfterFailure)  // cancelled: the loop ends by itself
                 begin()
             }

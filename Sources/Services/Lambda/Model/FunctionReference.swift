@@ -16,11 +16,13 @@ struct FunctionReference: Sendable, Equatable {
         guard let parts = Parts(text) else { throw CommonError.invalidFunctionName(text) }
         if let region = parts.region, region != scope.region.name {
             throw ResourceNotFoundException(
-                "Functions from '\(region)' are not reachable in this region ('\(scope.region.name)')")
+                "Functions from '\(region)' are not reachable in this region ('\(scope.region.name)')"
+            )
         }
         if let inName = parts.qualifier, let qualifier, inName != qualifier {
             throw InvalidParameterValueException(
-                "The derived qualifier from the function name does not match the specified qualifier.")
+                "The derived qualifier from the function name does not match the specified qualifier."
+            )
         }
         self.scope = Scope(account: parts.account ?? scope.account, region: scope.region)
         name = parts.name
@@ -48,7 +50,9 @@ extension FunctionReference {
             guard text.utf8.count <= 512 else { return nil }
             var rest = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)[...]
             if rest.count > 1, rest.first == "arn" {
-                guard rest.count >= 4, rest[1].isEmpty || rest[1].hasPrefix("aws"), rest[2] == "lambda" else { return nil }
+                guard rest.count >= 4, rest[1].isEmpty || rest[1].hasPrefix("aws"), rest[2] == "lambda" else {
+                    return nil
+                }
                 rest = rest.dropFirst(3)
             }
             if rest.count > 1, let first = rest.first, Self.looksLikeRegion(first) { region = rest.removeFirst() }
@@ -75,7 +79,9 @@ extension FunctionReference {
         /// Two letters, words, one digit: `eu-central-1`, `us-gov-west-1`.
         private static func looksLikeRegion(_ text: String) -> Bool {
             let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-            guard parts.count >= 3, let last = parts.last, last.utf8.count == 1, last.utf8.first?.isDigit == true else { return false }
+            guard parts.count >= 3, let last = parts.last, last.utf8.count == 1, last.utf8.first?.isDigit == true else {
+                return false
+            }
             return parts.dropLast().allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { $0 >= 0x61 && $0 <= 0x7a } }
         }
     }
@@ -93,11 +99,16 @@ extension UInt8 {
 extension CommonError {
     static func invalidFunctionName(_ text: String) -> CommonError {
         .constraint(
-            text, at: "functionName", "Member must satisfy regular expression pattern: \(Patterns.namespacedFunctionName.text)")
+            text,
+            at: "functionName",
+            "Member must satisfy regular expression pattern: \(Patterns.namespacedFunctionName.text)"
+        )
     }
 
     /// One violation in the words that AWS generates from its models.
     static func constraint(_ value: String, at member: String, _ constraint: String) -> CommonError {
-        .validation("1 validation error detected: Value '\(value)' at '\(member)' failed to satisfy constraint: \(constraint)")
+        .validation(
+            "1 validation error detected: Value '\(value)' at '\(member)' failed to satisfy constraint: \(constraint)"
+        )
     }
 }

@@ -5,9 +5,11 @@ import MartletCore
 extension FunctionSettings {
     /// What a new function is to be, with AWS's defaults. Layers are attached by the caller.
     init(_ input: CreateFunctionInput, name: String) throws {
-        guard let runtime = input.runtime?.rawValue, !runtime.isEmpty, let handler = input.handler, !handler.isEmpty else {
+        guard let runtime = input.runtime?.rawValue, !runtime.isEmpty, let handler = input.handler, !handler.isEmpty
+        else {
             throw InvalidParameterValueException(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages.")
+                "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+            )
         }
         self.init(
             runtime: runtime,
@@ -16,14 +18,20 @@ extension FunctionSettings {
             description: input.description ?? "",
             architecture: try Self.architecture(input.architectures) ?? "x86_64",
             sizes: Sizes(
-                timeoutSeconds: input.timeout ?? 3, memoryMiB: input.memorySize ?? 128,
-                temporaryMiB: input.ephemeralStorage?.size ?? 512),
+                timeoutSeconds: input.timeout ?? 3,
+                memoryMiB: input.memorySize ?? 128,
+                temporaryMiB: input.ephemeralStorage?.size ?? 512
+            ),
             tracingMode: input.tracingConfig?.mode?.rawValue ?? TracingMode.passThrough.rawValue,
             logging: FunctionLogging(
-                format: LogFormat.text.rawValue, applicationLevel: nil, systemLevel: nil, group: "/aws/lambda/\(name)"
+                format: LogFormat.text.rawValue,
+                applicationLevel: nil,
+                systemLevel: nil,
+                group: "/aws/lambda/\(name)"
             ).changed(by: input.loggingConfig),
             environment: input.environment.map { $0.variables ?? [:] },
-            layers: [])
+            layers: []
+        )
         try SettingsRules.check(self)
     }
 
@@ -46,9 +54,13 @@ extension FunctionSettings {
     }
 
     private static func role(_ text: String) throws -> String {
-        guard let arn = ARN(text), arn.service == "iam", arn.resource.hasPrefix("role"), AccountID(arn.account) != nil else {
+        guard let arn = ARN(text), arn.service == "iam", arn.resource.hasPrefix("role"), AccountID(arn.account) != nil
+        else {
             throw CommonError.constraint(
-                text, at: "role", "Member must satisfy regular expression pattern: \(Patterns.roleArn.text)")
+                text,
+                at: "role",
+                "Member must satisfy regular expression pattern: \(Patterns.roleArn.text)"
+            )
         }
         return text
     }
@@ -64,8 +76,10 @@ extension FunctionSettings {
         guard Architecture.allValues.contains(only.rawValue) else {
             let values = Architecture.allValues.joined(separator: ", ")
             throw CommonError.constraint(
-                all, at: "architectures",
-                "Member must satisfy constraint: [Member must satisfy enum value set: [\(values)], Member must not be null]")
+                all,
+                at: "architectures",
+                "Member must satisfy constraint: [Member must satisfy enum value set: [\(values)], Member must not be null]"
+            )
         }
         return only.rawValue
     }
@@ -81,6 +95,7 @@ extension FunctionLogging {
             format: format,
             applicationLevel: input.applicationLogLevel?.rawValue ?? (isJSON ? applicationLevel ?? "INFO" : nil),
             systemLevel: input.systemLogLevel?.rawValue ?? (isJSON ? systemLevel ?? "INFO" : nil),
-            group: input.logGroup ?? group)
+            group: input.logGroup ?? group
+        )
     }
 }

@@ -16,7 +16,10 @@ struct LayerReference: Sendable, Hashable {
             (self.scope, name, version) = (scope, text, nil)
         } else {
             throw CommonError.constraint(
-                text, at: "layerName", "Member must satisfy regular expression pattern: \(Patterns.layerNameOrArn.text)")
+                text,
+                at: "layerName",
+                "Member must satisfy regular expression pattern: \(Patterns.layerNameOrArn.text)"
+            )
         }
     }
 

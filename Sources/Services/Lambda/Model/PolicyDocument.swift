@@ -42,8 +42,10 @@ struct PolicyDocument: Sendable {
             (
                 "StringEquals",
                 [
-                    ("lambda:FunctionUrlAuthType", conditions.urlAuthType), ("aws:PrincipalOrgID", conditions.organizationID),
-                    ("AWS:SourceAccount", conditions.sourceAccount), ("lambda:EventSourceToken", conditions.eventSourceToken),
+                    ("lambda:FunctionUrlAuthType", conditions.urlAuthType),
+                    ("aws:PrincipalOrgID", conditions.organizationID),
+                    ("AWS:SourceAccount", conditions.sourceAccount),
+                    ("lambda:EventSourceToken", conditions.eventSourceToken),
                 ]
             ),
             ("ArnLike", [("AWS:SourceArn", conditions.sourceARN)]),

@@ -46,7 +46,8 @@ enum RuntimeCatalog {
 
     /// The ones that AWS offers SnapStart for.
     static let withSnapStart: Set<String> = [
-        "java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25", "python3.12", "python3.13", "python3.14",
+        "java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25", "python3.12", "python3.13",
+        "python3.14",
         "python3.15", "dotnet8", "dotnet10",
     ]
 }

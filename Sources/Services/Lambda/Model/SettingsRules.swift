@@ -24,44 +24,62 @@ enum SettingsRules {
         try check(sizes.timeoutSeconds, in: timeoutSeconds, at: "timeout")
         try check(sizes.temporaryMiB, in: temporaryMiB, at: "ephemeralStorage.size")
         guard memoryMiB.contains(sizes.memoryMiB) else {
-            let bound = sizes.memoryMiB < memoryMiB.lowerBound
+            let bound =
+                sizes.memoryMiB < memoryMiB.lowerBound
                 ? "greater than or equal to \(memoryMiB.lowerBound)" : "less than or equal to \(memoryMiB.upperBound)"
             throw InvalidParameterValueException(
-                "'MemorySize' value failed to satisfy constraint: Member must have value \(bound)")
+                "'MemorySize' value failed to satisfy constraint: Member must have value \(bound)"
+            )
         }
     }
 
     private static func check(_ value: Int, in range: ClosedRange<Int>, at member: String) throws {
         if value < range.lowerBound {
             throw CommonError.constraint(
-                String(value), at: member, "Member must have value greater than or equal to \(range.lowerBound)")
+                String(value),
+                at: member,
+                "Member must have value greater than or equal to \(range.lowerBound)"
+            )
         }
         if value > range.upperBound {
             throw CommonError.constraint(
-                String(value), at: member, "Member must have value less than or equal to \(range.upperBound)")
+                String(value),
+                at: member,
+                "Member must have value less than or equal to \(range.upperBound)"
+            )
         }
     }
 
     private static func checkText(_ settings: FunctionSettings) throws {
         if settings.description.unicodeScalars.count > descriptionCharacters {
             throw CommonError.constraint(
-                settings.description, at: "description", "Member must have length less than or equal to \(descriptionCharacters)")
+                settings.description,
+                at: "description",
+                "Member must have length less than or equal to \(descriptionCharacters)"
+            )
         }
         if settings.handler.utf8.count > handlerBytes {
             throw CommonError.constraint(
-                settings.handler, at: "handler", "Member must have length less than or equal to \(handlerBytes)")
+                settings.handler,
+                at: "handler",
+                "Member must have length less than or equal to \(handlerBytes)"
+            )
         }
         // A package's handler is found by name, so it has no spaces; zero bytes could not be handed to a process.
         if settings.handler.isEmpty || settings.handler.unicodeScalars.contains(where: { $0.value <= 0x20 }) {
             throw CommonError.constraint(
-                settings.handler, at: "handler", "Member must satisfy regular expression pattern: \(Patterns.handler.text)")
+                settings.handler,
+                at: "handler",
+                "Member must satisfy regular expression pattern: \(Patterns.handler.text)"
+            )
         }
     }
 
     private static func check(_ logging: FunctionLogging) throws {
         guard logging.format == "Text", logging.applicationLevel != nil || logging.systemLevel != nil else { return }
         throw InvalidParameterValueException(
-            "ApplicationLogLevel and SystemLogLevel can be set only when LogFormat is JSON.")
+            "ApplicationLogLevel and SystemLogLevel can be set only when LogFormat is JSON."
+        )
     }
 
     /// `codeBytes` and the layers' unpacked bytes share one limit.
@@ -79,14 +97,17 @@ enum SettingsRules {
 enum EnvironmentRules {
     /// Lambda sets these itself.
     static let reserved: Set<String> = [
-        "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
+        "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
         "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID",
-        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
         "AWS_LAMBDA_MAX_CONCURRENCY", "AWS_LAMBDA_METADATA_API", "AWS_LAMBDA_METADATA_TOKEN",
     ]
 
-    private static let refusal = "Lambda was unable to configure your environment variables because the environment variables you have provided"
+    private static let refusal =
+        "Lambda was unable to configure your environment variables because the environment variables you have provided"
 
     static func check(_ variables: [String: String]) throws {
         let taken = variables.keys.filter(reserved.contains).sorted()

@@ -13,7 +13,10 @@ enum Unsupported {
         try refuse(input.tenancyConfig, "TenancyConfig")
         try refuse(input.publishTo, "PublishTo")
         try checkCode(
-            s3Bucket: input.code.s3Bucket, imageUri: input.code.imageUri, sourceKMSKeyArn: input.code.sourceKMSKeyArn)
+            s3Bucket: input.code.s3Bucket,
+            imageUri: input.code.imageUri,
+            sourceKMSKeyArn: input.code.sourceKMSKeyArn
+        )
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
     }
 
@@ -26,7 +29,9 @@ enum Unsupported {
     static func check(_ input: UpdateFunctionCodeInput) throws {
         try refuse(input.publishTo, "PublishTo")
         if input.imageUri?.isEmpty == false {
-            throw InvalidParameterValueException("Please don't provide ImageUri when updating a function with packageType Zip.")
+            throw InvalidParameterValueException(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
         }
         try checkCode(s3Bucket: input.s3Bucket, imageUri: nil, sourceKMSKeyArn: input.sourceKMSKeyArn)
     }
@@ -43,9 +48,14 @@ enum Unsupported {
     }
 
     private static func check(
-        _ vpc: VpcConfig?, _ fileSystems: [FileSystemConfig]?, _ deadLetters: DeadLetterConfig?, _ key: String?
+        _ vpc: VpcConfig?,
+        _ fileSystems: [FileSystemConfig]?,
+        _ deadLetters: DeadLetterConfig?,
+        _ key: String?
     ) throws {
-        if vpc?.subnetIds?.isEmpty == false || vpc?.securityGroupIds?.isEmpty == false || vpc?.ipv6AllowedForDualStack == true {
+        if vpc?.subnetIds?.isEmpty == false || vpc?.securityGroupIds?.isEmpty == false
+            || vpc?.ipv6AllowedForDualStack == true
+        {
             throw CommonError.notImplemented("VpcConfig")
         }
         if fileSystems?.isEmpty == false { throw CommonError.notImplemented("FileSystemConfigs") }
@@ -54,7 +64,9 @@ enum Unsupported {
     }
 
     private static func check(_ image: ImageConfig?, _ snapStart: SnapStart?, runtime: Runtime?) throws {
-        if image?.command?.isEmpty == false || image?.entryPoint?.isEmpty == false || image?.workingDirectory?.isEmpty == false {
+        if image?.command?.isEmpty == false || image?.entryPoint?.isEmpty == false
+            || image?.workingDirectory?.isEmpty == false
+        {
             throw CommonError.notImplemented("ImageConfig")
         }
         guard snapStart?.applyOn == .publishedVersions else { return }
@@ -65,11 +77,15 @@ enum Unsupported {
     }
 
     private static func check(
-        _ capacity: CapacityProviderConfig?, _ durable: DurableConfig?, _ runtime: FunctionRuntimeConfig?,
+        _ capacity: CapacityProviderConfig?,
+        _ durable: DurableConfig?,
+        _ runtime: FunctionRuntimeConfig?,
         _ accelerator: AcceleratorConfig?
     ) throws {
         try refuse(capacity, "CapacityProviderConfig")
-        if durable?.executionTimeout != nil || durable?.retentionPeriodInDays != nil || durable?.kmsKeyArn?.isEmpty == false {
+        if durable?.executionTimeout != nil || durable?.retentionPeriodInDays != nil
+            || durable?.kmsKeyArn?.isEmpty == false
+        {
             throw CommonError.notImplemented("DurableConfig")
         }
         try refuse(runtime, "RuntimeConfig")

@@ -10,11 +10,20 @@ extension LambdaService {
         let version = try AliasRules.version(input.functionVersion)
         guard AliasRules.isName(input.name) else {
             throw CommonError.constraint(
-                input.name, at: "name", "Member must satisfy regular expression pattern: \(Patterns.alias.text)")
+                input.name,
+                at: "name",
+                "Member must satisfy regular expression pattern: \(Patterns.alias.text)"
+            )
         }
         var alias = AliasRecord(
-            scope: reference.scope, functionName: reference.name, name: input.name, version: version,
-            description: input.description ?? "", routing: nil, revisionID: ids.uuid())
+            scope: reference.scope,
+            functionName: reference.name,
+            name: input.name,
+            version: version,
+            description: input.description ?? "",
+            routing: nil,
+            revisionID: ids.uuid()
+        )
         alias.routing = try AliasRules.routing(input.routingConfig, beside: version)
         return try await changes.of(reference.name, in: reference.scope) { [alias] tx in
             _ = try tx.existingFunction(reference)
@@ -66,7 +75,13 @@ extension LambdaService {
         let (limit, after) = (Paging.limit(input.maxItems, most: 50), try Paging.key(input.marker))
         let page = try await store.read { tx in
             _ = try tx.existingFunction(reference)
-            let rows = try tx.aliases(of: reference.name, in: reference.scope, to: version, after: after, limit: limit + 1)
+            let rows = try tx.aliases(
+                of: reference.name,
+                in: reference.scope,
+                to: version,
+                after: after,
+                limit: limit + 1
+            )
             return ListPage(rows, limit: limit) { [$0.name] }
         }
         return ListAliasesOutput(nextMarker: page.next, aliases: page.items.map(AliasConfiguration.init))
@@ -99,12 +114,15 @@ extension LambdaReading {
 extension AliasConfiguration {
     init(_ alias: AliasRecord) {
         self.init(
-            aliasArn: alias.arn.description, name: alias.name, functionVersion: alias.version.text,
+            aliasArn: alias.arn.description,
+            name: alias.name,
+            functionVersion: alias.version.text,
             description: alias.description,
             routingConfig: alias.routing.map {
                 AliasRoutingConfiguration(additionalVersionWeights: [$0.version.text: $0.weight])
             },
-            revisionId: alias.revisionID)
+            revisionId: alias.revisionID
+        )
     }
 }
 
@@ -119,25 +137,33 @@ enum AliasRules {
         if text == "$LATEST.PUBLISHED" { throw CommonError.notImplemented("aliases of $LATEST.PUBLISHED") }
         guard let version = VersionNumber(text) else {
             throw CommonError.constraint(
-                text, at: "functionVersion", "Member must satisfy regular expression pattern: \(Patterns.version.text)")
+                text,
+                at: "functionVersion",
+                "Member must satisfy regular expression pattern: \(Patterns.version.text)"
+            )
         }
         return version
     }
 
-    static func routing(_ input: AliasRoutingConfiguration?, beside version: VersionNumber) throws -> AliasRecord.Routing? {
+    static func routing(
+        _ input: AliasRoutingConfiguration?,
+        beside version: VersionNumber
+    ) throws -> AliasRecord.Routing? {
         guard let weights = input?.additionalVersionWeights, let (text, weight) = weights.first else { return nil }
         guard weights.count == 1 else {
             throw InvalidParameterValueException("Number of items in AdditionalVersionWeights cannot be greater than 1")
         }
         guard weight >= 0, weight < 1 else {
             throw refusal(
-                text, weight,
+                text,
+                weight,
                 "Map value must satisfy constraint: [Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0, Member must not be null]"
             )
         }
         guard let other = VersionNumber(text), !other.isLatest else {
             throw refusal(
-                text, weight,
+                text,
+                weight,
                 "Map keys must satisfy constraint: [Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: [0-9]+, Member must not be null]"
             )
         }
@@ -148,10 +174,13 @@ enum AliasRules {
     static func check(_ other: VersionNumber, beside version: VersionNumber) throws {
         guard other != version else {
             throw InvalidParameterValueException(
-                "Invalid function version \(version.text). Function version \(version.text) is already included in routing configuration.")
+                "Invalid function version \(version.text). Function version \(version.text) is already included in routing configuration."
+            )
         }
         guard !version.isLatest else {
-            throw InvalidParameterValueException("$LATEST is not supported for an alias pointing to more than 1 version")
+            throw InvalidParameterValueException(
+                "$LATEST is not supported for an alias pointing to more than 1 version"
+            )
         }
     }
 

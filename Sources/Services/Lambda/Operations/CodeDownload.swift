@@ -11,7 +11,9 @@ extension LambdaService {
     func codeLocation(of address: ContentAddress, seenFrom endpoint: Endpoint) throws -> String {
         let expires = clock.now + .seconds(600)
         let sealed = try control.environment.cipher.seal(
-            Array("\(expires.milliseconds) \(address)".utf8), context: Self.downloadContext)
+            Array("\(expires.milliseconds) \(address)".utf8),
+            context: Self.downloadContext
+        )
         return "\(endpoint)\(Self.codePath)\(Base64.encode(sealed, alphabet: .urlSafe))"
     }
 

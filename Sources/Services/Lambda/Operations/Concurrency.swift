@@ -6,16 +6,23 @@ extension LambdaService {
     /// Sets aside a part of the account's concurrency; 0 switches the function off. At least 100 must stay for the others.
     /// AWS: PutFunctionConcurrency
     func putFunctionConcurrency(
-        _ input: PutFunctionConcurrencyInput, _ context: RequestContext
+        _ input: PutFunctionConcurrencyInput,
+        _ context: RequestContext
     ) async throws -> PutFunctionConcurrencyOutput {
         let reference = try unqualified(input.functionName, context)
         let wanted = input.reservedConcurrentExecutions
         guard wanted >= 0 else {
             throw CommonError.constraint(
-                String(wanted), at: "reservedConcurrentExecutions", "Member must have value greater than or equal to 0")
+                String(wanted),
+                at: "reservedConcurrentExecutions",
+                "Member must have value greater than or equal to 0"
+            )
         }
         try await changes.of(reference.name, in: reference.scope) { tx in
-            var function = try tx.existingFunction(reference, showing: reference.arn(qualifier: VersionNumber.latestName))
+            var function = try tx.existingFunction(
+                reference,
+                showing: reference.arn(qualifier: VersionNumber.latestName)
+            )
             let others = try tx.reservedConcurrency(in: reference.scope) - (function.reservedConcurrency ?? 0)
             guard wanted <= AccountQuotas.concurrency - AccountQuotas.unreserved - others else {
                 throw InvalidParameterValueException(
@@ -30,7 +37,8 @@ extension LambdaService {
 
     /// AWS: GetFunctionConcurrency
     func getFunctionConcurrency(
-        _ input: GetFunctionConcurrencyInput, _ context: RequestContext
+        _ input: GetFunctionConcurrencyInput,
+        _ context: RequestContext
     ) async throws -> GetFunctionConcurrencyOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let function = try await store.read { try $0.existingFunction(reference) }
@@ -39,7 +47,8 @@ extension LambdaService {
 
     /// AWS: DeleteFunctionConcurrency
     func deleteFunctionConcurrency(
-        _ input: DeleteFunctionConcurrencyInput, _ context: RequestContext
+        _ input: DeleteFunctionConcurrencyInput,
+        _ context: RequestContext
     ) async throws -> DeleteFunctionConcurrencyOutput {
         let reference = try unqualified(input.functionName, context)
         try await changes.of(reference.name, in: reference.scope) { tx in
@@ -61,14 +70,21 @@ extension LambdaService {
     }
 
     /// Limits and use of the caller's account in the region. AWS: GetAccountSettings
-    func getAccountSettings(_ input: GetAccountSettingsInput, _ context: RequestContext) async throws -> GetAccountSettingsOutput {
+    func getAccountSettings(
+        _ input: GetAccountSettingsInput,
+        _ context: RequestContext
+    ) async throws -> GetAccountSettingsOutput {
         let usage = try await store.read { try $0.usage(in: context.scope) }
         return GetAccountSettingsOutput(
             accountLimit: AccountLimit(
-                totalCodeSize: PackageIntake.storageBytes, codeSizeUnzipped: PackageLimits().unpackedBytes,
-                codeSizeZipped: PackageIntake.archiveBytes, concurrentExecutions: AccountQuotas.concurrency,
-                unreservedConcurrentExecutions: max(0, AccountQuotas.concurrency - usage.reservedConcurrency)),
-            accountUsage: AccountUsage(totalCodeSize: usage.codeBytes, functionCount: usage.functions))
+                totalCodeSize: PackageIntake.storageBytes,
+                codeSizeUnzipped: PackageLimits().unpackedBytes,
+                codeSizeZipped: PackageIntake.archiveBytes,
+                concurrentExecutions: AccountQuotas.concurrency,
+                unreservedConcurrentExecutions: max(0, AccountQuotas.concurrency - usage.reservedConcurrency)
+            ),
+            accountUsage: AccountUsage(totalCodeSize: usage.codeBytes, functionCount: usage.functions)
+        )
     }
 }
 

@@ -25,7 +25,8 @@ extension LambdaService {
         return FunctionConfiguration(answer, qualifier: nil)
     }
 
-    private func store(_ latest: VersionRecord, tags: [String: String], publishing: Bool) async throws -> VersionRecord {
+    private func store(_ latest: VersionRecord, tags: [String: String], publishing: Bool) async throws -> VersionRecord
+    {
         let publication = publishing ? self.publication() : nil
         return try await changes.of(latest.functionName, in: latest.scope) { tx in
             guard try tx.function(latest.functionName, in: latest.scope) == nil else {
@@ -33,8 +34,12 @@ extension LambdaService {
             }
             try tx.checkStorage(for: latest.code, in: latest.scope)
             let function = FunctionRecord(
-                scope: latest.scope, name: latest.functionName, lastVersion: 0, reservedConcurrency: nil,
-                recursiveLoop: RecursiveLoop.terminate.rawValue)
+                scope: latest.scope,
+                name: latest.functionName,
+                lastVersion: 0,
+                reservedConcurrency: nil,
+                recursiveLoop: RecursiveLoop.terminate.rawValue
+            )
             try tx.insert(function)
             try tx.save(latest)
             try tx.addTags(tags, to: latest.functionName, in: latest.scope)
@@ -51,16 +56,31 @@ extension LambdaService {
         guard reference.name.utf8.count <= 64 else {
             throw InvalidParameterValueException(
                 CommonError.constraint(
-                    reference.name, at: "functionName", "Member must have length less than or equal to 64").message)
+                    reference.name,
+                    at: "functionName",
+                    "Member must have length less than or equal to 64"
+                ).message
+            )
         }
         guard reference.name.utf8.allSatisfy(\.isNameByte) else { throw CommonError.invalidFunctionName(text) }
         return reference
     }
 
-    private func newVersion(of reference: FunctionReference, _ settings: FunctionSettings, _ code: CodePackage) -> VersionRecord {
+    private func newVersion(
+        of reference: FunctionReference,
+        _ settings: FunctionSettings,
+        _ code: CodePackage
+    ) -> VersionRecord {
         var version = VersionRecord(
-            scope: reference.scope, functionName: reference.name, number: .latest, settings: settings, code: code,
-            status: .pending, marks: marks(), runtimeUpdates: .automatic)
+            scope: reference.scope,
+            functionName: reference.name,
+            number: .latest,
+            settings: settings,
+            code: code,
+            status: .pending,
+            marks: marks(),
+            runtimeUpdates: .automatic
+        )
         version.marks.fingerprint = version.computedFingerprint
         return version
     }

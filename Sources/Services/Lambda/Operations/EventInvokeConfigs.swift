@@ -5,18 +5,27 @@ import MartletCore
 extension LambdaService {
     /// Replaces the settings for asynchronous events of a function, version or alias. AWS: PutFunctionEventInvokeConfig
     func putFunctionEventInvokeConfig(
-        _ input: PutFunctionEventInvokeConfigInput, _ context: RequestContext
+        _ input: PutFunctionEventInvokeConfigInput,
+        _ context: RequestContext
     ) async throws -> PutFunctionEventInvokeConfigOutput {
         let change = EventChange(
-            retries: input.maximumRetryAttempts, age: input.maximumEventAgeInSeconds, destinations: input.destinationConfig)
+            retries: input.maximumRetryAttempts,
+            age: input.maximumEventAgeInSeconds,
+            destinations: input.destinationConfig
+        )
         try change.check()
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         let now = clock.now
         return try await store.write { tx in
             let qualifier = try tx.eventQualifier(reference)
             let settings = EventInvokeSettings(
-                scope: reference.scope, functionName: reference.name, qualifier: qualifier,
-                maximumRetries: change.retries, maximumAgeSeconds: change.age, lastModified: now)
+                scope: reference.scope,
+                functionName: reference.name,
+                qualifier: qualifier,
+                maximumRetries: change.retries,
+                maximumAgeSeconds: change.age,
+                lastModified: now
+            )
             try tx.save(settings)
             return FunctionEventInvokeConfig(settings)
         }
@@ -24,10 +33,14 @@ extension LambdaService {
 
     /// Changes what the request names. AWS: UpdateFunctionEventInvokeConfig
     func updateFunctionEventInvokeConfig(
-        _ input: UpdateFunctionEventInvokeConfigInput, _ context: RequestContext
+        _ input: UpdateFunctionEventInvokeConfigInput,
+        _ context: RequestContext
     ) async throws -> UpdateFunctionEventInvokeConfigOutput {
         let change = EventChange(
-            retries: input.maximumRetryAttempts, age: input.maximumEventAgeInSeconds, destinations: input.destinationConfig)
+            retries: input.maximumRetryAttempts,
+            age: input.maximumEventAgeInSeconds,
+            destinations: input.destinationConfig
+        )
         try change.check()
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         let now = clock.now
@@ -44,7 +57,8 @@ extension LambdaService {
 
     /// AWS: GetFunctionEventInvokeConfig
     func getFunctionEventInvokeConfig(
-        _ input: GetFunctionEventInvokeConfigInput, _ context: RequestContext
+        _ input: GetFunctionEventInvokeConfigInput,
+        _ context: RequestContext
     ) async throws -> GetFunctionEventInvokeConfigOutput {
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         return FunctionEventInvokeConfig(try await store.read { try $0.existingEventSettings(reference) })
@@ -52,7 +66,8 @@ extension LambdaService {
 
     /// AWS: ListFunctionEventInvokeConfigs
     func listFunctionEventInvokeConfigs(
-        _ input: ListFunctionEventInvokeConfigsInput, _ context: RequestContext
+        _ input: ListFunctionEventInvokeConfigsInput,
+        _ context: RequestContext
     ) async throws -> ListFunctionEventInvokeConfigsOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let (limit, after) = (Paging.limit(input.maxItems, most: 50), try Paging.key(input.marker))
@@ -62,12 +77,15 @@ extension LambdaService {
             return ListPage(rows, limit: limit) { [$0.qualifier] }
         }
         return ListFunctionEventInvokeConfigsOutput(
-            functionEventInvokeConfigs: page.items.map { FunctionEventInvokeConfig($0) }, nextMarker: page.next)
+            functionEventInvokeConfigs: page.items.map { FunctionEventInvokeConfig($0) },
+            nextMarker: page.next
+        )
     }
 
     /// AWS: DeleteFunctionEventInvokeConfig
     func deleteFunctionEventInvokeConfig(
-        _ input: DeleteFunctionEventInvokeConfigInput, _ context: RequestContext
+        _ input: DeleteFunctionEventInvokeConfigInput,
+        _ context: RequestContext
     ) async throws -> DeleteFunctionEventInvokeConfigOutput {
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         try await store.write { tx in
@@ -86,7 +104,9 @@ private struct EventChange: Sendable {
 
     func check() throws {
         guard retries != nil || age != nil || destinations != nil else {
-            throw InvalidParameterValueException("You must specify at least one of error handling or destination setting.")
+            throw InvalidParameterValueException(
+                "You must specify at least one of error handling or destination setting."
+            )
         }
         try check(retries, in: 0...2, at: "maximumRetryAttempts")
         try check(age, in: 60...21_600, at: "maximumEventAgeInSeconds")
@@ -95,7 +115,8 @@ private struct EventChange: Sendable {
 
     private func check(_ value: Int?, in range: ClosedRange<Int>, at member: String) throws {
         guard let value, !range.contains(value) else { return }
-        let bound = value < range.lowerBound
+        let bound =
+            value < range.lowerBound
             ? "greater than or equal to \(range.lowerBound)" : "less than or equal to \(range.upperBound)"
         throw CommonError.constraint(String(value), at: member, "Member must have value \(bound)")
     }
@@ -106,7 +127,8 @@ extension LambdaReading {
         let missing = ResourceNotFoundException("The function doesn't exist.")
         guard try function(reference.name, in: reference.scope) != nil else { throw missing }
         guard let qualifier = reference.qualifier else { return VersionNumber.latestName }
-        let isThere = try VersionNumber(qualifier).map { try version($0, of: reference.name, in: reference.scope) != nil }
+        let isThere =
+            try VersionNumber(qualifier).map { try version($0, of: reference.name, in: reference.scope) != nil }
             ?? (alias(qualifier, of: reference.name, in: reference.scope) != nil)
         guard isThere else { throw missing }
         return qualifier
@@ -116,7 +138,8 @@ extension LambdaReading {
         let qualifier = reference.qualifier ?? VersionNumber.latestName
         guard let settings = try eventSettings(of: reference.name, qualifier: qualifier, in: reference.scope) else {
             throw ResourceNotFoundException(
-                "The function \(reference.arn(qualifier: qualifier)) doesn't have an EventInvokeConfig")
+                "The function \(reference.arn(qualifier: qualifier)) doesn't have an EventInvokeConfig"
+            )
         }
         return settings
     }
@@ -126,8 +149,11 @@ extension FunctionEventInvokeConfig {
     /// AWS prints both destinations even when neither is set.
     init(_ settings: EventInvokeSettings) {
         self.init(
-            lastModified: settings.lastModified, functionArn: settings.functionARN.description,
-            maximumRetryAttempts: settings.maximumRetries, maximumEventAgeInSeconds: settings.maximumAgeSeconds,
-            destinationConfig: DestinationConfig(onSuccess: OnSuccess(), onFailure: OnFailure()))
+            lastModified: settings.lastModified,
+            functionArn: settings.functionARN.description,
+            maximumRetryAttempts: settings.maximumRetries,
+            maximumEventAgeInSeconds: settings.maximumAgeSeconds,
+            destinationConfig: DestinationConfig(onSuccess: OnSuccess(), onFailure: OnFailure())
+        )
     }
 }

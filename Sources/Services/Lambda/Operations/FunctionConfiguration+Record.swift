@@ -21,7 +21,9 @@ extension FunctionConfiguration {
         environment = settings.environment.map { EnvironmentResponse(variables: $0) }
         tracingConfig = TracingConfigResponse(mode: TracingMode(settings.tracingMode))
         architectures = [Architecture(settings.architecture)]
-        layers = settings.layers.isEmpty ? nil : settings.layers.map { Layer(arn: $0.arn.description, codeSize: $0.code.size) }
+        layers =
+            settings.layers.isEmpty
+            ? nil : settings.layers.map { Layer(arn: $0.arn.description, codeSize: $0.code.size) }
         loggingConfig = LoggingConfig(settings.logging)
         packageType = .zip
         snapStart = SnapStartResponse(applyOn: SnapStartApplyOn.none, optimizationStatus: .off)
@@ -55,8 +57,11 @@ extension FunctionConfiguration {
 extension LoggingConfig {
     init(_ logging: FunctionLogging) {
         self.init(
-            logFormat: LogFormat(logging.format), applicationLogLevel: logging.applicationLevel.map { ApplicationLogLevel($0) },
-            systemLogLevel: logging.systemLevel.map { SystemLogLevel($0) }, logGroup: logging.group)
+            logFormat: LogFormat(logging.format),
+            applicationLogLevel: logging.applicationLevel.map { ApplicationLogLevel($0) },
+            systemLogLevel: logging.systemLevel.map { SystemLogLevel($0) },
+            logGroup: logging.group
+        )
     }
 }
 

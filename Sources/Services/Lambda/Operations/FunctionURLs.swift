@@ -6,15 +6,23 @@ extension LambdaService {
     /// Gives a function or an alias an HTTP address. Throws ResourceConflictException when it has one.
     /// AWS: CreateFunctionUrlConfig
     func createFunctionUrlConfig(
-        _ input: CreateFunctionUrlConfigInput, _ context: RequestContext
+        _ input: CreateFunctionUrlConfigInput,
+        _ context: RequestContext
     ) async throws -> CreateFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
         try refuseStreaming(input.invokeMode)
         let now = clock.now
         let url = FunctionURL(
-            id: ids.token(32, from: "abcdefghijklmnopqrstuvwxyz234567"), scope: reference.scope, functionName: reference.name,
-            qualifier: qualifier, authType: input.authType.rawValue, invokeMode: InvokeMode.buffered.rawValue,
-            cors: input.cors.map { FunctionURL.CrossOrigin($0) }, created: now, lastModified: now)
+            id: ids.token(32, from: "abcdefghijklmnopqrstuvwxyz234567"),
+            scope: reference.scope,
+            functionName: reference.name,
+            qualifier: qualifier,
+            authType: input.authType.rawValue,
+            invokeMode: InvokeMode.buffered.rawValue,
+            cors: input.cors.map { FunctionURL.CrossOrigin($0) },
+            created: now,
+            lastModified: now
+        )
         try await store.write { tx in
             try tx.checkURLTarget(reference, qualifier)
             guard try tx.url(of: reference.name, qualifier: qualifier, in: reference.scope) == nil else {
@@ -29,7 +37,8 @@ extension LambdaService {
 
     /// AWS: GetFunctionUrlConfig
     func getFunctionUrlConfig(
-        _ input: GetFunctionUrlConfigInput, _ context: RequestContext
+        _ input: GetFunctionUrlConfigInput,
+        _ context: RequestContext
     ) async throws -> GetFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
         let url = try await store.read { try $0.existingURL(reference, qualifier) }
@@ -38,7 +47,8 @@ extension LambdaService {
 
     /// Changes what the request names; Cors as a whole. AWS: UpdateFunctionUrlConfig
     func updateFunctionUrlConfig(
-        _ input: UpdateFunctionUrlConfigInput, _ context: RequestContext
+        _ input: UpdateFunctionUrlConfigInput,
+        _ context: RequestContext
     ) async throws -> UpdateFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
         try refuseStreaming(input.invokeMode)
@@ -58,7 +68,8 @@ extension LambdaService {
 
     /// AWS: ListFunctionUrlConfigs
     func listFunctionUrlConfigs(
-        _ input: ListFunctionUrlConfigsInput, _ context: RequestContext
+        _ input: ListFunctionUrlConfigsInput,
+        _ context: RequestContext
     ) async throws -> ListFunctionUrlConfigsOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let (limit, after) = (Paging.limit(input.maxItems, most: 50), try Paging.key(input.marker))
@@ -68,12 +79,15 @@ extension LambdaService {
             return ListPage(rows, limit: limit) { [$0.qualifier] }
         }
         return ListFunctionUrlConfigsOutput(
-            functionUrlConfigs: page.items.map { FunctionUrlConfig($0, context.endpoint) }, nextMarker: page.next)
+            functionUrlConfigs: page.items.map { FunctionUrlConfig($0, context.endpoint) },
+            nextMarker: page.next
+        )
     }
 
     /// AWS: DeleteFunctionUrlConfig
     func deleteFunctionUrlConfig(
-        _ input: DeleteFunctionUrlConfigInput, _ context: RequestContext
+        _ input: DeleteFunctionUrlConfigInput,
+        _ context: RequestContext
     ) async throws -> DeleteFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
         try await store.write { tx in
@@ -88,13 +102,18 @@ extension LambdaService {
 
     /// URLs are for functions and aliases, not for versions.
     private func urlTarget(
-        _ name: String, _ qualifier: String?, _ context: RequestContext
+        _ name: String,
+        _ qualifier: String?,
+        _ context: RequestContext
     ) throws -> (FunctionReference, qualifier: String) {
         let reference = try FunctionReference(name, qualifier: qualifier, in: context.scope)
         guard let given = reference.qualifier else { return (reference, VersionNumber.latestName) }
         guard AliasRules.isName(given) else {
             throw CommonError.constraint(
-                given, at: "qualifier", "Member must satisfy regular expression pattern: \(Patterns.functionUrlQualifier.text)")
+                given,
+                at: "qualifier",
+                "Member must satisfy regular expression pattern: \(Patterns.functionUrlQualifier.text)"
+            )
         }
         return (reference, given)
     }

@@ -13,14 +13,18 @@ extension LambdaService {
         return GetFunctionOutput(
             configuration: FunctionConfiguration(version, qualifier: reference.qualifier),
             code: FunctionCodeLocation(
-                repositoryType: "S3", location: try codeLocation(of: version.code.address, seenFrom: context.endpoint)),
+                repositoryType: "S3",
+                location: try codeLocation(of: version.code.address, seenFrom: context.endpoint)
+            ),
             tags: tags.isEmpty ? nil : tags,
-            concurrency: function.reservedConcurrency.map { Concurrency(reservedConcurrentExecutions: $0) })
+            concurrency: function.reservedConcurrency.map { Concurrency(reservedConcurrentExecutions: $0) }
+        )
     }
 
     /// AWS: GetFunctionConfiguration
     func getFunctionConfiguration(
-        _ input: GetFunctionConfigurationInput, _ context: RequestContext
+        _ input: GetFunctionConfigurationInput,
+        _ context: RequestContext
     ) async throws -> GetFunctionConfigurationOutput {
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         let version = try await store.read { try $0.existingVersion(reference) }
@@ -31,14 +35,20 @@ extension LambdaService {
     func listFunctions(_ input: ListFunctionsInput, _ context: RequestContext) async throws -> ListFunctionsOutput {
         let (scope, limit) = (context.scope, Paging.limit(input.maxItems, most: 50))
         // MasterRegion asks for the replicas of another region's functions, of which there are none.
-        if let region = input.masterRegion, region != "ALL", region != scope.region.name { return ListFunctionsOutput(functions: []) }
+        if let region = input.masterRegion, region != "ALL", region != scope.region.name {
+            return ListFunctionsOutput(functions: [])
+        }
         guard input.functionVersion == nil else { return try await listAllVersions(input.marker, limit, scope) }
         let after = try Paging.key(input.marker)
         let page = try await store.read { tx in
-            ListPage(try tx.latestVersions(in: scope, after: after, limit: limit + 1), limit: limit) { [$0.functionName] }
+            ListPage(try tx.latestVersions(in: scope, after: after, limit: limit + 1), limit: limit) {
+                [$0.functionName]
+            }
         }
         return ListFunctionsOutput(
-            nextMarker: page.next, functions: page.items.map { FunctionConfiguration($0, qualifier: nil).listed })
+            nextMarker: page.next,
+            functions: page.items.map { FunctionConfiguration($0, qualifier: nil).listed }
+        )
     }
 
     private func listAllVersions(_ marker: String?, _ limit: Int, _ scope: Scope) async throws -> ListFunctionsOutput {
@@ -50,7 +60,8 @@ extension LambdaService {
         }
         return ListFunctionsOutput(
             nextMarker: page.next,
-            functions: page.items.map { FunctionConfiguration($0, qualifier: $0.number.text).listed })
+            functions: page.items.map { FunctionConfiguration($0, qualifier: $0.number.text).listed }
+        )
     }
 
     /// The whole function, or one published version that no alias points to. AWS: DeleteFunction
@@ -78,7 +89,9 @@ extension LambdaWrite {
         let pointing = try aliases(of: name, in: scope, to: number, after: "", limit: 1_000)
         guard pointing.isEmpty else {
             let names = pointing.map(\.name).joined(separator: ", ")
-            throw ResourceConflictException("Unable to delete version because the following aliases reference it: [\(names)]")
+            throw ResourceConflictException(
+                "Unable to delete version because the following aliases reference it: [\(names)]"
+            )
         }
         try delete(number, of: name, in: scope)
         try deletePolicies(of: .function(name), qualifier: number.text, in: scope)

@@ -10,6 +10,7 @@ extension LambdaService {
     /// made-up ones.
     func checkRole(_ text: String, of function: FunctionReference, _ context: RequestContext) async throws {
         guard let role = ARN(text) else { throw InvalidParameterValueException(Self.unassumableRole) }
+        try await checkPassing(role, context)
         switch try await control.environment.roles.standing(of: role, for: "lambda.amazonaws.com") {
         case .trusts where role.account != function.scope.account.text:
             throw CommonError.accessDenied("Cross-account pass role is not allowed.")
@@ -18,10 +19,26 @@ extension LambdaService {
         case .missing where control.configuration.takesUnknownRoles:
             context.logger.warning(
                 "the function's role does not exist; it is taken because the server runs in open mode",
-                metadata: ["function": "\(function.arn)", "role": "\(role)"])
+                metadata: ["function": "\(function.arn)", "role": "\(role)"]
+            )
         case .missing, .exists:
             throw InvalidParameterValueException(Self.unassumableRole)
         }
+    }
+
+    /// Without this, whoever may create a function could act as any role. AWS: iam:PassRole
+    private func checkPassing(_ role: ARN, _ context: RequestContext) async throws {
+        try await control.environment.authorizer.authorize(
+            AuthorizationRequest(
+                principal: context.principal,
+                action: "iam:PassRole",
+                resources: [role],
+                scope: context.scope,
+                sourceAddress: context.sourceAddress,
+                userAgent: context.userAgent,
+                at: context.receivedAt,
+                conditionKeys: ["iam:passedtoservice": ["lambda.amazonaws.com"]]
+            ))
     }
 
     private static let unassumableRole = "The role defined for the function cannot be assumed by Lambda."
@@ -32,7 +49,9 @@ extension LambdaService {
             throw InvalidParameterValueException("Cannot reference more than \(SettingsRules.layers) layers.")
         }
         let references = try arns.map { arn in
-            guard let reference = LayerReference(arn: arn), reference.version != nil else { throw CommonError.invalidLayer(arn) }
+            guard let reference = LayerReference(arn: arn), reference.version != nil else {
+                throw CommonError.invalidLayer(arn)
+            }
             return reference
         }
         try Self.refuseTwins(references)
@@ -55,11 +74,15 @@ extension LambdaService {
     }
 
     private func attached(
-        _ reference: LayerReference, text: String, _ tx: LambdaRead, _ context: RequestContext
+        _ reference: LayerReference,
+        text: String,
+        _ tx: LambdaRead,
+        _ context: RequestContext
     ) throws -> AttachedLayer {
         guard reference.scope.region == context.scope.region else {
             throw InvalidParameterValueException(
-                "Layers are not in the same region as the function. Layers are expected to be in region \(context.scope.region).")
+                "Layers are not in the same region as the function. Layers are expected to be in region \(context.scope.region)."
+            )
         }
         let version = try tx.layerVersion(reference.version ?? 0, of: reference.name, in: reference.scope)
         guard reference.scope.account == context.scope.account else {
@@ -72,7 +95,11 @@ extension LambdaService {
 
     private func mayUse(_ version: LayerVersionRecord, _ tx: LambdaRead, _ context: RequestContext) throws -> Bool {
         guard control.configuration.enforcesPolicies else { return true }
-        let statements = try tx.statements(of: .layer(version.name), qualifier: String(version.version), in: version.scope)
+        let statements = try tx.statements(
+            of: .layer(version.name),
+            qualifier: String(version.version),
+            in: version.scope
+        )
         return statements.contains { $0.admits(account: context.scope.account) }
     }
 
@@ -98,7 +125,8 @@ extension PolicyStatement {
 extension CommonError {
     static func invalidLayer(_ arn: String) -> CommonError {
         .constraint(
-            "[\(arn)]", at: "layers",
+            "[\(arn)]",
+            at: "layers",
             "Member must satisfy constraint: [Member must have length less than or equal to 2048, Member must have length greater than or equal to 1, Member must satisfy regular expression pattern: \(Patterns.layerVersionArn.text), Member must not be null]"
         )
     }
@@ -119,9 +147,12 @@ extension VersionRecord {
     var computedFingerprint: String {
         let logging = settings.logging
         var fields = [
-            code.address.hex, settings.runtime, settings.handler, settings.role, settings.description, settings.architecture,
-            String(settings.sizes.timeoutSeconds), String(settings.sizes.memoryMiB), String(settings.sizes.temporaryMiB),
-            settings.tracingMode, logging.format, logging.group, logging.applicationLevel ?? "", logging.systemLevel ?? "",
+            code.address.hex, settings.runtime, settings.handler, settings.role, settings.description,
+            settings.architecture,
+            String(settings.sizes.timeoutSeconds), String(settings.sizes.memoryMiB),
+            String(settings.sizes.temporaryMiB),
+            settings.tracingMode, logging.format, logging.group, logging.applicationLevel ?? "",
+            logging.systemLevel ?? "",
             settings.environment == nil ? "-" : "+",
         ]
         fields += settings.layers.map(\.line)

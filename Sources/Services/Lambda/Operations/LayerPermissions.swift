@@ -5,7 +5,8 @@ import MartletCore
 extension LambdaService {
     /// Lets other accounts use a layer version. AWS: AddLayerVersionPermission
     func addLayerVersionPermission(
-        _ input: AddLayerVersionPermissionInput, _ context: RequestContext
+        _ input: AddLayerVersionPermissionInput,
+        _ context: RequestContext
     ) async throws -> AddLayerVersionPermissionOutput {
         let reference = try LayerReference(input.layerName, in: context.scope)
         let statement = try PolicyStatement(input, partition: context.scope.region.partition)
@@ -13,12 +14,21 @@ extension LambdaService {
         return try await store.write { tx in
             let version = try tx.existingLayerVersion(input.versionNumber, of: reference)
             var document = try tx.policy(of: version)
-            try PreconditionFailedException.check(input.revisionId, is: version.policyRevisionID, from: "GetLayerPolicy")
+            try PreconditionFailedException.check(
+                input.revisionId,
+                is: version.policyRevisionID,
+                from: "GetLayerPolicy"
+            )
             try document.append(statement)
             let qualifier = String(version.version)
             let position = try tx.nextPosition(in: .layer(version.name), qualifier: qualifier, in: version.scope)
             try tx.insert(
-                statement, position: position, into: .layer(version.name), qualifier: qualifier, in: version.scope)
+                statement,
+                position: position,
+                into: .layer(version.name),
+                qualifier: qualifier,
+                in: version.scope
+            )
             try tx.setPolicyRevision(revisionID, of: version)
             return AddLayerVersionPermissionOutput(statement: document.text(of: statement), revisionId: revisionID)
         }
@@ -26,18 +36,27 @@ extension LambdaService {
 
     /// AWS: RemoveLayerVersionPermission
     func removeLayerVersionPermission(
-        _ input: RemoveLayerVersionPermissionInput, _ context: RequestContext
+        _ input: RemoveLayerVersionPermissionInput,
+        _ context: RequestContext
     ) async throws -> RemoveLayerVersionPermissionOutput {
         let reference = try LayerReference(input.layerName, in: context.scope)
         let revisionID = ids.uuid()
         try await store.write { tx in
             let version = try tx.existingLayerVersion(input.versionNumber, of: reference)
-            try PreconditionFailedException.check(input.revisionId, is: version.policyRevisionID, from: "GetLayerPolicy")
+            try PreconditionFailedException.check(
+                input.revisionId,
+                is: version.policyRevisionID,
+                from: "GetLayerPolicy"
+            )
             guard try tx.policy(of: version).statements.contains(where: { $0.id == input.statementId }) else {
                 throw ResourceNotFoundException("Statement \(input.statementId) is not found in resource policy.")
             }
             try tx.deleteStatement(
-                input.statementId, of: .layer(version.name), qualifier: String(version.version), in: version.scope)
+                input.statementId,
+                of: .layer(version.name),
+                qualifier: String(version.version),
+                in: version.scope
+            )
             try tx.setPolicyRevision(revisionID, of: version)
         }
         return RemoveLayerVersionPermissionOutput()
@@ -45,7 +64,8 @@ extension LambdaService {
 
     /// AWS: GetLayerVersionPolicy
     func getLayerVersionPolicy(
-        _ input: GetLayerVersionPolicyInput, _ context: RequestContext
+        _ input: GetLayerVersionPolicyInput,
+        _ context: RequestContext
     ) async throws -> GetLayerVersionPolicyOutput {
         let reference = try LayerReference(input.layerName, in: context.scope)
         return try await store.read { tx in
@@ -68,7 +88,8 @@ extension LambdaReading {
     func policy(of version: LayerVersionRecord) throws -> PolicyDocument {
         PolicyDocument(
             statements: try statements(of: .layer(version.name), qualifier: String(version.version), in: version.scope),
-            resource: version.arn)
+            resource: version.arn
+        )
     }
 }
 
@@ -76,17 +97,24 @@ extension PolicyStatement {
     fileprivate init(_ input: AddLayerVersionPermissionInput, partition: String) throws {
         guard input.action == "lambda:GetLayerVersion" else {
             throw CommonError.constraint(
-                input.action, at: "action",
-                "Member must satisfy regular expression pattern: \(Patterns.layerPermissionAllowedAction.text)")
+                input.action,
+                at: "action",
+                "Member must satisfy regular expression pattern: \(Patterns.layerPermissionAllowedAction.text)"
+            )
         }
         guard let principal = PolicyPrincipal(input.principal, partition: partition), principal.isAccountOrAnyone else {
             throw CommonError.constraint(
-                input.principal, at: "principal",
-                "Member must satisfy regular expression pattern: \(Patterns.layerPermissionAllowedPrincipal.text)")
+                input.principal,
+                at: "principal",
+                "Member must satisfy regular expression pattern: \(Patterns.layerPermissionAllowedPrincipal.text)"
+            )
         }
         self.init(
-            id: input.statementId, action: input.action, principal: principal,
-            conditions: Conditions(organizationID: input.organizationId))
+            id: input.statementId,
+            action: input.action,
+            principal: principal,
+            conditions: Conditions(organizationID: input.organizationId)
+        )
     }
 }
 

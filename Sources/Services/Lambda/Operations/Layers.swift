@@ -5,7 +5,8 @@ import MartletCore
 extension LambdaService {
     /// Stores the archive and gives it the layer's next number. AWS: PublishLayerVersion
     func publishLayerVersion(
-        _ input: PublishLayerVersionInput, _ context: RequestContext
+        _ input: PublishLayerVersionInput,
+        _ context: RequestContext
     ) async throws -> PublishLayerVersionOutput {
         let reference = try LayerReference(input.layerName, in: context.scope)
         guard reference.scope == context.scope, reference.version == nil else { throw CommonError.accessDenied() }
@@ -13,14 +14,22 @@ extension LambdaService {
         let code = try await intake.admit(input.content.zipFile, context)
         let (created, policyRevisionID) = (clock.now, ids.uuid())
         let about = LayerVersionRecord.About(
-            description: input.description ?? "", license: input.licenseInfo,
-            runtimes: input.compatibleRuntimes?.map(\.rawValue), architectures: input.compatibleArchitectures?.map(\.rawValue))
+            description: input.description ?? "",
+            license: input.licenseInfo,
+            runtimes: input.compatibleRuntimes?.map(\.rawValue),
+            architectures: input.compatibleArchitectures?.map(\.rawValue)
+        )
         let version = try await store.write { tx in
             try tx.checkStorage(for: code, in: reference.scope)
             let version = LayerVersionRecord(
-                scope: reference.scope, name: reference.name,
-                version: try tx.nextLayerVersion(of: reference.name, in: reference.scope), about: about, code: code,
-                created: created, policyRevisionID: policyRevisionID)
+                scope: reference.scope,
+                name: reference.name,
+                version: try tx.nextLayerVersion(of: reference.name, in: reference.scope),
+                about: about,
+                code: code,
+                created: created,
+                policyRevisionID: policyRevisionID
+            )
             try tx.insert(version)
             return version
         }
@@ -28,7 +37,8 @@ extension LambdaService {
     }
 
     /// AWS: GetLayerVersion
-    func getLayerVersion(_ input: GetLayerVersionInput, _ context: RequestContext) async throws -> GetLayerVersionOutput {
+    func getLayerVersion(_ input: GetLayerVersionInput, _ context: RequestContext) async throws -> GetLayerVersionOutput
+    {
         let reference = try LayerReference(input.layerName, in: context.scope)
         guard input.versionNumber >= 1 else { throw InvalidParameterValueException.layerVersion }
         return try await describe(input.versionNumber, of: reference, context)
@@ -36,11 +46,15 @@ extension LambdaService {
 
     /// AWS: GetLayerVersionByArn
     func getLayerVersionByArn(
-        _ input: GetLayerVersionByArnInput, _ context: RequestContext
+        _ input: GetLayerVersionByArnInput,
+        _ context: RequestContext
     ) async throws -> GetLayerVersionByArnOutput {
         guard let reference = LayerReference(arn: input.arn), let version = reference.version else {
             throw CommonError.constraint(
-                input.arn, at: "arn", "Member must satisfy regular expression pattern: \(Patterns.layerVersionArn.text)")
+                input.arn,
+                at: "arn",
+                "Member must satisfy regular expression pattern: \(Patterns.layerVersionArn.text)"
+            )
         }
         return try await describe(version, of: reference, context)
     }
@@ -49,28 +63,43 @@ extension LambdaService {
     func listLayers(_ input: ListLayersInput, _ context: RequestContext) async throws -> ListLayersOutput {
         let (limit, after) = (Paging.limit(input.maxItems, most: 50), try Paging.key(input.marker))
         let filter = LayerFilter(
-            runtime: input.compatibleRuntime?.rawValue, architecture: input.compatibleArchitecture?.rawValue)
+            runtime: input.compatibleRuntime?.rawValue,
+            architecture: input.compatibleArchitecture?.rawValue
+        )
         let page = try await store.read { tx in
-            ListPage(try tx.layers(in: context.scope, filter, after: after, limit: limit + 1), limit: limit) { [$0.name] }
+            ListPage(try tx.layers(in: context.scope, filter, after: after, limit: limit + 1), limit: limit) {
+                [$0.name]
+            }
         }
         let layers = page.items.map {
             LayersListItem(
-                layerName: $0.name, layerArn: $0.reference.arn.description, latestMatchingVersion: LayerVersionsListItem($0))
+                layerName: $0.name,
+                layerArn: $0.reference.arn.description,
+                latestMatchingVersion: LayerVersionsListItem($0)
+            )
         }
         return ListLayersOutput(nextMarker: page.next, layers: layers)
     }
 
     /// Newest first. AWS: ListLayerVersions
     func listLayerVersions(
-        _ input: ListLayerVersionsInput, _ context: RequestContext
+        _ input: ListLayerVersionsInput,
+        _ context: RequestContext
     ) async throws -> ListLayerVersionsOutput {
         let reference = try LayerReference(input.layerName, in: context.scope)
         let (limit, before) = (Paging.limit(input.maxItems, most: 50), try Paging.number(input.marker) ?? .max)
         let filter = LayerFilter(
-            runtime: input.compatibleRuntime?.rawValue, architecture: input.compatibleArchitecture?.rawValue)
+            runtime: input.compatibleRuntime?.rawValue,
+            architecture: input.compatibleArchitecture?.rawValue
+        )
         let page = try await store.read { tx in
             let rows = try tx.layerVersions(
-                of: reference.name, in: reference.scope, filter, before: before, limit: limit + 1)
+                of: reference.name,
+                in: reference.scope,
+                filter,
+                before: before,
+                limit: limit + 1
+            )
             return ListPage(rows, limit: limit) { [String($0.version)] }
         }
         return ListLayerVersionsOutput(nextMarker: page.next, layerVersions: page.items.map(LayerVersionsListItem.init))
@@ -78,7 +107,8 @@ extension LambdaService {
 
     /// Functions that have it keep it. A version that is not there is no failure. AWS: DeleteLayerVersion
     func deleteLayerVersion(
-        _ input: DeleteLayerVersionInput, _ context: RequestContext
+        _ input: DeleteLayerVersionInput,
+        _ context: RequestContext
     ) async throws -> DeleteLayerVersionOutput {
         guard input.versionNumber >= 1 else { throw InvalidParameterValueException.layerVersion }
         let reference = try LayerReference(input.layerName, in: context.scope)
@@ -89,7 +119,9 @@ extension LambdaService {
     }
 
     private func describe(
-        _ version: Int, of reference: LayerReference, _ context: RequestContext
+        _ version: Int,
+        of reference: LayerReference,
+        _ context: RequestContext
     ) async throws -> GetLayerVersionResponse {
         let found = try await store.read { try $0.layerVersion(version, of: reference.name, in: reference.scope) }
         guard let found else { throw ResourceNotFoundException.requested }
@@ -101,11 +133,18 @@ extension LambdaService {
         return GetLayerVersionResponse(
             content: LayerVersionContentOutput(
                 location: try codeLocation(of: version.code.address, seenFrom: context.endpoint),
-                codeSha256: version.code.sha256Base64, codeSize: version.code.size),
-            layerArn: version.reference.arn.description, layerVersionArn: item.layerVersionArn,
-            description: item.description, createdDate: item.createdDate, version: item.version,
-            compatibleArchitectures: item.compatibleArchitectures, compatibleRuntimes: item.compatibleRuntimes,
-            licenseInfo: item.licenseInfo)
+                codeSha256: version.code.sha256Base64,
+                codeSize: version.code.size
+            ),
+            layerArn: version.reference.arn.description,
+            layerVersionArn: item.layerVersionArn,
+            description: item.description,
+            createdDate: item.createdDate,
+            version: item.version,
+            compatibleArchitectures: item.compatibleArchitectures,
+            compatibleRuntimes: item.compatibleRuntimes,
+            licenseInfo: item.licenseInfo
+        )
     }
 }
 
@@ -116,19 +155,29 @@ extension InvalidParameterValueException {
 extension LayerVersionsListItem {
     init(_ version: LayerVersionRecord) {
         self.init(
-            layerVersionArn: version.arn.description, version: version.version, description: version.about.description,
+            layerVersionArn: version.arn.description,
+            version: version.version,
+            description: version.about.description,
             createdDate: version.created.lambdaText,
             compatibleArchitectures: version.about.architectures?.map { Architecture($0) },
-            compatibleRuntimes: version.about.runtimes?.map { Runtime($0) }, licenseInfo: version.about.license)
+            compatibleRuntimes: version.about.runtimes?.map { Runtime($0) },
+            licenseInfo: version.about.license
+        )
     }
 }
 
 extension PublishLayerVersionOutput {
     fileprivate init(_ answer: GetLayerVersionResponse) {
         self.init(
-            content: answer.content, layerArn: answer.layerArn, layerVersionArn: answer.layerVersionArn,
-            description: answer.description, createdDate: answer.createdDate, version: answer.version,
-            compatibleArchitectures: answer.compatibleArchitectures, compatibleRuntimes: answer.compatibleRuntimes,
-            licenseInfo: answer.licenseInfo)
+            content: answer.content,
+            layerArn: answer.layerArn,
+            layerVersionArn: answer.layerVersionArn,
+            description: answer.description,
+            createdDate: answer.createdDate,
+            version: answer.version,
+            compatibleArchitectures: answer.compatibleArchitectures,
+            compatibleRuntimes: answer.compatibleRuntimes,
+            licenseInfo: answer.licenseInfo
+        )
     }
 }

@@ -24,5 +24,7 @@ enum Paging {
         return keys
     }
 
-    static var invalidMarker: InvalidParameterValueException { InvalidParameterValueException("Invalid pagination token") }
+    static var invalidMarker: InvalidParameterValueException {
+        InvalidParameterValueException("Invalid pagination token")
+    }
 }

@@ -19,17 +19,27 @@ extension LambdaService {
             try PreconditionFailedException.check(input.revisionId, is: holder.revisionID)
             var document = PolicyDocument(
                 statements: try tx.statements(of: holder.of, qualifier: holder.qualifier, in: reference.scope),
-                resource: reference.qualifiedARN)
+                resource: reference.qualifiedARN
+            )
             try document.append(statement)
             let position = try tx.nextPosition(in: holder.of, qualifier: holder.qualifier, in: reference.scope)
-            try tx.insert(statement, position: position, into: holder.of, qualifier: holder.qualifier, in: reference.scope)
+            try tx.insert(
+                statement,
+                position: position,
+                into: holder.of,
+                qualifier: holder.qualifier,
+                in: reference.scope
+            )
             try tx.renewRevision(of: holder, reference, to: revisionID)
             return AddPermissionOutput(statement: document.text(of: statement))
         }
     }
 
     /// Throws ResourceNotFoundException for a policy or statement that is not there. AWS: RemovePermission
-    func removePermission(_ input: RemovePermissionInput, _ context: RequestContext) async throws -> RemovePermissionOutput {
+    func removePermission(
+        _ input: RemovePermissionInput,
+        _ context: RequestContext
+    ) async throws -> RemovePermissionOutput {
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         let revisionID = ids.uuid()
         try await store.write { tx in
@@ -60,7 +70,9 @@ extension LambdaService {
             // The unqualified function and $LATEST share a policy, and AWS prints it alike for both.
             let resource = holder.qualifier == VersionNumber.latestName ? reference.arn : reference.qualifiedARN
             return GetPolicyOutput(
-                policy: PolicyDocument(statements: statements, resource: resource).text, revisionId: holder.revisionID)
+                policy: PolicyDocument(statements: statements, resource: resource).text,
+                revisionId: holder.revisionID
+            )
         }
     }
 }
@@ -76,7 +88,8 @@ struct FunctionPolicyHolder {
 extension LambdaReading {
     func policyHolder(_ reference: FunctionReference) throws -> FunctionPolicyHolder {
         let qualifier = reference.qualifier ?? VersionNumber.latestName
-        let revisionID = try VersionNumber(qualifier).map { try existingVersion($0, of: reference).marks.revisionID }
+        let revisionID =
+            try VersionNumber(qualifier).map { try existingVersion($0, of: reference).marks.revisionID }
             ?? existingAlias(qualifier, of: reference).revisionID
         return FunctionPolicyHolder(of: .function(reference.name), qualifier: qualifier, revisionID: revisionID)
     }
@@ -84,7 +97,9 @@ extension LambdaReading {
 
 extension LambdaWrite {
     fileprivate func renewRevision(
-        of holder: FunctionPolicyHolder, _ reference: FunctionReference, to revisionID: String
+        of holder: FunctionPolicyHolder,
+        _ reference: FunctionReference,
+        to revisionID: String
     ) throws {
         if let number = VersionNumber(holder.qualifier) {
             return try renewRevision(of: number, of: reference.name, in: reference.scope, to: revisionID)
@@ -99,17 +114,27 @@ extension PolicyStatement {
     fileprivate init(_ input: AddPermissionInput, partition: String) throws {
         guard let principal = PolicyPrincipal(input.principal, partition: partition) else {
             throw InvalidParameterValueException(
-                "The provided principal was invalid. Please check the principal and try again.")
+                "The provided principal was invalid. Please check the principal and try again."
+            )
         }
         if input.functionUrlAuthType != nil, input.action != "lambda:InvokeFunctionUrl" {
-            throw InvalidParameterValueException("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
+            throw InvalidParameterValueException(
+                "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action"
+            )
         }
         self.init(
-            id: input.statementId, action: input.action, principal: principal,
+            id: input.statementId,
+            action: input.action,
+            principal: principal,
             conditions: Conditions(
-                sourceARN: input.sourceArn, sourceAccount: input.sourceAccount, organizationID: input.principalOrgID,
-                eventSourceToken: input.eventSourceToken, urlAuthType: input.functionUrlAuthType?.rawValue,
-                isViaURL: input.invokedViaFunctionUrl))
+                sourceARN: input.sourceArn,
+                sourceAccount: input.sourceAccount,
+                organizationID: input.principalOrgID,
+                eventSourceToken: input.eventSourceToken,
+                urlAuthType: input.functionUrlAuthType?.rawValue,
+                isViaURL: input.invokedViaFunctionUrl
+            )
+        )
     }
 }
 
@@ -124,7 +149,9 @@ extension PolicyDocument {
         statements.append(statement)
         let size = text.utf8.count
         guard size <= Self.byteLimit else {
-            throw PolicyLengthExceededException("The final policy size (\(size)) is bigger than the limit (\(Self.byteLimit)).")
+            throw PolicyLengthExceededException(
+                "The final policy size (\(size)) is bigger than the limit (\(Self.byteLimit))."
+            )
         }
     }
 }

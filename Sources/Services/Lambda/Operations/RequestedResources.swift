@@ -9,7 +9,8 @@ enum RequestedResources {
         switch input {
         case let input as any NamesFunction:
             // A name that is none: the operation answers AWS's error.
-            guard let reference = try? FunctionReference(input.functionName, qualifier: input.qualifier, in: scope) else { return [] }
+            guard let reference = try? FunctionReference(input.functionName, qualifier: input.qualifier, in: scope)
+            else { return [] }
             return [reference.qualifiedARN]
         case let input as any NamesLayer:
             guard let reference = try? LayerReference(input.layerName, in: scope) else { return [] }

@@ -13,7 +13,9 @@ package struct LambdaResourcePolicies: ResourcePolicySource {
     package func policy(of resource: ARN) async throws -> String? {
         if let layer = LayerReference(arn: resource.description), let number = layer.version {
             return try await store.read { tx in
-                try tx.layerVersion(number, of: layer.name, in: layer.scope).flatMap { try tx.policy(of: $0).textUnlessEmpty }
+                try tx.layerVersion(number, of: layer.name, in: layer.scope).flatMap {
+                    try tx.policy(of: $0).textUnlessEmpty
+                }
             }
         }
         guard let scope = resource.scope, resource.resource.hasPrefix("function:"),

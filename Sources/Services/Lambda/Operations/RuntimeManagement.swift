@@ -5,19 +5,23 @@ import MartletCore
 extension LambdaService {
     /// AWS: GetRuntimeManagementConfig
     func getRuntimeManagementConfig(
-        _ input: GetRuntimeManagementConfigInput, _ context: RequestContext
+        _ input: GetRuntimeManagementConfigInput,
+        _ context: RequestContext
     ) async throws -> GetRuntimeManagementConfigOutput {
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         let version = try await store.read { try $0.existingVersion(reference) }
         return GetRuntimeManagementConfigOutput(
             updateRuntimeOn: UpdateRuntimeOn(version.runtimeUpdates.updateOn),
-            functionArn: reference.qualifiedARN.description, runtimeVersionArn: version.runtimeUpdates.runtimeVersionARN)
+            functionArn: reference.qualifiedARN.description,
+            runtimeVersionArn: version.runtimeUpdates.runtimeVersionARN
+        )
     }
 
     /// `Manual` pins a runtime version. There is only the host's interpreter, so only the present version can be pinned.
     /// AWS: PutRuntimeManagementConfig
     func putRuntimeManagementConfig(
-        _ input: PutRuntimeManagementConfigInput, _ context: RequestContext
+        _ input: PutRuntimeManagementConfigInput,
+        _ context: RequestContext
     ) async throws -> PutRuntimeManagementConfigOutput {
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
         let isManual = input.updateRuntimeOn == .manual
@@ -25,7 +29,8 @@ extension LambdaService {
             throw InvalidParameterValueException(
                 isManual
                     ? "RuntimeVersionArn must be provided when UpdateRuntimeOn is Manual."
-                    : "RuntimeVersionArn can be provided only when UpdateRuntimeOn is Manual.")
+                    : "RuntimeVersionArn can be provided only when UpdateRuntimeOn is Manual."
+            )
         }
         let revisionID = ids.uuid()
         try await store.write { tx in
@@ -35,18 +40,23 @@ extension LambdaService {
                 throw InvalidParameterValueException("Runtime version \(pinned) does not exist.")
             }
             version.runtimeUpdates = .init(
-                updateOn: input.updateRuntimeOn.rawValue, runtimeVersionARN: input.runtimeVersionArn)
+                updateOn: input.updateRuntimeOn.rawValue,
+                runtimeVersionARN: input.runtimeVersionArn
+            )
             version.marks.revisionID = revisionID
             try tx.save(version)
         }
         return PutRuntimeManagementConfigOutput(
-            updateRuntimeOn: input.updateRuntimeOn, functionArn: reference.qualifiedARN.description,
-            runtimeVersionArn: input.runtimeVersionArn)
+            updateRuntimeOn: input.updateRuntimeOn,
+            functionArn: reference.qualifiedARN.description,
+            runtimeVersionArn: input.runtimeVersionArn
+        )
     }
 
     /// AWS: GetFunctionRecursionConfig
     func getFunctionRecursionConfig(
-        _ input: GetFunctionRecursionConfigInput, _ context: RequestContext
+        _ input: GetFunctionRecursionConfigInput,
+        _ context: RequestContext
     ) async throws -> GetFunctionRecursionConfigOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let function = try await store.read { try $0.existingFunction(reference) }
@@ -55,7 +65,8 @@ extension LambdaService {
 
     /// AWS: PutFunctionRecursionConfig
     func putFunctionRecursionConfig(
-        _ input: PutFunctionRecursionConfigInput, _ context: RequestContext
+        _ input: PutFunctionRecursionConfigInput,
+        _ context: RequestContext
     ) async throws -> PutFunctionRecursionConfigOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         try await store.write { tx in

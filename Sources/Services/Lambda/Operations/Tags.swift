@@ -53,7 +53,8 @@ extension LambdaService {
         let reference = try FunctionReference(text, in: context.scope)
         guard reference.qualifier == nil else {
             throw InvalidParameterValueException(
-                "Tags on function aliases and versions are not supported. Please specify a function ARN.")
+                "Tags on function aliases and versions are not supported. Please specify a function ARN."
+            )
         }
         return reference
     }
@@ -78,6 +79,9 @@ enum TagRules {
 extension CommonError {
     fileprivate static func untaggable(_ text: String) -> CommonError {
         .constraint(
-            text, at: "resource", "Member must satisfy regular expression pattern: \(Patterns.taggableResource.text)")
+            text,
+            at: "resource",
+            "Member must satisfy regular expression pattern: \(Patterns.taggableResource.text)"
+        )
     }
 }

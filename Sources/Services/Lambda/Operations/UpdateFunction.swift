@@ -8,7 +8,8 @@ extension LambdaService {
     /// Throws PreconditionFailedException, ResourceConflictException while another change is in progress.
     /// AWS: UpdateFunctionCode
     func updateFunctionCode(
-        _ input: UpdateFunctionCodeInput, _ context: RequestContext
+        _ input: UpdateFunctionCodeInput,
+        _ context: RequestContext
     ) async throws -> UpdateFunctionCodeOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let before = try await changeable(reference, input.revisionId)
@@ -16,12 +17,15 @@ extension LambdaService {
         let architecture = try FunctionSettings.architecture(input.architectures) ?? before.settings.architecture
         try control.runtimes.check(runtime: before.settings.runtime, architecture: architecture)
         let isDryRun = input.dryRun == true
-        let code = isDryRun
+        let code =
+            isDryRun
             ? try await intake.inspect(input.zipFile, context) : try await intake.admit(input.zipFile, context)
         try SettingsRules.checkUnpackedSize(code, before.settings.layers)
         guard !isDryRun else { return FunctionConfiguration(before.holding(code, architecture), qualifier: nil) }
         let (version, isPublished) = try await change(
-            reference, input.revisionId, publishing: input.publish == true
+            reference,
+            input.revisionId,
+            publishing: input.publish == true
         ) { $0.holding(code, architecture) }
         return FunctionConfiguration(version, qualifier: isPublished ? version.number.text : nil)
     }
@@ -30,7 +34,8 @@ extension LambdaService {
     /// Throws PreconditionFailedException, ResourceConflictException while another change is in progress.
     /// AWS: UpdateFunctionConfiguration
     func updateFunctionConfiguration(
-        _ input: UpdateFunctionConfigurationInput, _ context: RequestContext
+        _ input: UpdateFunctionConfigurationInput,
+        _ context: RequestContext
     ) async throws -> UpdateFunctionConfigurationOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let before = try await changeable(reference, input.revisionId)
@@ -62,7 +67,9 @@ extension LambdaService {
 
     /// Applies `edit` to `$LATEST` as it is now. The answer is `$LATEST`, or the version that was published with it.
     private func change(
-        _ reference: FunctionReference, _ revisionID: String?, publishing: Bool,
+        _ reference: FunctionReference,
+        _ revisionID: String?,
+        publishing: Bool,
         _ edit: @escaping @Sendable (VersionRecord) throws -> VersionRecord
     ) async throws -> (VersionRecord, isPublished: Bool) {
         let (marks, publication) = (marks(), publishing ? publication() : nil)

@@ -23,7 +23,8 @@ extension LambdaService {
 
     /// `$LATEST` first. AWS: ListVersionsByFunction
     func listVersionsByFunction(
-        _ input: ListVersionsByFunctionInput, _ context: RequestContext
+        _ input: ListVersionsByFunctionInput,
+        _ context: RequestContext
     ) async throws -> ListVersionsByFunctionOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let (limit, after) = (Paging.limit(input.maxItems, most: 50), try Paging.number(input.marker))
@@ -50,7 +51,10 @@ struct Publication: Sendable {
 
 extension LambdaWrite {
     func publish(
-        _ latest: VersionRecord, of function: FunctionRecord, description: String?, _ publication: Publication
+        _ latest: VersionRecord,
+        of function: FunctionRecord,
+        description: String?,
+        _ publication: Publication
     ) throws -> VersionRecord {
         if let newest = try newestVersion(of: function.name, in: function.scope),
             newest.marks.fingerprint == latest.marks.fingerprint

@@ -39,7 +39,10 @@ struct PackageIntake: Sendable {
         guard let archive else { throw InvalidParameterValueException("Please provide a source for function code.") }
         guard archive.readableBytes <= Self.archiveBytes else {
             throw CommonError(
-                "RequestEntityTooLargeException", "Zipped size must be smaller than \(Self.archiveBytes) bytes", status: 413)
+                "RequestEntityTooLargeException",
+                "Zipped size must be smaller than \(Self.archiveBytes) bytes",
+                status: 413
+            )
         }
         guard archive.readableBytes > 0 else { throw InvalidParameterValueException(PackageFault.emptyMessage) }
         return Array(archive.readableBytesView)

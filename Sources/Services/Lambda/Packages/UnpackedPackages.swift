@@ -37,7 +37,9 @@ struct UnpackedPackages: Sendable {
         try await onThread { [self] in
             let boot = HostPath("/proc/sys/kernel/random/boot_id").contents(limit: 64) ?? []
             let isSameBoot = !boot.isEmpty && bootMark.contents(limit: 64) == boot
-            for directory in isSameBoot ? [unfinished] : [unfinished, packages, merged, bootMark] { try directory.remove() }
+            for directory in isSameBoot ? [unfinished] : [unfinished, packages, merged, bootMark] {
+                try directory.remove()
+            }
             for directory in [packages, merged, unfinished] { try directory.makeDirectories(mode: 0o755) }
             guard !isSameBoot else { return }
             try bootMark.createFile(mode: 0o644) { append in try boot.withUnsafeBytes(append) }
@@ -61,7 +63,10 @@ struct UnpackedPackages: Sendable {
             let archive = try ZipArchive(bytes, limits: limits)
             try archive.checkContents()
             return AdmittedPackage(
-                address: try Self.address(of: bytes), size: bytes.count, unpackedSize: archive.unpackedBytes)
+                address: try Self.address(of: bytes),
+                size: bytes.count,
+                unpackedSize: archive.unpackedBytes
+            )
         }
     }
 
@@ -81,7 +86,9 @@ struct UnpackedPackages: Sendable {
         var sources: [String] = []
         for address in addresses { sources.append(try await path(of: address)) }
         if addresses.count == 1 { return try await path(of: first) }
-        return try await onThread { [self, sources] in try merge(sources.map(HostPath.init), named: Self.name(of: addresses)) }
+        return try await onThread { [self, sources] in
+            try merge(sources.map(HostPath.init), named: Self.name(of: addresses))
+        }
     }
 
     /// Removes what nobody uses any more: at once out of sight, then from the disk.

@@ -9,12 +9,17 @@ extension LambdaReading {
             """
             SELECT \(AliasRecord.columns) FROM lambda_alias
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name) AND name = \(alias)
-            """)
+            """
+        )
     }
 
     /// By name; only those that point to `version`, when given.
     func aliases(
-        of name: String, in scope: Scope, to version: VersionNumber?, after alias: String, limit: Int
+        of name: String,
+        in scope: Scope,
+        to version: VersionNumber?,
+        after alias: String,
+        limit: Int
     ) throws -> [AliasRecord] {
         let pointing: SQL = version.map { "AND (version = \($0.number) OR other_version = \($0.number))" } ?? ""
         return try tx.rows(
@@ -24,7 +29,8 @@ extension LambdaReading {
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name) AND name > \(alias)
                 \(pointing)
             ORDER BY name LIMIT \(limit)
-            """)
+            """
+        )
     }
 }
 
@@ -37,7 +43,8 @@ extension LambdaWrite {
             INSERT INTO lambda_alias (\(AliasRecord.columns)) VALUES (
                 \(alias.scope.account), \(alias.scope.region), \(alias.functionName), \(alias.name), \(alias.version.number),
                 \(alias.description), \(alias.routing?.version.number), \(alias.routing?.weight ?? 0), \(alias.revisionID))
-            """)
+            """
+        )
     }
 
     func delete(alias: String, of name: String, in scope: Scope) throws {
@@ -45,6 +52,7 @@ extension LambdaWrite {
             """
             DELETE FROM lambda_alias
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name) AND name = \(alias)
-            """)
+            """
+        )
     }
 }

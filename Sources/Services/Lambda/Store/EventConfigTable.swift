@@ -9,9 +9,13 @@ extension EventInvokeSettings: RowDecodable {
 
     init(row: inout Row) throws {
         self.init(
-            scope: try row.scope(), functionName: try row.text(), qualifier: try row.text(),
-            maximumRetries: try row.optionalInteger(), maximumAgeSeconds: try row.optionalInteger(),
-            lastModified: try row.instant())
+            scope: try row.scope(),
+            functionName: try row.text(),
+            qualifier: try row.text(),
+            maximumRetries: try row.optionalInteger(),
+            maximumAgeSeconds: try row.optionalInteger(),
+            lastModified: try row.instant()
+        )
     }
 }
 
@@ -23,10 +27,16 @@ extension LambdaReading {
             SELECT \(EventInvokeSettings.columns) FROM lambda_event_config
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND qualifier = \(qualifier)
-            """)
+            """
+        )
     }
 
-    func eventSettings(of name: String, in scope: Scope, after qualifier: String, limit: Int) throws -> [EventInvokeSettings] {
+    func eventSettings(
+        of name: String,
+        in scope: Scope,
+        after qualifier: String,
+        limit: Int
+    ) throws -> [EventInvokeSettings] {
         try tx.rows(
             EventInvokeSettings.self,
             """
@@ -34,7 +44,8 @@ extension LambdaReading {
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND qualifier > \(qualifier)
             ORDER BY qualifier LIMIT \(limit)
-            """)
+            """
+        )
     }
 }
 
@@ -47,7 +58,8 @@ extension LambdaWrite {
             INSERT INTO lambda_event_config (\(EventInvokeSettings.columns)) VALUES (
                 \(settings.scope.account), \(settings.scope.region), \(settings.functionName), \(settings.qualifier),
                 \(settings.maximumRetries), \(settings.maximumAgeSeconds), \(settings.lastModified))
-            """)
+            """
+        )
     }
 
     func deleteEventSettings(of name: String, qualifier: String, in scope: Scope) throws {
@@ -56,6 +68,7 @@ extension LambdaWrite {
             DELETE FROM lambda_event_config
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND qualifier = \(qualifier)
-            """)
+            """
+        )
     }
 }

@@ -9,7 +9,9 @@ struct FunctionChanges: Sendable {
     let observer: (any FunctionObserver)?
 
     func of<T: Sendable>(
-        _ name: String, in scope: Scope, _ body: @escaping @Sendable (LambdaWrite) throws -> T
+        _ name: String,
+        in scope: Scope,
+        _ body: @escaping @Sendable (LambdaWrite) throws -> T
     ) async throws -> T {
         // Also when the write fails: whether it was stored may then be unknown.
         defer { forget(name, in: scope) }

@@ -9,7 +9,8 @@ extension LambdaReading {
             """
             SELECT \(FunctionRecord.columns) FROM lambda_function
             WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)
-            """)
+            """
+        )
     }
 
     /// Counts every change of a function that an invocation could see; 0 when there is no such function.
@@ -18,7 +19,8 @@ extension LambdaReading {
             """
             SELECT revision FROM lambda_function
             WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)
-            """)
+            """
+        )
     }
 
     func usage(in scope: Scope) throws -> AccountUse {
@@ -28,10 +30,16 @@ extension LambdaReading {
                 SELECT code_size FROM lambda_version WHERE account = \(scope.account) AND region = \(scope.region)
                 UNION ALL
                 SELECT code_size FROM lambda_layer_version WHERE account = \(scope.account) AND region = \(scope.region)) AS sizes
-            """)
+            """
+        )
         let functions = try tx.count(
-            "SELECT COUNT(*) FROM lambda_function WHERE account = \(scope.account) AND region = \(scope.region)")
-        return AccountUse(codeBytes: code, functions: functions, reservedConcurrency: try reservedConcurrency(in: scope))
+            "SELECT COUNT(*) FROM lambda_function WHERE account = \(scope.account) AND region = \(scope.region)"
+        )
+        return AccountUse(
+            codeBytes: code,
+            functions: functions,
+            reservedConcurrency: try reservedConcurrency(in: scope)
+        )
     }
 
     func reservedConcurrency(in scope: Scope) throws -> Int {
@@ -39,7 +47,8 @@ extension LambdaReading {
             """
             SELECT CAST(COALESCE(SUM(reserved_concurrency), 0) AS BIGINT) FROM lambda_function
             WHERE account = \(scope.account) AND region = \(scope.region)
-            """)
+            """
+        )
     }
 }
 
@@ -58,7 +67,8 @@ extension LambdaWrite {
             INSERT INTO lambda_function (\(FunctionRecord.columns), revision)
             VALUES (\(function.scope.account), \(function.scope.region), \(function.name), \(function.lastVersion),
                     \(function.reservedConcurrency), \(function.recursiveLoop), 1)
-            """)
+            """
+        )
     }
 
     func update(_ function: FunctionRecord) throws {
@@ -67,7 +77,8 @@ extension LambdaWrite {
             UPDATE lambda_function SET last_version = \(function.lastVersion),
                 reserved_concurrency = \(function.reservedConcurrency), recursive_loop = \(function.recursiveLoop)
             WHERE account = \(function.scope.account) AND region = \(function.scope.region) AND name = \(function.name)
-            """)
+            """
+        )
     }
 
     /// Tells the caches of all nodes that what they know of the function may be old.
@@ -76,7 +87,8 @@ extension LambdaWrite {
             """
             UPDATE lambda_function SET revision = revision + 1
             WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)
-            """)
+            """
+        )
     }
 
     /// With its versions, aliases, tags, policies and settings.
@@ -91,6 +103,7 @@ extension LambdaWrite {
         try writer.execute("DELETE FROM lambda_url WHERE \(ofFunction)")
         try deletePolicies(of: .function(name), in: scope)
         try writer.execute(
-            "DELETE FROM lambda_function WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)")
+            "DELETE FROM lambda_function WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)"
+        )
     }
 }

@@ -10,11 +10,19 @@ extension LayerVersionRecord: RowDecodable {
 
     init(row: inout Row) throws {
         self.init(
-            scope: try row.scope(), name: try row.text(), version: try row.integer(),
+            scope: try row.scope(),
+            name: try row.text(),
+            version: try row.integer(),
             about: About(
-                description: try row.text(), license: try row.optionalText(), runtimes: try row.optionalList(),
-                architectures: try row.optionalList()),
-            code: try row.codePackage(), created: try row.instant(), policyRevisionID: try row.text())
+                description: try row.text(),
+                license: try row.optionalText(),
+                runtimes: try row.optionalList(),
+                architectures: try row.optionalList()
+            ),
+            code: try row.codePackage(),
+            created: try row.instant(),
+            policyRevisionID: try row.text()
+        )
     }
 }
 
@@ -37,12 +45,17 @@ extension LambdaReading {
             """
             SELECT \(LayerVersionRecord.columns) FROM lambda_layer_version
             WHERE account = \(scope.account) AND region = \(scope.region) AND layer_name = \(name) AND version = \(version)
-            """)
+            """
+        )
     }
 
     /// Newest first. `before` is the last version seen.
     func layerVersions(
-        of name: String, in scope: Scope, _ filter: LayerFilter, before: Int, limit: Int
+        of name: String,
+        in scope: Scope,
+        _ filter: LayerFilter,
+        before: Int,
+        limit: Int
     ) throws -> [LayerVersionRecord] {
         var found: [LayerVersionRecord] = []
         try tx.forEach(
@@ -87,7 +100,8 @@ extension LambdaWrite {
                 """
                 INSERT INTO lambda_layer (account, region, name, last_version)
                 VALUES (\(scope.account), \(scope.region), \(name), 1)
-                """)
+                """
+            )
         } else {
             try writer.execute("UPDATE lambda_layer SET last_version = \(last + 1) WHERE \(ofLayer)")
         }
@@ -102,7 +116,8 @@ extension LambdaWrite {
                 \(version.about.description), \(version.about.license), \(version.about.runtimes?.joinedLines),
                 \(version.about.architectures?.joinedLines), \(version.code.address.hex), \(version.code.size),
                 \(version.code.unpackedSize), \(version.created), \(version.policyRevisionID))
-            """)
+            """
+        )
     }
 
     func setPolicyRevision(_ revisionID: String, of version: LayerVersionRecord) throws {
@@ -111,7 +126,8 @@ extension LambdaWrite {
             UPDATE lambda_layer_version SET policy_revision_id = \(revisionID)
             WHERE account = \(version.scope.account) AND region = \(version.scope.region)
                 AND layer_name = \(version.name) AND version = \(version.version)
-            """)
+            """
+        )
     }
 
     /// With its policy. What is not there is no failure.
@@ -120,7 +136,8 @@ extension LambdaWrite {
             """
             DELETE FROM lambda_layer_version
             WHERE account = \(scope.account) AND region = \(scope.region) AND layer_name = \(name) AND version = \(version)
-            """)
+            """
+        )
         try deletePolicies(of: .layer(name), qualifier: String(version), in: scope)
     }
 }

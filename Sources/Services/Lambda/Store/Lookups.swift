@@ -56,7 +56,9 @@ extension ResourceNotFoundException {
 
 extension ResourceConflictException {
     static func inState(_ state: String) -> ResourceConflictException {
-        .init("The operation cannot be performed at this time. The function is currently in the following state: \(state)")
+        .init(
+            "The operation cannot be performed at this time. The function is currently in the following state: \(state)"
+        )
     }
 
     static func updating(_ arn: ARN) -> ResourceConflictException {
@@ -65,7 +67,8 @@ extension ResourceConflictException {
 
     static func statement(_ id: String) -> ResourceConflictException {
         .init(
-            "The statement id (\(id)) provided already exists. Please provide a new statement id, or remove the existing statement.")
+            "The statement id (\(id)) provided already exists. Please provide a new statement id, or remove the existing statement."
+        )
     }
 }
 
@@ -74,6 +77,7 @@ extension PreconditionFailedException {
     static func check(_ expected: String?, is current: String, from operation: String = "GetFunction/GetAlias") throws {
         guard let expected, expected != current else { return }
         throw PreconditionFailedException(
-            "The Revision Id provided does not match the latest Revision Id. Call the \(operation) API to retrieve the latest Revision Id")
+            "The Revision Id provided does not match the latest Revision Id. Call the \(operation) API to retrieve the latest Revision Id"
+        )
     }
 }

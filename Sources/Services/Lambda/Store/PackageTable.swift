@@ -10,13 +10,17 @@ extension LambdaReading {
     func unusedPackages(before: Instant) throws -> [ContentAddress] {
         let used = try usedPackages()
         let candidates = try tx.rows(
-            String.self, "SELECT address FROM lambda_package WHERE is_leaving = 0 AND touched < \(before) ORDER BY address")
+            String.self,
+            "SELECT address FROM lambda_package WHERE is_leaving = 0 AND touched < \(before) ORDER BY address"
+        )
         return candidates.filter { !used.contains($0) }.compactMap { ContentAddress(hex: $0) }
     }
 
     /// Packages whose removal has begun: here a moment ago, or in a process that is no more.
     func leavingPackages() throws -> [ContentAddress] {
-        try tx.rows(String.self, "SELECT address FROM lambda_package WHERE is_leaving = 1").compactMap { ContentAddress(hex: $0) }
+        try tx.rows(String.self, "SELECT address FROM lambda_package WHERE is_leaving = 1").compactMap {
+            ContentAddress(hex: $0)
+        }
     }
 
     private func usedPackages() throws -> Set<String> {
@@ -38,7 +42,8 @@ extension LambdaReading {
             """
             SELECT COUNT(*) FROM lambda_version
             WHERE code_address = \(address.hex) OR layers LIKE \("%\(address.hex)%")
-            """) + tx.count("SELECT COUNT(*) FROM lambda_layer_version WHERE code_address = \(address.hex)") > 0
+            """
+        ) + tx.count("SELECT COUNT(*) FROM lambda_layer_version WHERE code_address = \(address.hex)") > 0
     }
 }
 
@@ -48,7 +53,9 @@ extension LambdaWrite {
         if try tx.count("SELECT is_leaving FROM lambda_package WHERE address = \(address.hex)") != 0 { return false }
         let known = try writer.execute("UPDATE lambda_package SET touched = \(now) WHERE address = \(address.hex)")
         if known == 0 {
-            try writer.execute("INSERT INTO lambda_package (address, touched, is_leaving) VALUES (\(address.hex), \(now), 0)")
+            try writer.execute(
+                "INSERT INTO lambda_package (address, touched, is_leaving) VALUES (\(address.hex), \(now), 0)"
+            )
         }
         return true
     }
@@ -60,7 +67,8 @@ extension LambdaWrite {
             """
             UPDATE lambda_package SET is_leaving = 1
             WHERE address = \(address.hex) AND is_leaving = 0 AND touched < \(before)
-            """) > 0
+            """
+        ) > 0
     }
 
     /// The second, when its files are gone.

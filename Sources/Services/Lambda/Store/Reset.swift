@@ -19,7 +19,10 @@ extension LambdaWrite {
     /// Returns the functions that were there.
     fileprivate func deleteEverything(of account: AccountID?) throws -> [FunctionRecord] {
         let ofAccount: SQL = account.map { "WHERE account = \($0)" } ?? ""
-        let functions = try tx.rows(FunctionRecord.self, "SELECT \(FunctionRecord.columns) FROM lambda_function \(ofAccount)")
+        let functions = try tx.rows(
+            FunctionRecord.self,
+            "SELECT \(FunctionRecord.columns) FROM lambda_function \(ofAccount)"
+        )
         for table in Self.tables { try writer.execute("DELETE FROM \(table) \(ofAccount)") }
         return functions
     }

@@ -20,10 +20,14 @@ extension Row {
 
     /// A list that was joined by line feeds; nil stays nil.
     mutating func optionalList() throws -> [String]? {
-        try optionalText().map { $0.isEmpty ? [] : $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) }
+        try optionalText().map {
+            $0.isEmpty ? [] : $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        }
     }
 
-    static func damaged(_ what: String) -> MartletError { MartletError("lambda.row", "\(what) in the store is damaged") }
+    static func damaged(_ what: String) -> MartletError {
+        MartletError("lambda.row", "\(what) in the store is damaged")
+    }
 }
 
 extension [String] {
@@ -36,8 +40,12 @@ extension FunctionRecord: RowDecodable {
 
     init(row: inout Row) throws {
         self.init(
-            scope: try row.scope(), name: try row.text(), lastVersion: try row.integer(),
-            reservedConcurrency: try row.optionalInteger(), recursiveLoop: try row.text())
+            scope: try row.scope(),
+            name: try row.text(),
+            lastVersion: try row.integer(),
+            reservedConcurrency: try row.optionalInteger(),
+            recursiveLoop: try row.text()
+        )
     }
 }
 
@@ -48,8 +56,14 @@ extension AliasRecord: RowDecodable {
 
     init(row: inout Row) throws {
         self.init(
-            scope: try row.scope(), functionName: try row.text(), name: try row.text(), version: try row.versionNumber(),
-            description: try row.text(), routing: try Routing(row: &row), revisionID: try row.text())
+            scope: try row.scope(),
+            functionName: try row.text(),
+            name: try row.text(),
+            version: try row.versionNumber(),
+            description: try row.text(),
+            routing: try Routing(row: &row),
+            revisionID: try row.text()
+        )
     }
 }
 

@@ -13,11 +13,18 @@ private struct StatementRow: RowDecodable {
         let (id, action, principal) = (try row.text(), try row.text(), try row.text())
         guard let principal = PolicyPrincipal(principal, partition: "aws") else { throw Row.damaged("a principal") }
         statement = PolicyStatement(
-            id: id, action: action, principal: principal,
+            id: id,
+            action: action,
+            principal: principal,
             conditions: .init(
-                sourceARN: try row.optionalText(), sourceAccount: try row.optionalText(),
-                organizationID: try row.optionalText(), eventSourceToken: try row.optionalText(),
-                urlAuthType: try row.optionalText(), isViaURL: try row.optionalInteger().map { $0 != 0 }))
+                sourceARN: try row.optionalText(),
+                sourceAccount: try row.optionalText(),
+                organizationID: try row.optionalText(),
+                eventSourceToken: try row.optionalText(),
+                urlAuthType: try row.optionalText(),
+                isViaURL: try row.optionalInteger().map { $0 != 0 }
+            )
+        )
     }
 }
 
@@ -38,7 +45,11 @@ extension LambdaReading {
 
 extension LambdaWrite {
     func insert(
-        _ statement: PolicyStatement, position: Int, into holder: PolicyHolder, qualifier: String, in scope: Scope
+        _ statement: PolicyStatement,
+        position: Int,
+        into holder: PolicyHolder,
+        qualifier: String,
+        in scope: Scope
     ) throws {
         let conditions = statement.conditions
         try writer.execute(
@@ -48,7 +59,8 @@ extension LambdaWrite {
                 \(statement.id), \(statement.action), \(statement.principal.text), \(conditions.sourceARN),
                 \(conditions.sourceAccount), \(conditions.organizationID), \(conditions.eventSourceToken),
                 \(conditions.urlAuthType), \(conditions.isViaURL))
-            """)
+            """
+        )
     }
 
     /// The place behind the last statement.
@@ -58,7 +70,8 @@ extension LambdaWrite {
             SELECT COALESCE(MAX(position), 0) + 1 FROM lambda_statement
             WHERE account = \(scope.account) AND region = \(scope.region) AND resource = \(holder.key)
                 AND qualifier = \(qualifier)
-            """)
+            """
+        )
     }
 
     func deleteStatement(_ id: String, of holder: PolicyHolder, qualifier: String, in scope: Scope) throws {
@@ -67,7 +80,8 @@ extension LambdaWrite {
             DELETE FROM lambda_statement
             WHERE account = \(scope.account) AND region = \(scope.region) AND resource = \(holder.key)
                 AND qualifier = \(qualifier) AND statement_id = \(id)
-            """)
+            """
+        )
     }
 
     func deletePolicies(of holder: PolicyHolder, qualifier: String? = nil, in scope: Scope) throws {
@@ -76,6 +90,7 @@ extension LambdaWrite {
             """
             DELETE FROM lambda_statement
             WHERE account = \(scope.account) AND region = \(scope.region) AND resource = \(holder.key) \(ofQualifier)
-            """)
+            """
+        )
     }
 }

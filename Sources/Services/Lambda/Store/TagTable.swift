@@ -16,7 +16,8 @@ extension LambdaReading {
             """
             SELECT tag_key, tag_value FROM lambda_tag
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
-            """)
+            """
+        )
         return Dictionary(rows.map { ($0.key, $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 }
@@ -30,7 +31,8 @@ extension LambdaWrite {
                 """
                 INSERT INTO lambda_tag (account, region, function_name, tag_key, tag_value)
                 VALUES (\(scope.account), \(scope.region), \(name), \(key), \(value))
-                """)
+                """
+            )
         }
     }
 
@@ -39,6 +41,7 @@ extension LambdaWrite {
             """
             DELETE FROM lambda_tag
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name) AND tag_key IN \(list: keys)
-            """)
+            """
+        )
     }
 }

@@ -10,9 +10,16 @@ extension FunctionURL: RowDecodable {
 
     init(row: inout Row) throws {
         self.init(
-            id: try row.text(), scope: try row.scope(), functionName: try row.text(), qualifier: try row.text(),
-            authType: try row.text(), invokeMode: try row.text(), cors: try CrossOrigin(row: &row),
-            created: try row.instant(), lastModified: try row.instant())
+            id: try row.text(),
+            scope: try row.scope(),
+            functionName: try row.text(),
+            qualifier: try row.text(),
+            authType: try row.text(),
+            invokeMode: try row.text(),
+            cors: try CrossOrigin(row: &row),
+            created: try row.instant(),
+            lastModified: try row.instant()
+        )
     }
 }
 
@@ -20,9 +27,13 @@ extension FunctionURL.CrossOrigin {
     fileprivate init?(row: inout Row) throws {
         let isThere = try row.bool()
         self.init(
-            allowCredentials: try row.optionalInteger().map { $0 != 0 }, allowHeaders: try row.optionalList(),
-            allowMethods: try row.optionalList(), allowOrigins: try row.optionalList(),
-            exposeHeaders: try row.optionalList(), maxAgeSeconds: try row.optionalInteger())
+            allowCredentials: try row.optionalInteger().map { $0 != 0 },
+            allowHeaders: try row.optionalList(),
+            allowMethods: try row.optionalList(),
+            allowOrigins: try row.optionalList(),
+            exposeHeaders: try row.optionalList(),
+            maxAgeSeconds: try row.optionalInteger()
+        )
         guard isThere else { return nil }
     }
 }
@@ -35,7 +46,8 @@ extension LambdaReading {
             SELECT \(FunctionURL.columns) FROM lambda_url
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND qualifier = \(qualifier)
-            """)
+            """
+        )
     }
 
     /// By the first label of the host name that a request came to.
@@ -51,7 +63,8 @@ extension LambdaReading {
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND qualifier > \(qualifier)
             ORDER BY qualifier LIMIT \(limit)
-            """)
+            """
+        )
     }
 }
 
@@ -67,7 +80,8 @@ extension LambdaWrite {
                 \(url.authType), \(url.invokeMode), \(cors != nil), \(cors?.allowCredentials),
                 \(cors?.allowHeaders?.joinedLines), \(cors?.allowMethods?.joinedLines), \(cors?.allowOrigins?.joinedLines),
                 \(cors?.exposeHeaders?.joinedLines), \(cors?.maxAgeSeconds), \(url.created), \(url.lastModified))
-            """)
+            """
+        )
     }
 
     func deleteURL(of name: String, qualifier: String, in scope: Scope) throws {
@@ -76,6 +90,7 @@ extension LambdaWrite {
             DELETE FROM lambda_url
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND qualifier = \(qualifier)
-            """)
+            """
+        )
     }
 }

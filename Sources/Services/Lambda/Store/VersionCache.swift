@@ -22,11 +22,20 @@ struct VersionCache: VersionDirectory {
         self.revalidatesAfter = revalidatesAfter
     }
 
-    func resolve(function name: String, qualifier: String?, in scope: Scope, draw: Double) async throws -> ResolvedInvocation {
+    func resolve(
+        function name: String,
+        qualifier: String?,
+        in scope: Scope,
+        draw: Double
+    ) async throws -> ResolvedInvocation {
         guard !name.utf8.contains(UInt8(ascii: ":")) else {
             let reference = try FunctionReference(name, qualifier: qualifier, in: scope)
             return try await resolve(
-                function: reference.name, qualifier: reference.qualifier, in: reference.scope, draw: draw)
+                function: reference.name,
+                qualifier: reference.qualifier,
+                in: reference.scope,
+                draw: draw
+            )
         }
         let key = FunctionKey(scope: scope, name: name)
         if let found = fresh(key, qualifier) { return found.choose(draw) }

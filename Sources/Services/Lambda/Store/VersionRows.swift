@@ -22,9 +22,15 @@ struct StoredVersion: RowDecodable {
         sealedEnvironment = try row.optionalBytes()
         settings.layers = try row.text().split(separator: "\n").map(AttachedLayer.init(line:))
         record = VersionRecord(
-            scope: scope, functionName: name, number: number, settings: settings, code: try row.codePackage(),
-            status: try VersionStatus(row: &row), marks: try VersionRecord.Marks(row: &row),
-            runtimeUpdates: .init(updateOn: try row.text(), runtimeVersionARN: try row.optionalText()))
+            scope: scope,
+            functionName: name,
+            number: number,
+            settings: settings,
+            code: try row.codePackage(),
+            status: try VersionStatus(row: &row),
+            marks: try VersionRecord.Marks(row: &row),
+            runtimeUpdates: .init(updateOn: try row.text(), runtimeVersionARN: try row.optionalText())
+        )
     }
 
     func opened(with seal: EnvironmentSeal) throws -> VersionRecord {
@@ -39,22 +45,37 @@ struct StoredVersion: RowDecodable {
 extension FunctionSettings {
     fileprivate init(row: inout Row) throws {
         self.init(
-            runtime: try row.text(), handler: try row.text(), role: try row.text(), description: try row.text(),
+            runtime: try row.text(),
+            handler: try row.text(),
+            role: try row.text(),
+            description: try row.text(),
             architecture: try row.text(),
-            sizes: Sizes(timeoutSeconds: try row.integer(), memoryMiB: try row.integer(), temporaryMiB: try row.integer()),
+            sizes: Sizes(
+                timeoutSeconds: try row.integer(),
+                memoryMiB: try row.integer(),
+                temporaryMiB: try row.integer()
+            ),
             tracingMode: try row.text(),
             logging: FunctionLogging(
-                format: try row.text(), applicationLevel: try row.optionalText(), systemLevel: try row.optionalText(),
-                group: try row.text()),
-            environment: nil, layers: [])
+                format: try row.text(),
+                applicationLevel: try row.optionalText(),
+                systemLevel: try row.optionalText(),
+                group: try row.text()
+            ),
+            environment: nil,
+            layers: []
+        )
     }
 }
 
 extension VersionStatus {
     fileprivate init(row: inout Row) throws {
         self.init(
-            state: try row.text(), stateReason: try Reason(row: &row), update: try row.optionalText(),
-            updateReason: try Reason(row: &row))
+            state: try row.text(),
+            stateReason: try Reason(row: &row),
+            update: try row.optionalText(),
+            updateReason: try Reason(row: &row)
+        )
     }
 }
 
@@ -69,7 +90,10 @@ extension VersionStatus.Reason {
 extension VersionRecord.Marks {
     fileprivate init(row: inout Row) throws {
         self.init(
-            revisionID: try row.text(), generation: try row.text(), fingerprint: try row.text(),
-            lastModified: try row.instant())
+            revisionID: try row.text(),
+            generation: try row.text(),
+            fingerprint: try row.text(),
+            lastModified: try row.instant()
+        )
     }
 }

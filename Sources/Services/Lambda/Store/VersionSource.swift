@@ -16,7 +16,8 @@ struct VersionSource: Sendable {
     }
 
     /// Throws AWS's errors for what does not exist or cannot be invoked in its state.
-    func load(function name: String, qualifier: String?, in scope: Scope) async throws -> (Resolution, changeCount: Int) {
+    func load(function name: String, qualifier: String?, in scope: Scope) async throws -> (Resolution, changeCount: Int)
+    {
         let reference = FunctionReference(scope: scope, name: name, qualifier: qualifier)
         let found = try await store.read { try Found(reference, $0) }
         var resolution = Resolution(first: try await invocation(of: found.version, found), other: nil)
@@ -46,27 +47,39 @@ struct VersionSource: Sendable {
         }
 
         private static func invocable(_ version: VersionRecord) throws -> VersionRecord {
-            guard version.status.state == "Active" else { throw ResourceConflictException.inState(version.status.state) }
+            guard version.status.state == "Active" else {
+                throw ResourceConflictException.inState(version.status.state)
+            }
             return version
         }
     }
 
     private func invocation(of version: VersionRecord, _ found: Found) async throws -> ResolvedInvocation {
         ResolvedInvocation(
-            version: try await executable(version), invokedARN: found.invokedARN,
-            reservedConcurrency: found.reservedConcurrency)
+            version: try await executable(version),
+            invokedARN: found.invokedARN,
+            reservedConcurrency: found.reservedConcurrency
+        )
     }
 
     func executable(_ version: VersionRecord) async throws -> ExecutableVersion {
         let settings = version.settings
         guard let role = ARN(settings.role) else { throw MartletError("lambda.row", "a role in the store is damaged") }
         return ExecutableVersion(
-            key: version.key, runtime: settings.runtime, handler: settings.handler,
-            timeoutSeconds: settings.sizes.timeoutSeconds, memoryMiB: settings.sizes.memoryMiB,
-            temporaryMiB: settings.sizes.temporaryMiB, environment: settings.environment ?? [:], role: role,
+            key: version.key,
+            runtime: settings.runtime,
+            handler: settings.handler,
+            timeoutSeconds: settings.sizes.timeoutSeconds,
+            memoryMiB: settings.sizes.memoryMiB,
+            temporaryMiB: settings.sizes.temporaryMiB,
+            environment: settings.environment ?? [:],
+            role: role,
             codePath: try await packages.path(of: version.code.address),
             layersPath: try await packages.path(ofLayers: settings.layers.map(\.code.address)),
-            architecture: settings.architecture, logging: settings.logging, tracingMode: settings.tracingMode,
-            lastModified: version.marks.lastModified)
+            architecture: settings.architecture,
+            logging: settings.logging,
+            tracingMode: settings.tracingMode,
+            lastModified: version.marks.lastModified
+        )
     }
 }

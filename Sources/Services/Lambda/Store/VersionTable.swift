@@ -10,7 +10,8 @@ extension LambdaReading {
             SELECT \(StoredVersion.columns) FROM lambda_version
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND version = \(number.number)
-            """)?.opened(with: seal)
+            """
+        )?.opened(with: seal)
     }
 
     /// The published version with the highest number that still exists.
@@ -21,7 +22,8 @@ extension LambdaReading {
             SELECT \(StoredVersion.columns) FROM lambda_version
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name) AND version > 0
             ORDER BY version DESC LIMIT 1
-            """)?.opened(with: seal)
+            """
+        )?.opened(with: seal)
     }
 
     /// `$LATEST` first, then by number. `after` is the number of the last version seen, nil for the first page.
@@ -69,7 +71,8 @@ extension LambdaReading {
             """
             SELECT account, region, function_name, version FROM lambda_transition
             ORDER BY account, region, function_name, version LIMIT \(limit)
-            """)
+            """
+        )
     }
 }
 
@@ -104,13 +107,15 @@ extension LambdaWrite {
                 \(status.update), \(status.updateReason?.code), \(status.updateReason?.text),
                 \(version.marks.revisionID), \(version.marks.generation), \(version.marks.fingerprint),
                 \(version.marks.lastModified), \(version.runtimeUpdates.updateOn), \(version.runtimeUpdates.runtimeVersionARN))
-            """)
+            """
+        )
         guard !status.isSettled else { return }
         try writer.execute(
             """
             INSERT INTO lambda_transition (account, region, function_name, version)
             VALUES (\(scope.account), \(scope.region), \(version.functionName), \(version.number.number))
-            """)
+            """
+        )
     }
 
     func delete(_ number: VersionNumber, of name: String, in scope: Scope) throws {
@@ -128,7 +133,8 @@ extension LambdaWrite {
             UPDATE lambda_version SET revision_id = \(revisionID)
             WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
                 AND version = \(number.number)
-            """)
+            """
+        )
     }
 
     func forgetTransition(_ version: UnsettledVersion) throws {
@@ -137,6 +143,7 @@ extension LambdaWrite {
             DELETE FROM lambda_transition
             WHERE account = \(version.scope.account) AND region = \(version.scope.region)
                 AND function_name = \(version.functionName) AND version = \(version.number.number)
-            """)
+            """
+        )
     }
 }

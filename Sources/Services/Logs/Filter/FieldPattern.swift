@@ -17,7 +17,7 @@ struct FieldPattern: Sendable {
                 guard tail == nil else { throw .malformed }
                 tail = []
             } else {
-                let condition = try FieldCondition.field(&scanner)
+                let condition = try FieldConditionParser.parse(&scanner)
                 if tail == nil { head.append(condition) } else { tail?.append(condition) }
             }
             scanner.skipSpace()
@@ -55,58 +55,67 @@ indirect enum FieldCondition: Sendable {
         case .value(let test): test.holds(for: field, number: NumberText.parse(field.bytes))
         }
     }
+}
 
-    /// Reads what stands between two commas: nothing, a name, or conditions that all name the same field.
-    static func field(_ scanner: inout PatternScanner) throws(FilterFault) -> FieldCondition? {
-        let start = scanner
-        let name = takeName(&scanner)
-        scanner.skipSpace()
-        if scanner.isAtEnd || scanner.current == UInt8(ascii: ",") { return nil }
-        scanner = start
-        return try disjunction(&scanner, of: name, depth: 0)
+/// Reads what stands between two commas: nothing, a name, or conditions that all name the same field.
+struct FieldConditionParser {
+    private var scanner: PatternScanner
+    private var name: [UInt8] = []
+
+    /// Nil for a field that may be anything.
+    static func parse(_ scanner: inout PatternScanner) throws(FilterFault) -> FieldCondition? {
+        var parser = FieldConditionParser(scanner: scanner)
+        parser.name = parser.takeName()
+        parser.scanner.skipSpace()
+        if parser.scanner.isAtEnd || parser.scanner.current == UInt8(ascii: ",") {
+            scanner = parser.scanner
+            return nil
+        }
+        parser.scanner = scanner
+        let condition = try parser.disjunction(depth: 0)
+        scanner = parser.scanner
+        return condition
     }
 
-    private static func takeName(_ scanner: inout PatternScanner) -> [UInt8] {
+    private mutating func takeName() -> [UInt8] {
         scanner.skipSpace()
         return scanner.take { $0.isWordCharacter || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "$") }
     }
 
-    private static func disjunction(
-        _ scanner: inout PatternScanner, of name: [UInt8], depth: Int
-    ) throws(FilterFault) -> FieldCondition {
-        var conditions = [try conjunction(&scanner, of: name, depth: depth)]
-        while takeOperator("||", &scanner) { conditions.append(try conjunction(&scanner, of: name, depth: depth)) }
+    private mutating func disjunction(depth: Int) throws(FilterFault) -> FieldCondition {
+        var conditions = [try conjunction(depth: depth)]
+        while takeOperator("||") { conditions.append(try conjunction(depth: depth)) }
         return conditions.count == 1 ? conditions[0] : .any(conditions)
     }
 
-    private static func conjunction(
-        _ scanner: inout PatternScanner, of name: [UInt8], depth: Int
-    ) throws(FilterFault) -> FieldCondition {
-        var conditions = [try primary(&scanner, of: name, depth: depth)]
-        while takeOperator("&&", &scanner) { conditions.append(try primary(&scanner, of: name, depth: depth)) }
+    private mutating func conjunction(depth: Int) throws(FilterFault) -> FieldCondition {
+        var conditions = [try primary(depth: depth)]
+        while takeOperator("&&") { conditions.append(try primary(depth: depth)) }
         return conditions.count == 1 ? conditions[0] : .all(conditions)
     }
 
-    private static func takeOperator(_ text: String, _ scanner: inout PatternScanner) -> Bool {
+    private mutating func takeOperator(_ text: String) -> Bool {
         scanner.skipSpace()
         return scanner.take(text)
     }
 
-    private static func primary(
-        _ scanner: inout PatternScanner, of name: [UInt8], depth: Int
-    ) throws(FilterFault) -> FieldCondition {
+    private mutating func primary(depth: Int) throws(FilterFault) -> FieldCondition {
         scanner.skipSpace()
-        if scanner.take("(") {
-            guard depth < PatternScanner.maximumDepth else { throw .malformed }
-            let inner = try disjunction(&scanner, of: name, depth: depth + 1)
-            scanner.skipSpace()
-            guard scanner.take(")") else { throw scanner.unexpected }
-            return inner
-        }
-        let found = takeName(&scanner)
+        guard scanner.take("(") else { return try condition() }
+        guard depth < PatternScanner.maximumDepth else { throw .malformed }
+        let inner = try disjunction(depth: depth + 1)
+        scanner.skipSpace()
+        guard scanner.take(")") else { throw scanner.unexpected }
+        return inner
+    }
+
+    private mutating func condition() throws(FilterFault) -> FieldCondition {
+        let found = takeName()
         guard !found.isEmpty else { throw scanner.unexpected }
-        // AWS refuses a condition on two fields in one place. A name that stands inside parentheses comes late.
-        guard name.isEmpty || found == name else { throw .malformed }
+        // A parenthesis may have hidden the first name until now.
+        if name.isEmpty { name = found }
+        // AWS refuses a condition on two fields in one place.
+        guard found == name else { throw .malformed }
         return .value(try scanner.valueTest())
     }
 }

@@ -7,6 +7,8 @@ struct EventPosition: Sendable, Comparable {
     /// From 1 on, so that 0 is before all events of an instant.
     var sequence: Int
 
+    /// The last millisecond of the year 9999; no event is later.
+    static let latestTimestamp = 253_402_300_799_999
     static let first = EventPosition(timestamp: 0, sequence: 0)
     static let last = EventPosition(timestamp: .max, sequence: .max)
 

@@ -71,7 +71,7 @@ private struct EventRange: Sendable {
 
     init(_ input: GetLogEventsInput, _ horizon: Instant?) {
         let start = max(input.startTime ?? 0, Int(horizon?.milliseconds ?? 0), 0)
-        after = .before(start)
+        after = .before(min(start, EventPosition.latestTimestamp))
         before = input.endTime.map { .before($0) } ?? .last
     }
 

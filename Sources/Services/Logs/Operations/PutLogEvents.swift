@@ -57,8 +57,6 @@ extension LogChanges {
 
 /// Makes batches of AWS's size out of any number of records of any length.
 enum SinkBatches {
-    /// The last millisecond of the year 9999.
-    private static let latest: Int64 = 253_402_300_799_999
     private static let messageBytes = LogLimits.batchBytes - LogLimits.bytesPerEvent
 
     static func cut(_ records: [LogRecord]) -> [[NewEvent]] {
@@ -76,7 +74,7 @@ enum SinkBatches {
     }
 
     private static func events(of record: LogRecord) -> [NewEvent] {
-        let timestamp = Int(min(max(record.timestamp.milliseconds, 0), latest))
+        let timestamp = min(max(Int(record.timestamp.milliseconds), 0), EventPosition.latestTimestamp)
         return pieces(of: record.message).map { NewEvent(timestamp: timestamp, message: $0) }
     }
 

@@ -21,7 +21,9 @@ struct ControlGround: Sendable {
     static let role = "arn:aws:iam::000000000000:role/lambda"
 
     static func run(
-        roles: FakeRoles = FakeRoles(), enforcesPolicies: Bool = false, takesUnknownRoles: Bool = false,
+        roles: FakeRoles = FakeRoles(),
+        enforcesPolicies: Bool = false,
+        takesUnknownRoles: Bool = false,
         revalidatesAfter: Duration? = nil,
         _ body: @escaping @Sendable (ControlGround) async throws -> Void
     ) async throws {
@@ -30,12 +32,22 @@ struct ControlGround: Sendable {
         let providers: @Sendable (TestGround) async throws -> TestAssembly = { ground in
             let control = try await LambdaControlPlane(
                 .init(
-                    database: ground.database, files: files, cipher: KeyFileCipher.ephemeral(), roles: roles,
-                    clock: ground.clock, ids: ground.ids, logger: ground.logger),
+                    database: ground.database,
+                    files: files,
+                    cipher: KeyFileCipher.ephemeral(),
+                    roles: roles,
+                    clock: ground.clock,
+                    ids: ground.ids,
+                    logger: ground.logger
+                ),
                 .init(
-                    directory: "\(files.root)-lambda", takesUnknownRoles: takesUnknownRoles,
-                    enforcesPolicies: enforcesPolicies, revalidatesAfter: revalidatesAfter),
-                runtimes: EveryRuntime())
+                    directory: "\(files.root)-lambda",
+                    takesUnknownRoles: takesUnknownRoles,
+                    enforcesPolicies: enforcesPolicies,
+                    revalidatesAfter: revalidatesAfter
+                ),
+                runtimes: EveryRuntime()
+            )
             let service = LambdaService(control, invoker: NoInvoker())
             built.value = service
             return [service]
@@ -44,7 +56,13 @@ struct ControlGround: Sendable {
             let service = try #require(built.value)
             try await body(
                 ControlGround(
-                    server: server, lambda: server.client(.lambda), control: service.control, service: service, roles: roles))
+                    server: server,
+                    lambda: server.client(.lambda),
+                    control: service.control,
+                    service: service,
+                    roles: roles
+                )
+            )
         }
         await files.close()
     }
@@ -53,29 +71,43 @@ struct ControlGround: Sendable {
 
     /// Creates a function and lets it become Active.
     @discardableResult
-    func create(_ name: String = "f", _ change: (inout CreateFunctionInput) -> Void = { _ in }) async throws -> FunctionConfiguration {
+    func create(
+        _ name: String = "f",
+        _ change: (inout CreateFunctionInput) -> Void = { _ in }
+    ) async throws -> FunctionConfiguration {
         let answer = try await lambda.call(LambdaOperations.createFunction, Self.input(name, change))
         try await control.settle()
         return answer
     }
 
-    static func input(_ name: String = "f", _ change: (inout CreateFunctionInput) -> Void = { _ in }) -> CreateFunctionInput {
+    static func input(
+        _ name: String = "f",
+        _ change: (inout CreateFunctionInput) -> Void = { _ in }
+    ) -> CreateFunctionInput {
         var input = CreateFunctionInput(
-            functionName: name, runtime: .python312, role: role, handler: "handler.handler",
-            code: FunctionCode(zipFile: ByteBuffer(bytes: TestZip.function())))
+            functionName: name,
+            runtime: .python312,
+            role: role,
+            handler: "handler.handler",
+            code: FunctionCode(zipFile: ByteBuffer(bytes: TestZip.function()))
+        )
         change(&input)
         return input
     }
 
     func configuration(_ name: String = "f", _ qualifier: String? = nil) async throws -> FunctionConfiguration {
         try await lambda.call(
-            LambdaOperations.getFunctionConfiguration, .init(functionName: name, qualifier: qualifier))
+            LambdaOperations.getFunctionConfiguration,
+            .init(functionName: name, qualifier: qualifier)
+        )
     }
 
     @discardableResult
     func publish(_ name: String = "f", description: String? = nil) async throws -> FunctionConfiguration {
         let answer = try await lambda.call(
-            LambdaOperations.publishVersion, .init(functionName: name, description: description))
+            LambdaOperations.publishVersion,
+            .init(functionName: name, description: description)
+        )
         try await control.settle()
         return answer
     }
@@ -83,7 +115,9 @@ struct ControlGround: Sendable {
     /// A change that makes the next publication a new version.
     func touch(_ name: String = "f", description: String) async throws {
         _ = try await lambda.call(
-            LambdaOperations.updateFunctionConfiguration, .init(functionName: name, description: description))
+            LambdaOperations.updateFunctionConfiguration,
+            .init(functionName: name, description: description)
+        )
         try await control.settle()
     }
 
@@ -142,6 +176,10 @@ func refusal(_ call: () async throws -> Void) async -> ClientError? {
 
 extension ClientError {
     static func invalid(_ message: String) -> ClientError { ClientError("InvalidParameterValueException", message) }
-    static func missing(_ message: String) -> ClientError { ClientError("ResourceNotFoundException", message, status: 404) }
-    static func conflict(_ message: String) -> ClientError { ClientError("ResourceConflictException", message, status: 409) }
+    static func missing(_ message: String) -> ClientError {
+        ClientError("ResourceNotFoundException", message, status: 404)
+    }
+    static func conflict(_ message: String) -> ClientError {
+        ClientError("ResourceConflictException", message, status: 409)
+    }
 }

@@ -31,7 +31,9 @@ struct TestZip {
 
         static func directory(_ name: String) -> Entry { Entry(name).with { $0.mode = 0o040755 } }
         static func link(_ name: String, to target: String) -> Entry { Entry(name, target).with { $0.mode = 0o120777 } }
-        static func executable(_ name: String, _ text: String) -> Entry { Entry(name, text).with { $0.mode = 0o100755 } }
+        static func executable(_ name: String, _ text: String) -> Entry {
+            Entry(name, text).with { $0.mode = 0o100755 }
+        }
     }
 
     var entries: [Entry] = []
@@ -58,7 +60,9 @@ struct TestZip {
             directory += centralHeader(entry, offset: offsets[entry.sharesHeaderOf ?? index])
         }
         let count = claimedEntries ?? entries.count
-        let end = u32(0x0605_4b50) + u16(0) + u16(0) + u16(count) + u16(count) + u32(directory.count) + u32(body.count) + u16(0)
+        let end =
+            u32(0x0605_4b50) + u16(0) + u16(0) + u16(count) + u16(count) + u32(directory.count) + u32(body.count)
+            + u16(0)
         return stub + body + directory + end
     }
 

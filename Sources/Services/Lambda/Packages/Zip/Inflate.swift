@@ -21,7 +21,9 @@ enum Inflate {
             case .deflated: try inflate(packed, sink)
             }
         }
-        guard check.isComplete(entry.checksum) else { throw PackageFault.broken("an entry does not match its checksum") }
+        guard check.isComplete(entry.checksum) else {
+            throw PackageFault.broken("an entry does not match its checksum")
+        }
     }
 
     private struct Check {
@@ -38,7 +40,10 @@ enum Inflate {
         func isComplete(_ checksum: UInt32) -> Bool { seen == size && UInt32(truncatingIfNeeded: sum) == checksum }
     }
 
-    private static func inflate(_ packed: UnsafeRawBufferPointer, _ sink: (UnsafeRawBufferPointer) throws -> Void) throws {
+    private static func inflate(
+        _ packed: UnsafeRawBufferPointer,
+        _ sink: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
         var stream = z_stream()
         // Negative window bits: raw deflate data, as zip holds it.
         guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {

@@ -70,7 +70,9 @@ extension PackageTree {
             guard stepsLeft > 0 else { throw PackageFault.broken("links are too entangled") }
             if ZipPath.isCurrent(component) { continue }
             if ZipPath.isParent(component) {
-                guard let parent = ZipPath.parent(of: place) else { throw PackageFault.broken("a link leads out of the package") }
+                guard let parent = ZipPath.parent(of: place) else {
+                    throw PackageFault.broken("a link leads out of the package")
+                }
                 place = parent
                 continue
             }

@@ -49,7 +49,9 @@ extension ZipDirectory {
         let last = file.count - endLength
         guard last >= 0 else { throw PackageFault.broken("too short for an archive") }
         for position in stride(from: last, through: max(0, last - 0xffff), by: -1) where file.bytes[position] == 0x50 {
-            guard try file.uint32(position) == 0x0605_4b50, try file.uint16(position + 20) == last - position else { continue }
+            guard try file.uint32(position) == 0x0605_4b50, try file.uint16(position + 20) == last - position else {
+                continue
+            }
             return try bounds(in: file, endRecord: position)
         }
         throw PackageFault.broken("no end record")
@@ -59,7 +61,9 @@ extension ZipDirectory {
         let disks = try (file.uint16(end + 4), file.uint16(end + 6))
         let entries = try file.uint16(end + 10)
         let (size, offset) = try (file.uint32(end + 12), file.uint32(end + 16))
-        if entries == 0xffff || size == 0xffff_ffff || offset == 0xffff_ffff, let wide = try zip64(in: file, before: end) {
+        if entries == 0xffff || size == 0xffff_ffff || offset == 0xffff_ffff,
+            let wide = try zip64(in: file, before: end)
+        {
             return wide
         }
         guard disks == (0, 0) else { throw PackageFault.broken("the archive has several volumes") }
@@ -78,7 +82,11 @@ extension ZipDirectory {
             throw PackageFault.broken("the archive has several volumes")
         }
         return try bounds(
-            size: file.uint64(record + 40), offset: file.uint64(record + 48), entries: file.uint64(record + 32), before: record)
+            size: file.uint64(record + 40),
+            offset: file.uint64(record + 48),
+            entries: file.uint64(record + 32),
+            before: record
+        )
     }
 
     private static func isZip64Record(_ file: LittleEndianBytes, _ position: Int) -> Bool {
@@ -86,7 +94,9 @@ extension ZipDirectory {
     }
 
     private static func bounds(size: Int, offset: Int, entries: Int, before end: Int) throws -> Bounds {
-        guard size <= end, offset <= end - size else { throw PackageFault.broken("the central directory is out of bounds") }
+        guard size <= end, offset <= end - size else {
+            throw PackageFault.broken("the central directory is out of bounds")
+        }
         return Bounds(start: end - size, end: end, base: end - size - offset, entries: entries)
     }
 }
@@ -146,7 +156,10 @@ extension ZipDirectory {
     /// Sizes that do not fit 32 bits stand in the zip64 extra field, in this order, each only if its place says so.
     private func sizes(_ header: Int, extra: Int, _ extraLength: Int) throws -> Sizes {
         var sizes = Sizes(
-            unpacked: try file.uint32(header + 24), packed: try file.uint32(header + 20), offset: try file.uint32(header + 42))
+            unpacked: try file.uint32(header + 24),
+            packed: try file.uint32(header + 20),
+            offset: try file.uint32(header + 42)
+        )
         let wide = [sizes.unpacked, sizes.packed, sizes.offset].map { $0 == 0xffff_ffff }
         guard wide.contains(true), var position = try zip64Field(extra, extraLength) else { return try based(sizes) }
         if wide[0] { sizes.unpacked = try next(&position) }
@@ -177,7 +190,9 @@ extension ZipDirectory {
     }
 
     private func packedRange(_ sizes: Sizes) throws -> Range<Int> {
-        guard try file.uint32(sizes.offset) == 0x0403_4b50 else { throw PackageFault.broken("a local header is damaged") }
+        guard try file.uint32(sizes.offset) == 0x0403_4b50 else {
+            throw PackageFault.broken("a local header is damaged")
+        }
         let start = sizes.offset + 30 + (try file.uint16(sizes.offset + 26)) + (try file.uint16(sizes.offset + 28))
         guard start <= bounds.start, sizes.packed <= bounds.start - start else {
             throw PackageFault.broken("an entry is out of bounds")

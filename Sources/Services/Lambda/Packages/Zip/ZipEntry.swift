@@ -33,7 +33,9 @@ enum ZipPath {
     /// Takes out empty and `.` components. Refuses names that lead out of the package or that no tool writes for a Linux
     /// package: absolute ones, `..`, backslashes, zero bytes.
     static func normalize(_ name: ArraySlice<UInt8>, _ limits: PackageLimits) throws -> [UInt8] {
-        guard !name.isEmpty, name.count <= limits.pathBytes else { throw PackageFault.broken("a name is empty or too long") }
+        guard !name.isEmpty, name.count <= limits.pathBytes else {
+            throw PackageFault.broken("a name is empty or too long")
+        }
         guard name.first != slash else { throw PackageFault.broken("a name is absolute") }
         guard !name.contains(0), !name.contains(UInt8(ascii: "\\")) else {
             throw PackageFault.broken("a name holds a zero byte or a backslash")
@@ -42,7 +44,9 @@ enum ZipPath {
         guard components.count <= limits.depth, components.allSatisfy({ $0.count <= limits.componentBytes }) else {
             throw PackageFault.broken("a name is too deep or has too long a component")
         }
-        guard !components.contains(where: isParent) else { throw PackageFault.broken("a name leads out of the package") }
+        guard !components.contains(where: isParent) else {
+            throw PackageFault.broken("a name leads out of the package")
+        }
         return Array(components.joined(separator: [slash]))
     }
 
