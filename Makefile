@@ -30,7 +30,7 @@ check:
 	scripts/check
 
 format:
-	swift format --in-place --recursive --parallel Sources Tests Tools Package.swift
+	swift format --in-place --parallel $$(find Sources Tests Tools -name '*.swift' -not -path '*/Generated/*' -not -path '*/.build*') Package.swift
 
 codegen:
 	@scripts/setup-python

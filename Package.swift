@@ -61,7 +61,9 @@ func module(
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
         name: name,
-        dependencies: dependencies + ["MartletCore", "MartletTesting", .logging, .nioCore, .nioConcurrency, .lifecycle],
+        dependencies: dependencies + [
+            "MartletCore", "MartletTesting", .logging, .nioCore, .nioConcurrency, .lifecycle,
+        ],
         exclude: exclude,
         swiftSettings: settings
     )
@@ -98,11 +100,21 @@ let package = Package(
         module("RegularExpressions", ["CPCRE2"], linking: [archive("pcre2-8")]),
         module("AWSWire", ["MartletCore", "RegularExpressions", .logging, .nioCore, .crypto, .httpTypes]),
         module("Storage", ["MartletCore", .logging, .nioConcurrency, .crypto]),
-        module("StorageSQLite", ["Storage", "MartletCore", "CSQLite", .logging, .nioConcurrency], linking: [archive("sqlite3"), .linkedLibrary("m")]),
+        module(
+            "StorageSQLite",
+            ["Storage", "MartletCore", "CSQLite", .logging, .nioConcurrency],
+            linking: [archive("sqlite3"), .linkedLibrary("m")]
+        ),
         module("LinuxSystem", ["CLinux", .nioCore]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
-        module("SandboxNamespaces", ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]),
-        module("SandboxProcess", ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]),
+        module(
+            "SandboxNamespaces",
+            ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]
+        ),
+        module(
+            "SandboxProcess",
+            ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]
+        ),
 
         service(
             "Lambda",
@@ -131,7 +143,8 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "IAM", "STS", "Logs", "Jailer", .argumentParser,
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "IAM", "STS", "Logs", "Jailer",
+                .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
             swiftSettings: settings,
@@ -139,15 +152,27 @@ let package = Package(
         ),
         module(
             "MartletTesting",
-            ["MartletServer", "AWSWire", "MartletCore", "Storage", "StorageSQLite", .logging, .nioCore, .nioConcurrency, .httpTypes]
+            [
+                "MartletServer", "AWSWire", "MartletCore", "Storage", "StorageSQLite", .logging, .nioCore,
+                .nioConcurrency, .httpTypes,
+            ]
         ),
 
         tests("MartletCoreTests", ["RegularExpressions"]),
         tests("AWSWireTests", ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", .httpTypes]),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
         tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem"]),
-        tests("MartletServerTests", ["MartletServer", "AWSWire", "Storage", "StorageSQLite", .httpTypes, .httpClient, .nioPosix, .nioHTTP1, .crypto]),
-        tests("LambdaTests", ["Lambda", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .crypto, .httpTypes]),
+        tests(
+            "MartletServerTests",
+            [
+                "MartletServer", "AWSWire", "Storage", "StorageSQLite", .httpTypes, .httpClient, .nioPosix, .nioHTTP1,
+                .crypto,
+            ]
+        ),
+        tests(
+            "LambdaTests",
+            ["Lambda", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .crypto, .httpTypes]
+        ),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("EndToEndTests", [.httpClient]),

@@ -31,7 +31,8 @@ package struct Doctor: AsyncParsableCommand {
         for line in RuntimeReport(finder: .ofThisHost()).lines { FileHandles.standardOutput("  \(line)\n") }
         guard isUsable else {
             FileHandles.standardError(
-                "\nFunctions cannot run in the default sandbox here. See the lines marked ✗, or use: martlet serve --sandbox process\n")
+                "\nFunctions cannot run in the default sandbox here. See the lines marked ✗, or use: martlet serve --sandbox process\n"
+            )
             throw ExitCode(1)
         }
     }

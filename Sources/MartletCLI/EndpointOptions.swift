@@ -1,6 +1,6 @@
+import AWSWire
 // SPDX-License-Identifier: Apache-2.0
 package import ArgumentParser
-import AWSWire
 import Glibc
 import MartletCore
 

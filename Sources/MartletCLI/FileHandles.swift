@@ -35,7 +35,9 @@ package enum FileHandles {
             if count == 0 { return result }
             result.writeBytes(chunk[..<count])
             guard result.readableBytes <= maximumBytes else {
-                throw CommandFailure("The event is larger than \(maximumBytes) bytes, which is the most that Lambda takes.")
+                throw CommandFailure(
+                    "The event is larger than \(maximumBytes) bytes, which is the most that Lambda takes."
+                )
             }
         }
     }

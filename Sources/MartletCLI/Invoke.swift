@@ -1,6 +1,6 @@
+import AWSWire
 // SPDX-License-Identifier: Apache-2.0
 package import ArgumentParser
-import AWSWire
 import Glibc
 import MartletCore
 import NIOCore
@@ -39,9 +39,13 @@ package struct Invoke: AsyncParsableCommand {
         var query: [(String, String)] = []
         if let qualifier { query.append(("Qualifier", qualifier)) }
         let response = try await server.client().send(
-            service: "lambda", method: "POST",
-            path: "/2015-03-31/functions/\(ServerClient.encode(function))/invocations", query: query,
-            headers: log ? [("X-Amz-Log-Type", "Tail")] : [], body: try payload())
+            service: "lambda",
+            method: "POST",
+            path: "/2015-03-31/functions/\(ServerClient.encode(function))/invocations",
+            query: query,
+            headers: log ? [("X-Amz-Log-Type", "Tail")] : [],
+            body: try payload()
+        )
         if log, let tail = response.header("x-amz-log-result"), let bytes = Base64.decode(tail) {
             FileHandles.standardError(String(decoding: bytes, as: UTF8.self))
         }
@@ -63,7 +67,10 @@ package struct Invoke: AsyncParsableCommand {
         let isJSON = first.map { "{[\"-0123456789".contains($0) } ?? false
         if isJSON || ["true", "false", "null"].contains(event) { return ByteBuffer(string: event) }
         guard access(event, R_OK) == 0 else {
-            throw CommandFailure("There is no readable file “\(event)”.", next: "martlet invoke \(name) --event '{\"key\": 1}'")
+            throw CommandFailure(
+                "There is no readable file “\(event)”.",
+                next: "martlet invoke \(name) --event '{\"key\": 1}'"
+            )
         }
         let file = open(event, O_RDONLY | O_CLOEXEC)
         defer { close(file) }
@@ -72,7 +79,12 @@ package struct Invoke: AsyncParsableCommand {
 
     private func failure(_ response: ServerClient.Response) -> CommandFailure {
         let error = response.error
-        guard error.code == "ResourceNotFoundException" else { return CommandFailure("\(error.code): \(error.message)") }
-        return CommandFailure("\(error.code): \(error.message)", next: "aws lambda list-functions --endpoint-url \(server.endpointURL)")
+        guard error.code == "ResourceNotFoundException" else {
+            return CommandFailure("\(error.code): \(error.message)")
+        }
+        return CommandFailure(
+            "\(error.code): \(error.message)",
+            next: "aws lambda list-functions --endpoint-url \(server.endpointURL)"
+        )
     }
 }

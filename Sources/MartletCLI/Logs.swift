@@ -1,6 +1,6 @@
+import AWSWire
 // SPDX-License-Identifier: Apache-2.0
 package import ArgumentParser
-import AWSWire
 import MartletCore
 import NIOCore
 
@@ -69,7 +69,11 @@ package struct LogsCommand: AsyncParsableCommand {
             ]
             if let filter { members.append(.init("filterPattern", .string(filter))) }
             if let token { members.append(.init("nextToken", .string(token))) }
-            let response = try await client.sendJSON(service: "logs", target: "Logs_20140328.FilterLogEvents", .object(members))
+            let response = try await client.sendJSON(
+                service: "logs",
+                target: "Logs_20140328.FilterLogEvents",
+                .object(members)
+            )
             guard response.status == 200 else { throw failure(response, group) }
             let page = try JSONValue(parsing: response.body)
             events += (page["events"]?.arrayValue ?? []).compactMap(Self.event)
@@ -79,14 +83,24 @@ package struct LogsCommand: AsyncParsableCommand {
     }
 
     private static func event(_ value: JSONValue) -> Event? {
-        guard case .integer(let time)? = value["timestamp"], let message = value["message"]?.stringValue else { return nil }
-        return Event(id: value["eventId"]?.stringValue ?? "", timestamp: Instant(milliseconds: Int64(time)), message: message)
+        guard case .integer(let time)? = value["timestamp"], let message = value["message"]?.stringValue else {
+            return nil
+        }
+        return Event(
+            id: value["eventId"]?.stringValue ?? "",
+            timestamp: Instant(milliseconds: Int64(time)),
+            message: message
+        )
     }
 
     private func failure(_ response: ServerClient.Response, _ group: String) -> CommandFailure {
         let error = response.error
-        guard error.code == "ResourceNotFoundException" else { return CommandFailure("\(error.code): \(error.message)") }
+        guard error.code == "ResourceNotFoundException" else {
+            return CommandFailure("\(error.code): \(error.message)")
+        }
         return CommandFailure(
-            "There is no log group \(group) yet: a function's appears with its first invocation.", next: "martlet invoke \(name)")
+            "There is no log group \(group) yet: a function's appears with its first invocation.",
+            next: "martlet invoke \(name)"
+        )
     }
 }

@@ -12,7 +12,11 @@ extension ServerClient {
 
     /// SigV4 in the header form, as every SDK signs.
     func sign(
-        _ service: String, _ method: String, _ path: String, _ query: [(String, String)], _ headers: [(String, String)],
+        _ service: String,
+        _ method: String,
+        _ path: String,
+        _ query: [(String, String)],
+        _ headers: [(String, String)],
         _ body: ByteBuffer
     ) throws -> SignedRequest {
         guard let scheme = endpoint.firstRange(of: "://") else {
@@ -26,11 +30,16 @@ extension ServerClient {
         }
         var request = SignableRequest(method: method, path: path, query: text, headers: fields, authority: authority)
         let signer = SigV4Signer(
-            accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: sessionToken, region: region.name,
-            service: service)
+            accessKeyID: accessKeyID,
+            secretAccessKey: secretAccessKey,
+            sessionToken: sessionToken,
+            region: region.name,
+            service: service
+        )
         signer.sign(&request, payload: .bytes(Array(body.readableBytesView)), at: SystemClock().now)
         return SignedRequest(
             url: endpoint.prefix(upTo: scheme.upperBound) + authority + path + (text.isEmpty ? "" : "?\(text)"),
-            headers: request.headers.map { ($0.name.rawName, $0.value) })
+            headers: request.headers.map { ($0.name.rawName, $0.value) }
+        )
     }
 }

@@ -32,18 +32,30 @@ struct ServerClient {
 
     func sendJSON(service: String, target: String, _ body: JSONValue) async throws -> Response {
         try await send(
-            service: service, method: "POST", path: "/", query: [],
-            headers: [("X-Amz-Target", target), ("Content-Type", "application/x-amz-json-1.1")], body: body.compactBuffer)
+            service: service,
+            method: "POST",
+            path: "/",
+            query: [],
+            headers: [("X-Amz-Target", target), ("Content-Type", "application/x-amz-json-1.1")],
+            body: body.compactBuffer
+        )
     }
 
     /// `path` is percent-encoded already.
     func send(
-        service: String, method: String, path: String, query: [(String, String)], headers: [(String, String)], body: ByteBuffer
+        service: String,
+        method: String,
+        path: String,
+        query: [(String, String)],
+        headers: [(String, String)],
+        body: ByteBuffer
     ) async throws -> Response {
         let signed = try sign(service, method, path, query, headers, body)
         var request = HTTPClientRequest(url: signed.url)
         request.method = HTTPMethod(rawValue: method)
-        for (name, value) in signed.headers where name.lowercased() != "host" { request.headers.add(name: name, value: value) }
+        for (name, value) in signed.headers where name.lowercased() != "host" {
+            request.headers.add(name: name, value: value)
+        }
         request.body = .bytes(body)
         do {
             return try await Self.execute(request)
@@ -80,7 +92,8 @@ struct ServerClient {
         var result = ""
         for byte in text.utf8 {
             switch byte {
-            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: result.unicodeScalars.append(Unicode.Scalar(byte))
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e:
+                result.unicodeScalars.append(Unicode.Scalar(byte))
             default: result += "%" + Hex.encode([byte]).uppercased()
             }
         }

@@ -21,7 +21,9 @@ package struct ARN: Hashable, Sendable, CustomStringConvertible {
     /// Nil unless there are six parts, the first is `arn`, and partition, service and resource are not empty.
     package init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 5, omittingEmptySubsequences: false)
-        guard parts.count == 6, parts[0] == "arn", !parts[1].isEmpty, !parts[2].isEmpty, !parts[5].isEmpty else { return nil }
+        guard parts.count == 6, parts[0] == "arn", !parts[1].isEmpty, !parts[2].isEmpty, !parts[5].isEmpty else {
+            return nil
+        }
         self.init(
             partition: String(parts[1]),
             service: String(parts[2]),

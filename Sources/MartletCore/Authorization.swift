@@ -15,8 +15,14 @@ package struct AuthorizationRequest: Sendable {
     package var conditionKeys: [String: [String]]
 
     package init(
-        principal: Principal, action: String, resources: [ARN], scope: Scope, sourceAddress: String, userAgent: String,
-        at: Instant, conditionKeys: [String: [String]] = [:]
+        principal: Principal,
+        action: String,
+        resources: [ARN],
+        scope: Scope,
+        sourceAddress: String,
+        userAgent: String,
+        at: Instant,
+        conditionKeys: [String: [String]] = [:]
     ) {
         self.principal = principal
         self.action = action
@@ -56,7 +62,8 @@ package struct SigningCredential: Sendable {
     package var expiresAt: Instant?
     package var principal: Principal
 
-    package init(secretAccessKey: String, sessionToken: String? = nil, expiresAt: Instant? = nil, principal: Principal) {
+    package init(secretAccessKey: String, sessionToken: String? = nil, expiresAt: Instant? = nil, principal: Principal)
+    {
         self.secretAccessKey = secretAccessKey
         self.sessionToken = sessionToken
         self.expiresAt = expiresAt

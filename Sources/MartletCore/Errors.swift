@@ -26,7 +26,10 @@ package struct CommonError: ServiceError, Equatable {
 
     /// AWS: InternalFailure. The cause is logged, never shown.
     package static let internalFailure = CommonError(
-        "InternalFailure", "The request processing has failed because of an unknown error, exception or failure.", status: 500)
+        "InternalFailure",
+        "The request processing has failed because of an unknown error, exception or failure.",
+        status: 500
+    )
 
     /// The clear answer for what AWS can and Martlet cannot do yet.
     package static func notImplemented(_ what: String) -> CommonError {

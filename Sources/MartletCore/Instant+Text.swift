@@ -26,7 +26,15 @@ package struct UTCDate: Hashable, Sendable {
     }
 
     /// Nil when a field is outside its range. Years 0–9999.
-    package init?(year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, millisecond: Int = 0) {
+    package init?(
+        year: Int,
+        month: Int,
+        day: Int,
+        hour: Int = 0,
+        minute: Int = 0,
+        second: Int = 0,
+        millisecond: Int = 0
+    ) {
         guard (0...9_999).contains(year), (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour),
             (0...59).contains(minute), (0...60).contains(second), (0...999).contains(millisecond)
         else { return nil }
@@ -123,7 +131,8 @@ extension Instant {
         var scanner = DigitScanner(bytes)
         let date: UTCDate? =
             isExtended
-            ? scanner.date(dateSeparator: 0x2d, timeSeparator: 0x3a) : scanner.date(dateSeparator: nil, timeSeparator: nil)
+            ? scanner.date(dateSeparator: 0x2d, timeSeparator: 0x3a)
+            : scanner.date(dateSeparator: nil, timeSeparator: nil)
         guard let date, let offset = scanner.zone() else { return nil }
         self.init(milliseconds: date.instant.milliseconds - Int64(offset) * 60_000)
     }
@@ -137,12 +146,20 @@ private struct DigitScanner {
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     mutating func date(dateSeparator: UInt8?, timeSeparator: UInt8?) -> UTCDate? {
-        guard let year = number(4), skip(dateSeparator), let month = number(2), skip(dateSeparator), let day = number(2),
+        guard let year = number(4), skip(dateSeparator), let month = number(2), skip(dateSeparator),
+            let day = number(2),
             skip(0x54), let hour = number(2), skip(timeSeparator), let minute = number(2), skip(timeSeparator),
             let second = number(2), let millisecond = fraction()
         else { return nil }
         return UTCDate(
-            year: year, month: month, day: day, hour: hour, minute: minute, second: second, millisecond: millisecond)
+            year: year,
+            month: month,
+            day: day,
+            hour: hour,
+            minute: minute,
+            second: second,
+            millisecond: millisecond
+        )
     }
 
     /// Minutes east of Greenwich; nil when there is neither `Z` nor an offset, or something follows it.

@@ -9,7 +9,8 @@ package enum PageToken {
 
     /// Nil when `text` is not a token with `count` keys.
     package static func decode(_ text: String, count: Int) -> [String]? {
-        guard text.utf8.count <= 4_096, let bytes = Base64.decode(text), let joined = String(validating: bytes, as: UTF8.self)
+        guard text.utf8.count <= 4_096, let bytes = Base64.decode(text),
+            let joined = String(validating: bytes, as: UTF8.self)
         else { return nil }
         let keys = joined.split(separator: "\u{0}", omittingEmptySubsequences: false).map(String.init)
         return keys.count == count ? keys : nil

@@ -33,7 +33,8 @@ package struct Principal: Hashable, Sendable {
         self.accessKeyID = accessKeyID
     }
 
-    package static func root(of account: AccountID, partition: String = "aws", accessKeyID: String? = nil) -> Principal {
+    package static func root(of account: AccountID, partition: String = "aws", accessKeyID: String? = nil) -> Principal
+    {
         Principal(
             account: account,
             kind: .root,

@@ -24,8 +24,12 @@ package struct Region: Hashable, Sendable, CustomStringConvertible {
 
     /// Nil unless `name` is 1–32 lower-case letters, digits and hyphens, beginning with a letter.
     package init?(_ name: some StringProtocol) {
-        let isWellFormed = name.utf8.allSatisfy { ($0 >= 0x61 && $0 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2d }
-        guard (1...32).contains(name.utf8.count), isWellFormed, name.utf8.first.map({ $0 >= 0x61 }) == true else { return nil }
+        let isWellFormed = name.utf8.allSatisfy {
+            ($0 >= 0x61 && $0 <= 0x7a) || ($0 >= 0x30 && $0 <= 0x39) || $0 == 0x2d
+        }
+        guard (1...32).contains(name.utf8.count), isWellFormed, name.utf8.first.map({ $0 >= 0x61 }) == true else {
+            return nil
+        }
         self.name = String(name)
     }
 
@@ -57,7 +61,13 @@ package struct Scope: Hashable, Sendable, CustomStringConvertible {
 
     /// `arn:aws:{service}:{region}:{account}:{resource}`
     package func arn(_ service: String, _ resource: String) -> ARN {
-        ARN(partition: region.partition, service: service, region: region.name, account: account.text, resource: resource)
+        ARN(
+            partition: region.partition,
+            service: service,
+            region: region.name,
+            account: account.text,
+            resource: resource
+        )
     }
 
     /// For services without regions (IAM): `arn:aws:iam::{account}:{resource}`

@@ -59,7 +59,12 @@ package struct Measurement: Sendable, Equatable {
     package var scope: Scope
 
     package init(
-        namespace: String, name: String, dimensions: [String: String], value: Double, unit: String, timestamp: Instant,
+        namespace: String,
+        name: String,
+        dimensions: [String: String],
+        value: Double,
+        unit: String,
+        timestamp: Instant,
         scope: Scope
     ) {
         self.namespace = namespace

@@ -13,9 +13,16 @@ struct CodeDownloads: PathRouted {
 
     func answer(rest: String) async throws -> WireResponse {
         guard let bytes = try await lambda.downloadCode(token: rest) else {
-            throw CommonError("AccessDenied", "This link is not one of ours, or it is too old: ask GetFunction for a new one.", status: 403)
+            throw CommonError(
+                "AccessDenied",
+                "This link is not one of ours, or it is too old: ask GetFunction for a new one.",
+                status: 403
+            )
         }
         return WireResponse(
-            status: 200, headers: [.contentType: "application/zip"], body: .buffer(ByteBuffer(bytes: bytes)))
+            status: 200,
+            headers: [.contentType: "application/zip"],
+            body: .buffer(ByteBuffer(bytes: bytes))
+        )
     }
 }

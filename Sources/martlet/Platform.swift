@@ -47,8 +47,13 @@ enum Platform {
         let sessions = SessionTable()
         let callers = CallerDirectory(identities: identities, sessions: sessions, clock: clock)
         let roles = IAMRoles(
-            callers: callers, identities: identities,
-            configuration: .init(enforcesTrust: isEnforced, takesUnknownRoles: isOpen), usage: usage, clock: clock, logger: logger)
+            callers: callers,
+            identities: identities,
+            configuration: .init(enforcesTrust: isEnforced, takesUnknownRoles: isOpen),
+            usage: usage,
+            clock: clock,
+            logger: logger
+        )
         let mint = SessionMint(cipher: storage.cipher, clock: clock, ids: ids)
         let resourcePolicies = ResourcePolicies()
         let credentials: [any CredentialDirectory] = [
@@ -56,7 +61,8 @@ enum Platform {
             IAMCredentials(store: iamStore, cipher: storage.cipher, clock: clock, usage: usage),
         ]
         let authorizer: any Authorizer =
-            isEnforced ? IAMAuthorizer(callers: callers, resourcePolicies: resourcePolicies, usage: usage) : PermissiveAuthorizer()
+            isEnforced
+            ? IAMAuthorizer(callers: callers, resourcePolicies: resourcePolicies, usage: usage) : PermissiveAuthorizer()
 
         // The services.
         let iam = IAMService(store: iamStore, cipher: storage.cipher, clock: clock, ids: ids)
@@ -80,19 +86,34 @@ enum Platform {
                 // One process holds the data directory, so its leases are its predecessor's.
                 node: "local",
                 logger: logger
-            ))
+            )
+        )
         let lambda = try await LambdaPlatform(
             control: .init(
-                database: storage.database, files: storage.files, cipher: storage.cipher, roles: roles, authorizer: authorizer,
-                clock: clock, ids: ids, logger: logger),
+                database: storage.database,
+                files: storage.files,
+                cipher: storage.cipher,
+                roles: roles,
+                authorizer: authorizer,
+                clock: clock,
+                ids: ids,
+                logger: logger
+            ),
             .init(directory: "\(storage.directory)/lambda", takesUnknownRoles: isOpen, enforcesPolicies: isEnforced),
-            data: data)
+            data: data
+        )
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
 
         // The front door.
         let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs], authorizer: authorizer)
         var chain = ChainConfiguration(
-            dispatcher: dispatcher, auth: settings.auth, credentials: credentials, clock: clock, ids: ids, logger: logger)
+            dispatcher: dispatcher,
+            auth: settings.auth,
+            credentials: credentials,
+            clock: clock,
+            ids: ids,
+            logger: logger
+        )
         chain.version = MartletVersion.current
         chain.allowedHosts = settings.allowedHosts
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
@@ -102,8 +123,12 @@ enum Platform {
         ]
         if !isOpen { try await showRootKey(iamStore, storage, ids, clock) }
         let server = MartletServer(
-            ServerConfiguration(host: settings.host, port: settings.port), auth: settings.auth, chain: RequestChain(chain),
-            logger: logger, onListening: { Announcement(endpoint: $0, settings, directory: storage.directory).print() })
+            ServerConfiguration(host: settings.host, port: settings.port),
+            auth: settings.auth,
+            chain: RequestChain(chain),
+            logger: logger,
+            onListening: { Announcement(endpoint: $0, settings, directory: storage.directory).print() }
+        )
         gateway.open(through: server)
 
         // Stopped in reverse: the door first, what it leads to after.
@@ -113,7 +138,10 @@ enum Platform {
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: logger
+            )
+        )
         try await group.run()
         await storage.close()
     }
@@ -123,16 +151,28 @@ enum Platform {
         case .namespace: return NamespaceDriver(allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
         case .process:
             let driver = ProcessDriver(logger: logger)
-            logger.warning("functions are NOT isolated: --sandbox process", metadata: ["guarantee": "\(driver.guarantee)"])
+            logger.warning(
+                "functions are NOT isolated: --sandbox process",
+                metadata: ["guarantee": "\(driver.guarantee)"]
+            )
             return driver
         }
     }
 
     /// Shown once: only its hash and its sealed form are kept.
     private static func showRootKey(
-        _ store: IAMStore, _ storage: PlatformStorage, _ ids: any IDSource, _ clock: any WallClock
+        _ store: IAMStore,
+        _ storage: PlatformStorage,
+        _ ids: any IDSource,
+        _ clock: any WallClock
     ) async throws {
-        let key = try await RootKey.ensure(account: .local, store: store, cipher: storage.cipher, ids: ids, clock: clock)
+        let key = try await RootKey.ensure(
+            account: .local,
+            store: store,
+            cipher: storage.cipher,
+            ids: ids,
+            clock: clock
+        )
         guard let key else { return }
         FileHandles.standardOutput(
             """
@@ -140,7 +180,8 @@ enum Platform {
               AWS_ACCESS_KEY_ID=\(key.accessKeyID)
               AWS_SECRET_ACCESS_KEY=\(key.secretAccessKey)
 
-            """)
+            """
+        )
     }
 }
 

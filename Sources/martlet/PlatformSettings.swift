@@ -41,7 +41,8 @@ struct PlatformSettings: Sendable {
         if auth == .open, !isLoopback {
             throw Invalid(
                 description: "auth mode “open” takes any credentials, so it listens on loopback only, not on \(host). "
-                    + "Use --auth enforced (or signed), or --host 127.0.0.1.")
+                    + "Use --auth enforced (or signed), or --host 127.0.0.1."
+            )
         }
     }
 
@@ -55,10 +56,17 @@ struct PlatformSettings: Sendable {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
     }
 
-    private static func number(_ reader: ConfigReader, _ key: String, default: Int, in range: ClosedRange<Int>) throws -> Int {
+    private static func number(
+        _ reader: ConfigReader,
+        _ key: String,
+        default: Int,
+        in range: ClosedRange<Int>
+    ) throws -> Int {
         guard let text = reader.string(forKey: ConfigKey(key)) else { return `default` }
         guard let number = Int(text), range.contains(number) else {
-            throw Invalid(description: "\(key) must be a number from \(range.lowerBound) to \(range.upperBound), not “\(text)”.")
+            throw Invalid(
+                description: "\(key) must be a number from \(range.lowerBound) to \(range.upperBound), not “\(text)”."
+            )
         }
         return number
     }
@@ -72,7 +80,9 @@ struct PlatformSettings: Sendable {
     }
 
     private static func choice<C: RawRepresentable<String> & CaseIterable>(
-        _ reader: ConfigReader, _ key: String, default: C
+        _ reader: ConfigReader,
+        _ key: String,
+        default: C
     ) throws -> C {
         guard let text = reader.string(forKey: ConfigKey(key)) else { return `default` }
         guard let choice = C(rawValue: text) else {

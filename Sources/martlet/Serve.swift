@@ -54,8 +54,10 @@ struct Serve: AsyncParsableCommand {
     @Flag(help: "Run functions without memory and CPU limits where the host offers no cgroup to this user.")
     var allowMissingCgroups = false
     @Option(
-        name: .customLong("allowed-host"), parsing: .singleValue,
-        help: "A further host name that open mode answers to, with its subdomains. May be repeated.")
+        name: .customLong("allowed-host"),
+        parsing: .singleValue,
+        help: "A further host name that open mode answers to, with its subdomains. May be repeated."
+    )
     var allowedHosts: [String] = []
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?

@@ -25,9 +25,18 @@ package struct LambdaDataPlane: Sendable {
         package var logger: Logger
 
         package init(
-            driver: any SandboxDriver, locator: RuntimeLocator, runtimeFiles: RuntimeFiles, credentials: any CredentialVendor,
-            gateway: (any EndpointGateway)?, logSink: any LogSink, database: any Database, eventLoops: any EventLoopGroup,
-            clock: any WallClock, ids: any IDSource, node: String, logger: Logger
+            driver: any SandboxDriver,
+            locator: RuntimeLocator,
+            runtimeFiles: RuntimeFiles,
+            credentials: any CredentialVendor,
+            gateway: (any EndpointGateway)?,
+            logSink: any LogSink,
+            database: any Database,
+            eventLoops: any EventLoopGroup,
+            clock: any WallClock,
+            ids: any IDSource,
+            node: String,
+            logger: Logger
         ) {
             self.driver = driver
             self.locator = locator
@@ -62,16 +71,34 @@ package struct LambdaDataPlane: Sendable {
         pool = EnvironmentPool(configuration: .init(), clock: clock)
         tender = PoolTender(pool: pool, driver: environment.driver, clock: clock)
         events = AsyncEventQueue(
-            database: environment.database, clock: clock, node: environment.node, logger: environment.logger)
+            database: environment.database,
+            clock: clock,
+            node: environment.node,
+            logger: environment.logger
+        )
         ids = environment.ids
         locator = environment.locator
         let starter = EnvironmentStarter(
-            driver: environment.driver, locator: environment.locator, runtimeFiles: environment.runtimeFiles,
-            credentials: environment.credentials, gateway: environment.gateway, poller: try OutputPoller(), logQueue: logs,
-            eventLoops: environment.eventLoops, supervisor: supervisor, clock: clock, ids: environment.ids)
+            driver: environment.driver,
+            locator: environment.locator,
+            runtimeFiles: environment.runtimeFiles,
+            credentials: environment.credentials,
+            gateway: environment.gateway,
+            poller: try OutputPoller(),
+            logQueue: logs,
+            eventLoops: environment.eventLoops,
+            supervisor: supervisor,
+            clock: clock,
+            ids: environment.ids
+        )
         runner = FunctionRunner(
-            ledger: ConcurrencyLedger(), pool: pool, starter: starter, supervisor: supervisor, clock: clock,
-            logger: environment.logger)
+            ledger: ConcurrencyLedger(),
+            pool: pool,
+            starter: starter,
+            supervisor: supervisor,
+            clock: clock,
+            logger: environment.logger
+        )
     }
 
     /// The front for the control plane's operations; `directory` is its store.

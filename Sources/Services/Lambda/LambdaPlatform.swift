@@ -9,7 +9,8 @@ package struct LambdaPlatform: Sendable {
     package let service: LambdaService
 
     package init(
-        control environment: LambdaControlPlane.Environment, _ configuration: LambdaControlPlane.Configuration,
+        control environment: LambdaControlPlane.Environment,
+        _ configuration: LambdaControlPlane.Configuration,
         data: LambdaDataPlane
     ) async throws {
         let retirement = EnvironmentRetirement(pool: data.pool, supervisor: data.supervisor)

@@ -18,7 +18,11 @@ package struct LogsService: LogsAPI, ServiceProvider {
 
     /// `migrate` is to be called before anything else.
     package init(
-        database: any Database, clock: any WallClock, ids: any IDSource, logger: Logger, scanLimits: ScanLimits = ScanLimits()
+        database: any Database,
+        clock: any WallClock,
+        ids: any IDSource,
+        logger: Logger,
+        scanLimits: ScanLimits = ScanLimits()
     ) {
         store = LogsStore(database: database)
         self.clock = clock
@@ -47,7 +51,14 @@ package struct LogsService: LogsAPI, ServiceProvider {
 extension ServiceModel {
     /// The generated model, and what no model says: broken constraints are `InvalidParameterException` in this service.
     fileprivate static let logsWithItsErrors = ServiceModel(
-        name: logs.name, signingName: logs.signingName, apiVersion: logs.apiVersion, targetPrefix: logs.targetPrefix,
-        protocols: logs.protocols, endpointPrefix: logs.endpointPrefix, actionPrefix: logs.actionPrefix,
-        unimplemented: logs.unimplemented, validation: ValidationStyle(code: InvalidParameterException.errorCode))
+        name: logs.name,
+        signingName: logs.signingName,
+        apiVersion: logs.apiVersion,
+        targetPrefix: logs.targetPrefix,
+        protocols: logs.protocols,
+        endpointPrefix: logs.endpointPrefix,
+        actionPrefix: logs.actionPrefix,
+        unimplemented: logs.unimplemented,
+        validation: ValidationStyle(code: InvalidParameterException.errorCode)
+    )
 }

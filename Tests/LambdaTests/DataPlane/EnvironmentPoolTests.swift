@@ -62,15 +62,25 @@ private struct NoLogQueue: LogQueue {
 @Suite("Pool of warm environments") struct EnvironmentPoolTests {
     private let clock = MemoryClock()
     private let key = VersionKey(
-        scope: Scope(account: .local, region: .usEast1), functionName: "f", version: "$LATEST", generation: "1")
+        scope: Scope(account: .local, region: .usEast1),
+        functionName: "f",
+        version: "$LATEST",
+        generation: "1"
+    )
 
     private func environment(_ number: Int) throws -> (ExecutionEnvironment, FakeSandbox) {
         let sandbox = FakeSandbox(try #require(SandboxID("sandbox-\(number)")))
         let log = EnvironmentLog(group: "g", stream: "s", scope: key.scope, queue: NoLogQueue(), clock: clock)
         let environment = ExecutionEnvironment(
-            key: key, sandbox: sandbox, log: log, poller: try OutputPoller(),
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(), clock: clock, supervisor: Supervisor(),
-            startedMicroseconds: 0)
+            key: key,
+            sandbox: sandbox,
+            log: log,
+            poller: try OutputPoller(),
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            clock: clock,
+            supervisor: Supervisor(),
+            startedMicroseconds: 0
+        )
         return (environment, sandbox)
     }
 

@@ -36,7 +36,8 @@ import Testing
 
     private func frame(_ text: String) -> [UInt8] {
         let count = text.utf8.count
-        return [0xa5, 0x5a, 0, 3] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) } + [UInt8](repeating: 0, count: 8)
+        return [0xa5, 0x5a, 0, 3] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: count >> $0) }
+            + [UInt8](repeating: 0, count: 8)
             + Array(text.utf8)
     }
 
@@ -62,7 +63,9 @@ import Testing
         var splitter = LineSplitter()
         var generator = SystemRandomNumberGenerator()
         for _ in 0..<200 {
-            let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let bytes = (0..<Int.random(in: 0...300, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
             _ = split(&splitter, bytes)
         }
         _ = splitter.flush()
@@ -71,19 +74,32 @@ import Testing
 }
 
 @Suite("REPORT line") struct ReportTests {
-    private func report(_ microseconds: Int, initMicroseconds: Int? = nil, status: String = "success", errorType: String? = nil)
+    private func report(
+        _ microseconds: Int,
+        initMicroseconds: Int? = nil,
+        status: String = "success",
+        errorType: String? = nil
+    )
         -> InvocationReport
     {
         InvocationReport(
-            requestID: "r", duration: .microseconds(microseconds), initDuration: initMicroseconds.map { .microseconds($0) },
-            memoryMiB: 128, maxMemoryMiB: 31, status: status, errorType: errorType, traceID: nil)
+            requestID: "r",
+            duration: .microseconds(microseconds),
+            initDuration: initMicroseconds.map { .microseconds($0) },
+            memoryMiB: 128,
+            maxMemoryMiB: 31,
+            status: status,
+            errorType: errorType,
+            traceID: nil
+        )
     }
 
     @Test("a warm invocation's line has the form that tools parse")
     func warm() {
         #expect(
             report(1_234).text
-                == "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\t\n")
+                == "REPORT RequestId: r\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\t\n"
+        )
     }
 
     @Test("a cold start adds Init Duration and is billed for it")
@@ -96,11 +112,18 @@ import Testing
     @Test("a timeout and a crash say so")
     func failures() {
         #expect(report(3_000_000, status: "timeout").text.hasSuffix("\tStatus: timeout\n"))
-        #expect(report(1, status: "error", errorType: "Runtime.ExitError").text.hasSuffix("Status: error\tError Type: Runtime.ExitError\n"))
+        #expect(
+            report(1, status: "error", errorType: "Runtime.ExitError").text.hasSuffix(
+                "Status: error\tError Type: Runtime.ExitError\n"
+            )
+        )
         #expect(!report(1, status: "error").text.contains("Status"))
     }
 
-    @Test("numbers are printed with fixed decimals", arguments: [(0.0, "0.00"), (1.005, "1.00"), (2.999, "3.00"), (-1.5, "-1.50")])
+    @Test(
+        "numbers are printed with fixed decimals",
+        arguments: [(0.0, "0.00"), (1.005, "1.00"), (2.999, "3.00"), (-1.5, "-1.50")]
+    )
     func fixed(_ number: Double, _ text: String) {
         #expect(number.fixed(2) == text)
         #expect(Double.nan.fixed(2) == "0")
@@ -114,16 +137,20 @@ import Testing
     @Test(
         "well-formed texts pass",
         arguments: [
-            "{}", "[]", "null", " true ", "-0", "1.5e-3", "\"a\\u00e9\\n\"", "{\"a\":[1,{\"b\":null}],\"c\":\"\"}", "[[],{},[{}]]", "0",
-        ])
+            "{}", "[]", "null", " true ", "-0", "1.5e-3", "\"a\\u00e9\\n\"", "{\"a\":[1,{\"b\":null}],\"c\":\"\"}",
+            "[[],{},[{}]]", "0",
+        ]
+    )
     func good(_ text: String) { #expect(isWellFormed(text)) }
 
     @Test(
         "everything else does not",
         arguments: [
-            "", " ", "{", "}", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "01", "1.", ".5", "+1", "1e", "nul", "truex", "\"", "\"\\x\"",
+            "", " ", "{", "}", "[1,]", "{\"a\"}", "{\"a\":}", "{a:1}", "01", "1.", ".5", "+1", "1e", "nul", "truex",
+            "\"", "\"\\x\"",
             "\"\\u12g4\"", "[1 2]", "{} {}", "\"\u{1}\"", "{\"a\":1,}", "[", "]", "[}", "{]", "-", "NaN", "'a'",
-        ])
+        ]
+    )
     func bad(_ text: String) { #expect(!isWellFormed(text)) }
 
     @Test("nesting is limited, and hostile nesting costs no stack")

@@ -8,9 +8,13 @@ import Testing
 @Suite("Runtime API session") struct RuntimeSessionTests {
     private func invocation(_ id: String) -> Invocation {
         Invocation(
-            id: id, payload: ByteBuffer(string: "{}"),
+            id: id,
+            payload: ByteBuffer(string: "{}"),
             invokedARN: ARN(service: "lambda", region: "us-east-1", account: "000000000000", resource: "function:f"),
-            clientContext: nil, traceHeader: "Root=1-0-0", timeout: .seconds(3))
+            clientContext: nil,
+            traceHeader: "Root=1-0-0",
+            timeout: .seconds(3)
+        )
     }
 
     private func idle(_ ticket: Int = 1) -> RuntimeSession<Int> {

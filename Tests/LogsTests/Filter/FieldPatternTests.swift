@@ -23,8 +23,11 @@ import Testing
             ("[\(names), request, status_code = 4* && status_code != 404, bytes]", false),
             ("[\(names), request, (status_code = 500 || status_code = 404) && status_code = 4*, bytes]", true),
             ("[\(names) = \"10/Oct/2000*\", request, status_code, bytes]", true),
-        ])
-    func conditions(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.request, matches).check() }
+        ]
+    )
+    func conditions(_ pattern: String, _ matches: Bool) throws {
+        try FilterCase(pattern, Self.request, matches).check()
+    }
 
     @Test(
         "an ellipsis stands for any number of fields, none included",
@@ -33,7 +36,8 @@ import Testing
             ("[ip, user, ..., status_code = 404, bytes]", true), ("[ip = 127*, ...]", true), ("[...]", true),
             ("[..., a, b, c, d, e, f, g = 1534]", true), ("[a, b, c, d, e, f, g, ..., h]", false),
             ("[..., request =*.html*, status_code=4*,]", true),
-        ])
+        ]
+    )
     func ellipsis(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.request, matches).check() }
 
     @Test(
@@ -47,23 +51,38 @@ import Testing
             FilterCase("[w1=ERROR || w1=WARNING, w2]", "WARNING 09/25/2014 12:00:02 Invalid user request", true),
             FilterCase("[w1!=ERROR && w1!=WARNING, w2]", "INFO all is well", true),
             FilterCase("[w1!=ERROR && w1!=WARNING, w2]", "ERROR nothing is", false),
-            FilterCase("[timestamp=*Z, request_id=\"*-*\", event]", "2014-01-01T00:00:00Z\tab-cd\tmany words here\n", true),
-            FilterCase("[timestamp=*Z, request_id=\"*-*\", event = \"many*here\"]", "2014-01-01Z ab-cd many words here\n", true),
+            FilterCase(
+                "[timestamp=*Z, request_id=\"*-*\", event]",
+                "2014-01-01T00:00:00Z\tab-cd\tmany words here\n",
+                true
+            ),
+            FilterCase(
+                "[timestamp=*Z, request_id=\"*-*\", event = \"many*here\"]",
+                "2014-01-01Z ab-cd many words here\n",
+                true
+            ),
             FilterCase(
                 "[logLevel, date, time, method, url=%/service/resource/[0-9]+$%, response_time]",
-                "INFO 09/25/2014 12:00:00 GET /service/resource/67 1200", true),
+                "INFO 09/25/2014 12:00:00 GET /service/resource/67 1200",
+                true
+            ),
             FilterCase(
                 "[logLevel, date, time, method, url=%/service/resource/[0-9]+$%, response_time]",
-                "INFO 09/25/2014 12:00:01 POST /service/resource/67/part/111 1310", false),
-        ])
+                "INFO 09/25/2014 12:00:01 POST /service/resource/67/part/111 1310",
+                false
+            ),
+        ]
+    )
     func rest(_ example: FilterCase) throws { try example.check() }
 
     @Test(
         "brackets and quotes that are never closed are text like any other",
         arguments: [
             FilterCase("[a = \"[x\", b]", "[x y", true), FilterCase("[a = x, b = \"\\\"y\"]", "x \"y", true),
-            FilterCase("[a = \"x y\", b]", "[x y] z", true), FilterCase("[a = \"x \\\\\\\"y\", b]", #""x \"y" z"#, true),
-        ])
+            FilterCase("[a = \"x y\", b]", "[x y] z", true),
+            FilterCase("[a = \"x \\\\\\\"y\", b]", #""x \"y" z"#, true),
+        ]
+    )
     func unclosed(_ example: FilterCase) throws { try example.check() }
 
     @Test(
@@ -72,9 +91,11 @@ import Testing
             ("[a, ..., b, ...]", "Invalid filter pattern"), ("[a = ]", "Invalid filter pattern"),
             ("[a b]", "Invalid character(s) in term 'b'"), ("[a > x]", "Invalid filter pattern"),
             ("[a = (x)]", "Invalid character(s) in term '('"), ("[a = 1 && b = 2]", "Invalid filter pattern"),
-            ("[a = 1 &&]", "Invalid filter pattern"), ("[(a = 1]", "Invalid filter pattern"), ("[a = 1;]", "Invalid character(s) in term ';'"),
+            ("[a = 1 &&]", "Invalid filter pattern"), ("[(a = 1]", "Invalid filter pattern"),
+            ("[a = 1;]", "Invalid character(s) in term ';'"),
             ("[(a = 1 || b = 2)]", "Invalid filter pattern"), ("[a.b]", "Invalid character(s) in term '.'"),
-        ])
+        ]
+    )
     func malformed(_ pattern: String, _ message: String) {
         #expect(throws: FilterFault(message: message)) { try FilterPattern(pattern) }
     }

@@ -15,12 +15,15 @@ private struct Dice {
 
 @Suite("Hostile filter patterns") struct FilterFuzzTests {
     private static let scraps = [
-        "{", "}", "[", "]", "(", ")", "$", "$.", ".", "*", "a", "b1", "-", "?", "\"", "\\", "%", "=", "!=", ">", "<=", "&&", "||", "1",
-        "1e9", "e", "+", "/", "10.0.0.0/8", " ", ",", "...", "IS", "NULL", "TRUE", "NOT", "EXISTS", "'", "ü", "\u{0}", "[a-z]", "{1,3}",
+        "{", "}", "[", "]", "(", ")", "$", "$.", ".", "*", "a", "b1", "-", "?", "\"", "\\", "%", "=", "!=", ">", "<=",
+        "&&", "||", "1",
+        "1e9", "e", "+", "/", "10.0.0.0/8", " ", ",", "...", "IS", "NULL", "TRUE", "NOT", "EXISTS", "'", "ü", "\u{0}",
+        "[a-z]", "{1,3}",
         ":", "\n", "x*y", "99999999999999999999",
     ]
     private static let messages = [
-        "", "a", "a b1 \"c d\" [e] 1", "{\"a\":{\"b1\":[1,2,{\"x\":null}]},\"1\":true}", "[[[[", "\"\"\"\"", "{\"a\":", "ü \u{0} \\",
+        "", "a", "a b1 \"c d\" [e] 1", "{\"a\":{\"b1\":[1,2,{\"x\":null}]},\"1\":true}", "[[[[", "\"\"\"\"", "{\"a\":",
+        "ü \u{0} \\",
         String(repeating: "[a ", count: 2_000), String(repeating: "\"", count: 2_001),
     ]
 
@@ -56,7 +59,11 @@ private struct Dice {
                 var bytes = Array(pattern.utf8)
                 for _ in 0...dice.roll(3) {
                     let index = dice.roll(bytes.count)
-                    if dice.roll(2) == 0 { bytes.remove(at: index) } else { bytes[index] = UInt8(0x20 + dice.roll(0x5f)) }
+                    if dice.roll(2) == 0 {
+                        bytes.remove(at: index)
+                    } else {
+                        bytes[index] = UInt8(0x20 + dice.roll(0x5f))
+                    }
                 }
                 guard let filter = try? FilterPattern(String(decoding: bytes, as: UTF8.self)) else { continue }
                 for message in Self.messages { _ = filter.matches(message) }
@@ -79,6 +86,8 @@ private struct Dice {
 
     @Test("a pattern of any length beyond the limit is refused")
     func tooLong() {
-        #expect(throws: FilterFault.malformed) { try FilterPattern(String(repeating: "a", count: FilterPattern.maximumLength + 1)) }
+        #expect(throws: FilterFault.malformed) {
+            try FilterPattern(String(repeating: "a", count: FilterPattern.maximumLength + 1))
+        }
     }
 }

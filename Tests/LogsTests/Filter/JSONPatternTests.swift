@@ -19,26 +19,30 @@ import Testing
         arguments: [
             ("{ $.eventType = \"UpdateTrail\" }", true), ("{$.eventType=\"UpdateTrail\"}", true),
             ("{ $.eventType = UpdateTrail }", true), ("{ $.eventType = \"Update\" }", false),
-            ("{ $.eventType = \"Update*\" }", true), ("{ $.eventType = *Trail }", true), ("{ $.eventType = U*t*l }", true),
+            ("{ $.eventType = \"Update*\" }", true), ("{ $.eventType = *Trail }", true),
+            ("{ $.eventType = U*t*l }", true),
             ("{ $.eventType = U*x*l }", false), ("{ $.eventType = * }", true), ("{ $.eventType != * }", false),
             ("{ $.eventType = \"updatetrail\" }", false), ("{ $.eventType != \"UpdateTrail\" }", false),
             ("{ $.eventType != \"Other\" }", true), ("{ $.sourceIPAddress != 123.123.* }", true),
             ("{ $.sourceIPAddress = 111.111.* }", true), ("{ $.arrayKey[0] = \"value\" }", true),
             ("{ $.arrayKey[1] = \"value\" }", false), ("{ $.arrayKey[2] = \"value\" }", false),
             ("{ $.eventType = \"Update\\*\" }", false),
-        ])
+        ]
+    )
     func strings(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.trail, matches).check() }
 
     @Test(
         "numbers are compared as numbers, exponents included",
         arguments: [
-            ("{ $.count = 1000 }", true), ("{ $.count = 1e3 }", true), ("{ $.count = 1E+3 }", true), ("{ $.count = 10e2 }", true),
+            ("{ $.count = 1000 }", true), ("{ $.count = 1e3 }", true), ("{ $.count = 1E+3 }", true),
+            ("{ $.count = 10e2 }", true),
             ("{ $.count != 1e-3 }", true), ("{ $.count > +999 }", true), ("{ $.count >= 1000 }", true),
             ("{ $.count < 1000.5 }", true), ("{ $.count <= -1 }", false), ("{ $.latency > 512 }", true),
             ("{ $.latency = 512.5 }", true), ("{ $.count = 1* }", true), ("{ $.count = 2* }", false),
             ("{ $.objectList[1].id = 2 }", true), ("{ $.objectList[1].id != 2 }", false), ("{ $.code = 400 }", true),
             ("{ $.code > 399 }", false), ("{ $.eventType > 1 }", false), ("{ $.nested[1][2] = 6 }", true),
-        ])
+        ]
+    )
     func numbers(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.trail, matches).check() }
 
     @Test(
@@ -47,15 +51,19 @@ import Testing
             ("{ $.SomeObject IS NULL }", true), ("{ $.eventType IS NULL }", false), ("{ $.missing IS NULL }", false),
             ("{ $.ThisFlag IS TRUE }", true), ("{ $.ThisFlag IS FALSE }", false), ("{ $.ThatFlag IS FALSE }", true),
             ("{ $.ThisFlag = true }", true), ("{ $.ThatFlag = true }", false), ("{ $.missing NOT EXISTS }", true),
-            ("{ $.eventType NOT EXISTS }", false), ("{ $.SomeObject NOT EXISTS }", false), ("{ $.eventType EXISTS }", true),
-            ("{ $.missing EXISTS }", false), ("{ $.objectList[0].name EXISTS }", true), ("{ $.objectList[9] NOT EXISTS }", true),
+            ("{ $.eventType NOT EXISTS }", false), ("{ $.SomeObject NOT EXISTS }", false),
+            ("{ $.eventType EXISTS }", true),
+            ("{ $.missing EXISTS }", false), ("{ $.objectList[0].name EXISTS }", true),
+            ("{ $.objectList[9] NOT EXISTS }", true),
             ("{ $.isEXISTS NOT EXISTS }", true),
-        ])
+        ]
+    )
     func words(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.trail, matches).check() }
 
     @Test(
         "arrays, objects, null and what is missing are neither equal nor unequal to anything",
-        arguments: ["$.arrayKey", "$.objectList[0]", "$.SomeObject", "$.missing", "$.arrayKey.value", "$.eventType[0]"])
+        arguments: ["$.arrayKey", "$.objectList[0]", "$.SomeObject", "$.missing", "$.arrayKey.value", "$.eventType[0]"]
+    )
     func noValues(_ selector: String) throws {
         try FilterCase("{ \(selector) = 1 }", Self.trail, false).check()
         try FilterCase("{ \(selector) != 1 }", Self.trail, false).check()
@@ -65,11 +73,15 @@ import Testing
         "selectors name members in brackets and take any element with an asterisk",
         arguments: [
             ("{ $.['cluster.name'] = \"c\" }", true), ("{ $['cluster.name'] = \"c\" }", true),
-            ("{ $.[\"cluster.name\"] = c }", true), ("{ $.cluster.name = \"c\" }", false), ("{ $.sc-status = 5* }", true),
+            ("{ $.[\"cluster.name\"] = c }", true), ("{ $.cluster.name = \"c\" }", false),
+            ("{ $.sc-status = 5* }", true),
             ("{ $.arrayKey[*] = %val.{2}% }", true), ("{ $.arrayKey[*] = \"another value\" }", true),
-            ("{ $.arrayKey[*] = \"none\" }", false), ("{ $.objectList[*].id = 2 }", true), ("{ $.objectList[*].id = 3 }", false),
-            (#"{ $.* = %111\.111\.111\.1[0-9]{1,2}% }"#, true), ("{ $.*.name = b }", false), ("{ $.objectList[*].none NOT EXISTS }", true),
-        ])
+            ("{ $.arrayKey[*] = \"none\" }", false), ("{ $.objectList[*].id = 2 }", true),
+            ("{ $.objectList[*].id = 3 }", false),
+            (#"{ $.* = %111\.111\.111\.1[0-9]{1,2}% }"#, true), ("{ $.*.name = b }", false),
+            ("{ $.objectList[*].none NOT EXISTS }", true),
+        ]
+    )
     func selectors(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.trail, matches).check() }
 
     @Test(
@@ -78,7 +90,8 @@ import Testing
             ("{ $.sourceIPAddress = 111.0.0.0/8 }", true), ("{ $.sourceIPAddress = 10.0.0.0/8 }", false),
             ("{ $.sourceIPAddress != 10.0.0.0/8 }", true), ("{ $.sourceIPAddress = 111.111.111.111/32 }", true),
             ("{ $.sourceIPAddress = 0.0.0.0/0 }", true), ("{ $.eventType = 0.0.0.0/0 }", false),
-        ])
+        ]
+    )
     func networks(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.trail, matches).check() }
 
     @Test(
@@ -99,10 +112,14 @@ import Testing
             ("{ $.user.id=1&&$.actions[0]=GET }", true), ("{ (($.user.id = 1)) }", true),
             ("{$.user.id=2||$.user.id=3||$.user.id=1}", true),
             ("{ $.actions[0] = \"x*\" && ($.user.id >= 3 || $.user.id = 1) }", false),
-        ])
+        ]
+    )
     func compound(_ pattern: String, _ matches: Bool) throws { try FilterCase(pattern, Self.user, matches).check() }
 
-    @Test("a message that is no JSON is left", arguments: ["", "text", "{", "{\"a\":1", "x {\"a\":1}", "{\"a\":1} x", "\"a\""])
+    @Test(
+        "a message that is no JSON is left",
+        arguments: ["", "text", "{", "{\"a\":1", "x {\"a\":1}", "{\"a\":1} x", "\"a\""]
+    )
     func notJSON(_ message: String) throws {
         try FilterCase("{ $.a = 1 }", message, false).check()
         try FilterCase("{ $.b NOT EXISTS }", message, false).check()
@@ -117,7 +134,8 @@ import Testing
     @Test(
         "what is no pattern is refused in AWS's words",
         arguments: [
-            ("{ }", "Invalid filter pattern"), ("{}", "Invalid filter pattern"), ("{ a = 1 }", "Invalid character(s) in term 'a'"),
+            ("{ }", "Invalid filter pattern"), ("{}", "Invalid filter pattern"),
+            ("{ a = 1 }", "Invalid character(s) in term 'a'"),
             ("{ $ = 1 }", "Invalid character(s) in term ' '"), ("{ $. = 1 }", "Invalid character(s) in term ' '"),
             ("{ $.\"sc-status\" = 5* }", "Invalid character(s) in term '\"'"), ("{ $.a }", "Invalid filter pattern"),
             ("{ $.a = }", "Invalid filter pattern"), ("{ $.a == 1 }", "Invalid character(s) in term '='"),
@@ -132,7 +150,8 @@ import Testing
             ("{ $.a[*].b[*] = 1 }", "Invalid filter pattern"), ("{ $.a = \"x }", "Invalid filter pattern"),
             ("{ $.*=1 || $.*=2 || $.*=3 || $.*=4 }", "Invalid filter pattern"),
             ("{ $.a = %a% || $.a = %b% || $.a = %c% }", "Invalid filter pattern"),
-        ])
+        ]
+    )
     func malformed(_ pattern: String, _ message: String) {
         #expect(throws: FilterFault(message: message)) { try FilterPattern(pattern) }
     }

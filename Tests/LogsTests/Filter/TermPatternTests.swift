@@ -36,7 +36,8 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
             FilterCase("ERROR ARGUMENTS", badRequest, false),
             FilterCase("ARGUMENTS ERROR", missing, true),
             FilterCase("  ERROR\t400 ", badRequest, true),
-        ])
+        ]
+    )
     func terms(_ example: FilterCase) throws { try example.check() }
 
     @Test(
@@ -50,7 +51,8 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
             FilterCase("?ERROR -FAILED", "[INFO] REQUEST", true),
             FilterCase("?\"a b\" ?%c[0-9]%", "c7", true),
             FilterCase("?\"a b\" ?%c[0-9]%", "a  b", false),
-        ])
+        ]
+    )
     func optional(_ example: FilterCase) throws { try example.check() }
 
     @Test(
@@ -63,7 +65,8 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
             FilterCase("ERROR -\"BAD REQUEST\"", badRequest, false),
             FilterCase("ERROR -%4[0-9]{2}%", badRequest, false),
             FilterCase("ERROR -%5[0-9]{2}%", badRequest, true),
-        ])
+        ]
+    )
     func excluded(_ example: FilterCase) throws { try example.check() }
 
     @Test(
@@ -77,7 +80,8 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
             FilterCase("\"50% *\"", "at 50% * now", true),
             FilterCase("\"50% *\"", "at 50% x now", false),
             FilterCase("\"grün\" \"日本\"", "日本 grün", true),
-        ])
+        ]
+    )
     func phrases(_ example: FilterCase) throws { try example.check() }
 
     @Test("an empty pattern and a quoted space take everything", arguments: ["", "   ", "\" \"", "\n"])
@@ -111,7 +115,8 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
             FilterCase(#"%\x3A%"#, "a:b", true),
             FilterCase("%ab+c%", "abbc", true),
             FilterCase("%ab*c%", "ac", true),
-        ])
+        ]
+    )
     func expressions(_ example: FilterCase) throws { try example.check() }
 
     @Test(
@@ -141,7 +146,8 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
             ("%*a%", "Invalid filter pattern"),
             ("{ $.a = 1", "If a filter pattern starts with '{' it must end with '}'"),
             ("[a, b", "If a filter pattern starts with '[' it must end with ']'"),
-        ])
+        ]
+    )
     func malformed(_ pattern: String, _ message: String) {
         #expect(throws: FilterFault(message: message)) { try FilterPattern(pattern) }
     }

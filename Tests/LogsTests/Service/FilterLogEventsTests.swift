@@ -52,11 +52,17 @@ import Testing
         try await LogsTestBench.run { logs in
             _ = try await fill(logs, 9)
             #expect(try await logs.filter("g") { $0.logStreamNames = ["a2"] }.texts == ["1", "4", "7"])
-            #expect(try await logs.filter("g") { $0.logStreamNames = ["b", "a1"] }.texts == ["0", "2", "3", "5", "6", "8"])
+            #expect(
+                try await logs.filter("g") { $0.logStreamNames = ["b", "a1"] }.texts == ["0", "2", "3", "5", "6", "8"]
+            )
             #expect(try await logs.filter("g") { $0.logStreamNames = ["b", "a1", "a2", "b"] }.texts.count == 9)
-            #expect(try await logs.filter("g") { $0.logStreamNamePrefix = "a" }.texts == ["0", "1", "3", "4", "6", "7"])
+            #expect(
+                try await logs.filter("g") { $0.logStreamNamePrefix = "a" }.texts == ["0", "1", "3", "4", "6", "7"]
+            )
             #expect(try await logs.filter("g") { $0.logStreamNamePrefix = "z" }.texts == [])
-            await #expect(throws: Expected.noStream) { try await logs.filter("g") { $0.logStreamNames = ["a1", "none"] } }
+            await #expect(throws: Expected.noStream) {
+                try await logs.filter("g") { $0.logStreamNames = ["a1", "none"] }
+            }
             let error = await #expect(throws: ClientError.self) {
                 try await logs.filter("g") {
                     $0.logStreamNames = ["a1"]
@@ -146,9 +152,14 @@ import Testing
     func rubbish() async throws {
         try await LogsTestBench.run { logs in
             _ = try await fill(logs, 1)
-            await #expect(throws: Expected.invalid("Invalid character(s) in term ':'")) { try await logs.filter("g", "a:b") }
+            await #expect(throws: Expected.invalid("Invalid character(s) in term ':'")) {
+                try await logs.filter("g", "a:b")
+            }
             await #expect(throws: Expected.invalid("Invalid filter pattern")) { try await logs.filter("g", "{ $.a }") }
-            for token in ["x", PageToken.encode(["f", "1"]), PageToken.encode(["g", "1", "1"]), PageToken.encode(["f", "x", "1"])] {
+            for token in [
+                "x", PageToken.encode(["f", "1"]), PageToken.encode(["g", "1", "1"]),
+                PageToken.encode(["f", "x", "1"]),
+            ] {
                 await #expect(throws: Expected.badToken) { try await logs.filter("g") { $0.nextToken = token } }
             }
             let error = await #expect(throws: ClientError.self) {
@@ -168,9 +179,19 @@ import Testing
         try await LogsTestBench.run { logs in
             try await logs.create("g", streams: ["s"])
             try await logs.put(
-                [(logs.now, "ERROR plain"), (logs.now, "{\"level\":\"ERROR\",\"ms\":12}\n"), (logs.now, "GET /x 404 12")], to: "s", in: "g")
+                [
+                    (logs.now, "ERROR plain"), (logs.now, "{\"level\":\"ERROR\",\"ms\":12}\n"),
+                    (logs.now, "GET /x 404 12"),
+                ],
+                to: "s",
+                in: "g"
+            )
             #expect(try await logs.messages(in: "g", "ERROR -level") == ["ERROR plain"])
-            #expect(try await logs.messages(in: "g", "{ $.level = \"ERR*\" && $.ms > 10 }") == ["{\"level\":\"ERROR\",\"ms\":12}\n"])
+            #expect(
+                try await logs.messages(in: "g", "{ $.level = \"ERR*\" && $.ms > 10 }") == [
+                    "{\"level\":\"ERROR\",\"ms\":12}\n"
+                ]
+            )
             #expect(try await logs.messages(in: "g", "[method, path, status = 4*, ms]") == ["GET /x 404 12"])
         }
     }

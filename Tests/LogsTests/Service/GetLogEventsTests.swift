@@ -25,7 +25,8 @@ import Testing
                 try await logs.get("s", in: "g") {
                     $0.limit = 3
                     $0.startFromHead = true
-                }.texts == ["0", "1", "2"])
+                }.texts == ["0", "1", "2"]
+            )
         }
     }
 
@@ -87,7 +88,11 @@ import Testing
             let head = try await logs.get("s", in: "g") { $0.startFromHead = true }
             let before = try await logs.get("s", in: "g") { $0.nextToken = head.nextBackwardToken }
             #expect(before.texts == [])
-            #expect(try await logs.get("s", in: "g") { $0.nextToken = before.nextForwardToken }.texts == ["0", "1", "2", "3"])
+            #expect(
+                try await logs.get("s", in: "g") { $0.nextToken = before.nextForwardToken }.texts == [
+                    "0", "1", "2", "3",
+                ]
+            )
         }
     }
 
@@ -149,11 +154,16 @@ import Testing
         }
     }
 
-    @Test("tokens that are none of the stream's are refused", arguments: ["", "x", "f/1/s", "f/" + String(repeating: "9", count: 56) + "/s"])
+    @Test(
+        "tokens that are none of the stream's are refused",
+        arguments: ["", "x", "f/1/s", "f/" + String(repeating: "9", count: 56) + "/s"]
+    )
     func rubbish(_ token: String) async throws {
         try await LogsTestBench.run { logs in
             _ = try await fill(logs, 1)
-            let error = await #expect(throws: ClientError.self) { try await logs.get("s", in: "g") { $0.nextToken = token } }
+            let error = await #expect(throws: ClientError.self) {
+                try await logs.get("s", in: "g") { $0.nextToken = token }
+            }
             #expect(error?.code == "InvalidParameterException")
             let foreign = try await logs.get("other", in: "g").nextForwardToken
             await #expect(throws: Expected.badToken) { try await logs.get("s", in: "g") { $0.nextToken = foreign } }
@@ -173,7 +183,9 @@ import Testing
 
     @Test("positions survive the way through a token at both ends of time")
     func positions() throws {
-        for position in [EventPosition(timestamp: 0, sequence: 0), EventPosition(timestamp: 253_402_300_799_999, sequence: .max)] {
+        for position in [
+            EventPosition(timestamp: 0, sequence: 0), EventPosition(timestamp: 253_402_300_799_999, sequence: .max),
+        ] {
             for direction in [StreamToken.Direction.forward, .backward] {
                 let token = StreamToken(direction, position)
                 #expect(StreamToken(token.text(stream: .max), stream: .max) == token)

@@ -30,7 +30,9 @@ import Testing
     func uniqueness() async throws {
         try await LogsTestBench.run { logs in
             try await logs.createGroup("g")
-            await #expect(throws: ClientError("ResourceAlreadyExistsException", "The specified log group already exists")) {
+            await #expect(
+                throws: ClientError("ResourceAlreadyExistsException", "The specified log group already exists")
+            ) {
                 try await logs.createGroup("g")
             }
             try await logs.inAccount("111111111111").createGroup("g")
@@ -40,12 +42,18 @@ import Testing
         }
     }
 
-    @Test("names break the model's rules with InvalidParameterException", arguments: ["", "a b", "a:b", "ü", String(repeating: "x", count: 513)])
+    @Test(
+        "names break the model's rules with InvalidParameterException",
+        arguments: ["", "a b", "a:b", "ü", String(repeating: "x", count: 513)]
+    )
     func names(_ name: String) async throws {
         try await LogsTestBench.run { logs in
             let error = await #expect(throws: ClientError.self) { try await logs.createGroup(name) }
             #expect(error?.code == "InvalidParameterException")
-            #expect(error?.message.contains("detected: Value '\(name)' at 'logGroupName' failed to satisfy constraint: ") == true)
+            #expect(
+                error?.message.contains("detected: Value '\(name)' at 'logGroupName' failed to satisfy constraint: ")
+                    == true
+            )
         }
     }
 
@@ -77,12 +85,16 @@ import Testing
             try await logs.createGroup("g") { $0.deletionProtectionEnabled = true }
             try await logs.createStream("s", in: "g")
             #expect(try await logs.groups().logGroups?.first?.deletionProtectionEnabled == true)
-            let protected = ClientError("ValidationException", "Deletion protection is enabled for the specified log group.")
+            let protected = ClientError(
+                "ValidationException",
+                "Deletion protection is enabled for the specified log group."
+            )
             await #expect(throws: protected) { try await logs.deleteGroup("g") }
             await #expect(throws: protected) { try await logs.deleteStream("s", in: "g") }
             _ = try await logs.client.call(
                 LogsOperations.putLogGroupDeletionProtection,
-                PutLogGroupDeletionProtectionInput(logGroupIdentifier: "g", deletionProtectionEnabled: false))
+                PutLogGroupDeletionProtectionInput(logGroupIdentifier: "g", deletionProtectionEnabled: false)
+            )
             try await logs.deleteGroup("g")
             #expect(try await logs.groups().names == [])
         }
@@ -127,13 +139,17 @@ import Testing
     @Test("a pattern finds any part of a name, in its case, and shows less of the group")
     func pattern() async throws {
         try await LogsTestBench.run { logs in
-            for name in ["DataLogs", "aws-DataLogs", "datalogs", "GroupDataLogs", "Groupdata"] { try await logs.createGroup(name) }
+            for name in ["DataLogs", "aws-DataLogs", "datalogs", "GroupDataLogs", "Groupdata"] {
+                try await logs.createGroup(name)
+            }
             let page = try await logs.groups { $0.logGroupNamePattern = "DataLogs" }
             #expect(page.names == ["DataLogs", "GroupDataLogs", "aws-DataLogs"])
             #expect(page.logGroups?.first?.storedBytes == nil)
             #expect(page.logGroups?.first?.logGroupArn == nil)
             await #expect(
-                throws: Expected.invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+                throws: Expected.invalid(
+                    "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+                )
             ) {
                 try await logs.groups {
                     $0.logGroupNamePattern = "a"
@@ -149,7 +165,9 @@ import Testing
             for name in ["a", "b", "c"] { try await logs.createGroup(name) }
             let arn = "arn:aws:logs:us-east-1:000000000000:log-group:b"
             let foreign = "arn:aws:logs:us-east-1:111111111111:log-group:c"
-            #expect(try await logs.groups { $0.logGroupIdentifiers = ["a", arn, foreign, "none"] }.names == ["a", "b"])
+            #expect(
+                try await logs.groups { $0.logGroupIdentifiers = ["a", arn, foreign, "none"] }.names == ["a", "b"]
+            )
         }
     }
 
@@ -163,15 +181,25 @@ import Testing
             func names(_ configure: (inout ListLogGroupsInput) -> Void) async throws -> [String] {
                 var input = ListLogGroupsInput()
                 configure(&input)
-                return (try await logs.client.call(LogsOperations.listLogGroups, input).logGroups ?? []).compactMap(\.logGroupName)
+                return (try await logs.client.call(LogsOperations.listLogGroups, input).logGroups ?? []).compactMap(
+                    \.logGroupName
+                )
             }
             let lambdas = ["/aws/lambda/one", "/aws/lambda/two"]
             #expect(try await names { $0.logGroupNamePattern = "^/aws/lambda|disco" } == lambdas + ["discovery"])
             #expect(try await names { $0.logGroupNamePattern = "aws" } == lambdas + ["x/aws/lambda"])
             #expect(try await names { $0.logGroupClass = .essentials } == ["discovery"])
             #expect(try await names { $0.logGroupTags = [TagFilter(key: "stage")] } == lambdas)
-            #expect(try await names { $0.logGroupTags = [TagFilter(key: "stage", values: ["prod*"])] } == ["/aws/lambda/one"])
-            #expect(try await names { $0.logGroupTags = [TagFilter(key: "stage", values: ["!test"])] } == ["/aws/lambda/one"])
+            #expect(
+                try await names { $0.logGroupTags = [TagFilter(key: "stage", values: ["prod*"])] } == [
+                    "/aws/lambda/one"
+                ]
+            )
+            #expect(
+                try await names { $0.logGroupTags = [TagFilter(key: "stage", values: ["!test"])] } == [
+                    "/aws/lambda/one"
+                ]
+            )
             #expect(try await names { $0.logGroupTags = [TagFilter(key: "stage", values: ["production"])] } == [])
             #expect(try await names { $0.limit = 1 } == ["/aws/lambda/one"])
         }
@@ -180,7 +208,10 @@ import Testing
     @Test("what Martlet does not have answers 501 with its name")
     func unimplemented() async throws {
         try await LogsTestBench.run { logs in
-            let operation = OperationDescriptor<DeleteLogGroupInput, DeleteLogGroupOutput>("PutMetricFilter", action: "")
+            let operation = OperationDescriptor<DeleteLogGroupInput, DeleteLogGroupOutput>(
+                "PutMetricFilter",
+                action: ""
+            )
             let response = try await logs.client.send(operation.binding, DeleteLogGroupInput(logGroupName: "g"))
             #expect(response.status == 501)
         }

@@ -37,7 +37,9 @@ import Testing
     func uniqueness() async throws {
         try await LogsTestBench.run { logs in
             try await logs.create("g", streams: ["2026/01/31/[$LATEST]0f"])
-            await #expect(throws: ClientError("ResourceAlreadyExistsException", "The specified log stream already exists")) {
+            await #expect(
+                throws: ClientError("ResourceAlreadyExistsException", "The specified log stream already exists")
+            ) {
                 try await logs.createStream("2026/01/31/[$LATEST]0f", in: "g")
             }
             await #expect(throws: Expected.noGroup) { try await logs.createStream("s", in: "none") }
@@ -58,7 +60,8 @@ import Testing
                 try await pages(of: logs) {
                     $0.logStreamNamePrefix = "b"
                     $0.descending = true
-                } == ["b2", "b1", "b"])
+                } == ["b2", "b1", "b"]
+            )
         }
     }
 
@@ -66,14 +69,17 @@ import Testing
     func byLastEvent() async throws {
         try await LogsTestBench.run { logs in
             try await logs.create("g", streams: ["a", "b", "c", "d"])
-            for (name, age) in [("a", 10), ("b", 30), ("c", 20)] { try await logs.put([(logs.now - age, "x")], to: name, in: "g") }
+            for (name, age) in [("a", 10), ("b", 30), ("c", 20)] {
+                try await logs.put([(logs.now - age, "x")], to: name, in: "g")
+            }
             let expected = ["d", "b", "c", "a"]
             #expect(try await pages(of: logs) { $0.orderBy = .lastEventTime } == expected)
             #expect(
                 try await pages(of: logs) {
                     $0.orderBy = .lastEventTime
                     $0.descending = true
-                } == expected.reversed())
+                } == expected.reversed()
+            )
             await #expect(throws: Expected.invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")) {
                 try await logs.streams(of: "g") {
                     $0.orderBy = .lastEventTime
@@ -83,7 +89,10 @@ import Testing
         }
     }
 
-    private func pages(of logs: LogsTestBench, _ configure: (inout DescribeLogStreamsInput) -> Void) async throws -> [String] {
+    private func pages(
+        of logs: LogsTestBench,
+        _ configure: (inout DescribeLogStreamsInput) -> Void
+    ) async throws -> [String] {
         var found: [String] = []
         var token: String?
         repeat {
@@ -127,8 +136,12 @@ import Testing
             }
             #expect(try await names(nil, "arn:aws:logs:us-east-1:000000000000:log-group:g") == ["s"])
             #expect(try await names(nil, "g") == ["s"])
-            await #expect(throws: Expected.noGroup) { try await names(nil, "arn:aws:logs:eu-west-1:000000000000:log-group:g") }
-            for (name, identifier) in [("g", "g"), (nil, nil), (nil, "arn:aws:sqs:us-east-1:000000000000:g")] as [(String?, String?)] {
+            await #expect(throws: Expected.noGroup) {
+                try await names(nil, "arn:aws:logs:eu-west-1:000000000000:log-group:g")
+            }
+            for (name, identifier) in [("g", "g"), (nil, nil), (nil, "arn:aws:sqs:us-east-1:000000000000:g")]
+                as [(String?, String?)]
+            {
                 let error = await #expect(throws: ClientError.self) { try await names(name, identifier) }
                 #expect(error?.code == "InvalidParameterException")
             }

@@ -42,8 +42,12 @@ import Testing
             let answer = try await logs.put(
                 [
                     (logs.now - 14 * Self.day - 1, "too old"), (logs.now - 7 * Self.day - 1, "expired"),
-                    (logs.now - Self.hour, "fine"), (logs.now + 2 * Self.hour, "just fine"), (logs.now + 2 * Self.hour + 1, "too new"),
-                ], to: "s", in: "g")
+                    (logs.now - Self.hour, "fine"), (logs.now + 2 * Self.hour, "just fine"),
+                    (logs.now + 2 * Self.hour + 1, "too new"),
+                ],
+                to: "s",
+                in: "g"
+            )
             #expect(answer.rejectedLogEventsInfo?.tooOldLogEventEndIndex == 1)
             #expect(answer.rejectedLogEventsInfo?.expiredLogEventEndIndex == 2)
             #expect(answer.rejectedLogEventsInfo?.tooNewLogEventStartIndex == 4)
@@ -63,7 +67,9 @@ import Testing
                 throws: Expected.invalid("Log events in a single PutLogEvents request must be in chronological order.")
             ) { try await logs.put([(logs.now, "b"), (logs.now - 1, "a")], to: "s", in: "g") }
             await #expect(
-                throws: Expected.invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+                throws: Expected.invalid(
+                    "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+                )
             ) { try await logs.put([(logs.now - Self.day - 1, "a"), (logs.now, "b")], to: "s", in: "g") }
             try await logs.put([(logs.now - Self.day, "a"), (logs.now, "b")], to: "s", in: "g")
 
@@ -121,7 +127,10 @@ import Testing
     @Test("records of any number, length and time fit into batches")
     func batches() {
         let long = String(repeating: "ü", count: 1_000_000)
-        var records = [LogRecord(timestamp: Instant(milliseconds: .min), message: long), LogRecord(timestamp: Instant(milliseconds: .max), message: "")]
+        var records = [
+            LogRecord(timestamp: Instant(milliseconds: .min), message: long),
+            LogRecord(timestamp: Instant(milliseconds: .max), message: ""),
+        ]
         records += (0..<10_500).map { LogRecord(timestamp: Instant(milliseconds: $0), message: "x") }
         let batches = SinkBatches.cut(records)
         #expect(batches.allSatisfy { $0.count <= 10_000 && $0.reduce(0) { $0 + $1.bytes } <= 1_048_576 })

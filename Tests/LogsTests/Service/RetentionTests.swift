@@ -15,7 +15,10 @@ import Testing
             let error = await #expect(throws: ClientError.self) { try await logs.setRetention(days, of: "g") }
             #expect(error?.code == "InvalidParameterException")
             #expect(
-                error?.message.hasPrefix("1 validation error detected: Value '\(days)' at 'retentionInDays' failed to satisfy") == true)
+                error?.message.hasPrefix(
+                    "1 validation error detected: Value '\(days)' at 'retentionInDays' failed to satisfy"
+                ) == true
+            )
         }
     }
 
@@ -26,7 +29,10 @@ import Testing
             try await logs.createGroup("g")
             try await logs.setRetention(400, of: "g")
             #expect(try await logs.groups().logGroups?.first?.retentionInDays == 400)
-            _ = try await logs.client.call(LogsOperations.deleteRetentionPolicy, DeleteRetentionPolicyInput(logGroupName: "g"))
+            _ = try await logs.client.call(
+                LogsOperations.deleteRetentionPolicy,
+                DeleteRetentionPolicyInput(logGroupName: "g")
+            )
             #expect(try await logs.groups().logGroups?.first?.retentionInDays == nil)
         }
     }

@@ -23,12 +23,23 @@ import Testing
         try await LogsTestBench.run { logs in
             try await logs.createGroup("g") { $0.tags = ["a": "1"] }
             try await tag(logs, ["b": "2", "a": "changed"])
-            _ = try await logs.client.call(LogsOperations.tagLogGroup, TagLogGroupInput(logGroupName: "g", tags: ["c": ""]))
+            _ = try await logs.client.call(
+                LogsOperations.tagLogGroup,
+                TagLogGroupInput(logGroupName: "g", tags: ["c": ""])
+            )
             #expect(try await tags(logs) == ["a": "changed", "b": "2", "c": ""])
             _ = try await logs.client.call(
-                LogsOperations.untagResource, UntagResourceInput(resourceArn: Self.arn, tagKeys: ["a", "none"]))
-            _ = try await logs.client.call(LogsOperations.untagLogGroup, UntagLogGroupInput(logGroupName: "g", tags: ["b"]))
-            let old = try await logs.client.call(LogsOperations.listTagsLogGroup, ListTagsLogGroupInput(logGroupName: "g")).tags
+                LogsOperations.untagResource,
+                UntagResourceInput(resourceArn: Self.arn, tagKeys: ["a", "none"])
+            )
+            _ = try await logs.client.call(
+                LogsOperations.untagLogGroup,
+                UntagLogGroupInput(logGroupName: "g", tags: ["b"])
+            )
+            let old = try await logs.client.call(
+                LogsOperations.listTagsLogGroup,
+                ListTagsLogGroupInput(logGroupName: "g")
+            ).tags
             #expect(old == ["c": ""])
         }
     }
@@ -54,7 +65,8 @@ import Testing
             try await logs.createGroup("g")
             let none = ClientError("ResourceNotFoundException", "The specified resource does not exist.")
             for arn in [
-                Self.arn + "2", "arn:aws:logs:us-east-1:111111111111:log-group:g", "arn:aws:logs:us-east-1:000000000000:destination:d",
+                Self.arn + "2", "arn:aws:logs:us-east-1:111111111111:log-group:g",
+                "arn:aws:logs:us-east-1:000000000000:destination:d",
             ] {
                 await #expect(throws: none) { try await tags(logs, arn) }
             }

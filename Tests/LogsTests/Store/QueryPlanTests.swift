@@ -19,7 +19,9 @@ private struct PlanStep: RowDecodable {
 @Suite("How events are read") struct QueryPlanTests {
     @Test(
         "an index gives events in order, so that nothing is sorted",
-        arguments: [EventQuery.Source.stream(1), .group(1), .streams([1], group: 1), .streams([1, 2, 3], group: 1)], [false, true])
+        arguments: [EventQuery.Source.stream(1), .group(1), .streams([1], group: 1), .streams([1, 2, 3], group: 1)],
+        [false, true]
+    )
     func order(_ source: EventQuery.Source, _ descending: Bool) async throws {
         try await LogsTestBench.run { logs in
             var query = EventQuery(source: source, after: .before(5), before: .behind(9))

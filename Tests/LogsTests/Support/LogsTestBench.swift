@@ -19,21 +19,27 @@ struct LogsTestBench: Sendable {
     static let scope = Scope(account: .local, region: .usEast1)
 
     static func run(
-        scanLimits: ScanLimits = ScanLimits(), sweeping: Bool = false, _ body: @Sendable (LogsTestBench) async throws -> Void
+        scanLimits: ScanLimits = ScanLimits(),
+        sweeping: Bool = false,
+        _ body: @Sendable (LogsTestBench) async throws -> Void
     ) async throws {
         let build = { @Sendable (ground: TestGround) -> LogsService in
             LogsService(
-                database: ground.database, clock: ground.clock, ids: ground.ids, logger: ground.logger, scanLimits: scanLimits)
+                database: ground.database,
+                clock: ground.clock,
+                ids: ground.ids,
+                logger: ground.logger,
+                scanLimits: scanLimits
+            )
         }
-        try await TestServer.run(
-            providers: { ground in
-                let logs = build(ground)
-                try await logs.migrate()
-                var assembly: TestAssembly = [logs]
-                if sweeping { assembly.background = [logs.sweeper.run] }
-                return assembly
-            }
-        ) { server in
+        let providers = { @Sendable (ground: TestGround) -> TestAssembly in
+            let logs = build(ground)
+            try await logs.migrate()
+            var assembly: TestAssembly = [logs]
+            if sweeping { assembly.background = [logs.sweeper.run] }
+            return assembly
+        }
+        try await TestServer.run(providers: providers) { server in
             try await body(LogsTestBench(server: server, service: build(server.ground), client: server.client(.logs)))
         }
     }
@@ -59,7 +65,10 @@ struct LogsTestBench: Sendable {
     }
 
     func createStream(_ name: String, in group: String) async throws {
-        _ = try await client.call(LogsOperations.createLogStream, CreateLogStreamInput(logGroupName: group, logStreamName: name))
+        _ = try await client.call(
+            LogsOperations.createLogStream,
+            CreateLogStreamInput(logGroupName: group, logStreamName: name)
+        )
     }
 
     /// A group with streams.
@@ -76,7 +85,9 @@ struct LogsTestBench: Sendable {
     }
 
     func get(
-        _ stream: String, in group: String, configure: (inout GetLogEventsInput) -> Void = { _ in }
+        _ stream: String,
+        in group: String,
+        configure: (inout GetLogEventsInput) -> Void = { _ in }
     ) async throws -> GetLogEventsOutput {
         var input = GetLogEventsInput(logGroupName: group, logStreamName: stream)
         configure(&input)
@@ -84,7 +95,9 @@ struct LogsTestBench: Sendable {
     }
 
     func filter(
-        _ group: String, _ pattern: String? = nil, configure: (inout FilterLogEventsInput) -> Void = { _ in }
+        _ group: String,
+        _ pattern: String? = nil,
+        configure: (inout FilterLogEventsInput) -> Void = { _ in }
     ) async throws -> FilterLogEventsOutput {
         var input = FilterLogEventsInput(logGroupName: group, filterPattern: pattern)
         configure(&input)
@@ -102,7 +115,8 @@ struct LogsTestBench: Sendable {
     }
 
     func streams(
-        of group: String, configure: (inout DescribeLogStreamsInput) -> Void = { _ in }
+        of group: String,
+        configure: (inout DescribeLogStreamsInput) -> Void = { _ in }
     ) async throws -> DescribeLogStreamsOutput {
         var input = DescribeLogStreamsInput(logGroupName: group)
         configure(&input)
@@ -111,7 +125,9 @@ struct LogsTestBench: Sendable {
 
     func setRetention(_ days: Int, of group: String) async throws {
         _ = try await client.call(
-            LogsOperations.putRetentionPolicy, PutRetentionPolicyInput(logGroupName: group, retentionInDays: days))
+            LogsOperations.putRetentionPolicy,
+            PutRetentionPolicyInput(logGroupName: group, retentionInDays: days)
+        )
     }
 
     func deleteGroup(_ name: String) async throws {
@@ -119,7 +135,10 @@ struct LogsTestBench: Sendable {
     }
 
     func deleteStream(_ name: String, in group: String) async throws {
-        _ = try await client.call(LogsOperations.deleteLogStream, DeleteLogStreamInput(logGroupName: group, logStreamName: name))
+        _ = try await client.call(
+            LogsOperations.deleteLogStream,
+            DeleteLogStreamInput(logGroupName: group, logStreamName: name)
+        )
     }
 
     /// How many rows a table has, for what no operation shows.

@@ -28,7 +28,13 @@ package final class UsageLedger: Service {
     private let interval: Duration
     private let limit: Int
 
-    package init(store: IAMStore, clock: any WallClock, logger: Logger, interval: Duration = .seconds(60), limit: Int = 4_096) {
+    package init(
+        store: IAMStore,
+        clock: any WallClock,
+        logger: Logger,
+        interval: Duration = .seconds(60),
+        limit: Int = 4_096
+    ) {
         self.store = store
         self.clock = clock
         self.logger = logger

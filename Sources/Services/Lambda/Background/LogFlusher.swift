@@ -62,13 +62,17 @@ package final class LogFlusher: LogQueue, Service {
             defer { state = State() }
             return (state.waiting, state.dropped)
         }
-        if dropped > 0 { logger.warning("log lines dropped: the log store does not follow", metadata: ["lines": "\(dropped)"]) }
+        if dropped > 0 {
+            logger.warning("log lines dropped: the log store does not follow", metadata: ["lines": "\(dropped)"])
+        }
         for (key, records) in waiting {
             do {
                 try await sink.append(records, toGroup: key.group, stream: key.stream, in: key.scope)
             } catch {
                 logger.error(
-                    "log lines lost", metadata: ["group": "\(key.group)", "lines": "\(records.count)", "error": "\(error)"])
+                    "log lines lost",
+                    metadata: ["group": "\(key.group)", "lines": "\(records.count)", "error": "\(error)"]
+                )
             }
         }
     }

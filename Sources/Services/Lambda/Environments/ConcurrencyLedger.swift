@@ -61,5 +61,7 @@ final class ConcurrencyLedger: Sendable {
         }
     }
 
-    func running(_ function: String, in scope: Scope) -> Int { accounts.withLockedValue { $0[scope]?.running[function] ?? 0 } }
+    func running(_ function: String, in scope: Scope) -> Int {
+        accounts.withLockedValue { $0[scope]?.running[function] ?? 0 }
+    }
 }

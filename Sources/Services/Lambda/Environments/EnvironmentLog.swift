@@ -61,7 +61,11 @@ final class EnvironmentLog: Sendable {
         guard !lines.isEmpty else { return }
         let now = clock.now
         queue.enqueue(
-            lines.map { LogRecord(timestamp: now, message: $0) }, group: group, stream: stream, scope: scope)
+            lines.map { LogRecord(timestamp: now, message: $0) },
+            group: group,
+            stream: stream,
+            scope: scope
+        )
     }
 
     private static func append(_ line: String, to tail: inout [UInt8]) {
@@ -115,7 +119,8 @@ private struct LogFrame {
 
     /// Nil when no frame begins here. A length beyond a log event's limit is no frame: its bytes are cut as lines.
     init?(_ bytes: ArraySlice<UInt8>) {
-        guard bytes.count >= 3, bytes[bytes.startIndex] == 0xa5, bytes[bytes.startIndex + 1] == 0x5a, bytes[bytes.startIndex + 2] == 0
+        guard bytes.count >= 3, bytes[bytes.startIndex] == 0xa5, bytes[bytes.startIndex + 1] == 0x5a,
+            bytes[bytes.startIndex + 2] == 0
         else { return nil }
         bodyStart = bytes.startIndex + 16
         guard bytes.count >= 16 else {

@@ -84,7 +84,10 @@ final class EnvironmentPool: Sendable {
     /// Counts a new environment in. When the node is full, the longest idle one goes first; false when none is idle.
     func makeRoom() async -> Bool {
         if reserve() { return true }
-        guard let oldest = pools.withLockedValue({ Array($0.values) }).compactMap({ $0.oldest() }).min(by: { $0.since < $1.since }),
+        guard
+            let oldest = pools.withLockedValue({ Array($0.values) }).compactMap({ $0.oldest() }).min(by: {
+                $0.since < $1.since
+            }),
             pools.withLockedValue({ $0[oldest.environment.key] })?.remove(oldest.environment) == true
         else { return false }
         await oldest.environment.stop()
@@ -252,7 +255,9 @@ private final class VersionPool: Sendable {
     func freeze(idleSince instant: Instant) async {
         while true {
             let next = state.withLockedValue { state -> Idle? in
-                guard let index = state.idle.firstIndex(where: { !$0.isFrozen && $0.since < instant }) else { return nil }
+                guard let index = state.idle.firstIndex(where: { !$0.isFrozen && $0.since < instant }) else {
+                    return nil
+                }
                 return state.idle.remove(at: index)
             }
             guard var idle = next else { return }

@@ -36,14 +36,25 @@ struct EnvironmentStarter: Sendable {
         log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
         if runtime.isNearest, let interpreter = runtime.interpreter {
             log.platform(
-                "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n")
+                "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n"
+            )
         }
         let role = try await credentials.credentials(
-            forRole: version.role, sessionName: version.key.functionName, lifetime: Self.credentialLifetime)
+            forRole: version.role,
+            sessionName: version.key.functionName,
+            lifetime: Self.credentialLifetime
+        )
         let sandbox = try await driver.start(specification(version, runtime, log, role))
         let environment = ExecutionEnvironment(
-            key: version.key, sandbox: sandbox, log: log, poller: poller, eventLoop: eventLoops.next(), clock: clock,
-            supervisor: supervisor, startedMicroseconds: startedAt)
+            key: version.key,
+            sandbox: sandbox,
+            log: log,
+            poller: poller,
+            eventLoop: eventLoops.next(),
+            clock: clock,
+            supervisor: supervisor,
+            startedMicroseconds: startedAt
+        )
         do {
             try await listen(environment)
         } catch {
@@ -60,23 +71,35 @@ struct EnvironmentStarter: Sendable {
         let isOwnGroup = version.logging.group == "/aws/lambda/\(version.key.functionName)"
         let name = isOwnGroup ? "[\(version.key.version)]" : "\(version.key.functionName)[\(version.key.version)]"
         return EnvironmentLog(
-            group: version.logging.group, stream: "\(day)/\(name)\(ids.hex(32))", scope: version.key.scope, queue: logQueue,
-            clock: clock)
+            group: version.logging.group,
+            stream: "\(day)/\(name)\(ids.hex(32))",
+            scope: version.key.scope,
+            queue: logQueue,
+            clock: clock
+        )
     }
 
     private func specification(
-        _ version: ExecutableVersion, _ runtime: RuntimeChoice, _ log: EnvironmentLog, _ role: SessionCredentials
+        _ version: ExecutableVersion,
+        _ runtime: RuntimeChoice,
+        _ log: EnvironmentLog,
+        _ role: SessionCredentials
     ) throws -> SandboxSpecification {
-        guard let id = SandboxID("lambda-\(ids.hex(24))") else { throw MartletError("lambda.start", "malformed sandbox id") }
+        guard let id = SandboxID("lambda-\(ids.hex(24))") else {
+            throw MartletError("lambda.start", "malformed sandbox id")
+        }
         let plan = LaunchPlan(
-            version, runtime: runtime, runtimeFiles: runtimeFiles.path,
+            version,
+            runtime: runtime,
+            runtimeFiles: runtimeFiles.path,
             instance: LaunchPlan.Instance(
                 credentials: role,
                 logStream: log.stream,
                 runtimeAPI: "127.0.0.1:\(LaunchPlan.runtimeAPIPort)",
                 endpointURL: gateway == nil ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
                 bootstrap: bootstrap(version, runtime)
-            ))
+            )
+        )
         var listeners = [SandboxListener(port: LaunchPlan.runtimeAPIPort)]
         if gateway != nil { listeners.append(SandboxListener(port: LaunchPlan.endpointPort)) }
         return SandboxSpecification(
@@ -105,7 +128,10 @@ struct EnvironmentStarter: Sendable {
         var listeners = environment.sandbox.takeListeners()
         guard !listeners.isEmpty else { throw SandboxError(.failed, "the sandbox has no Runtime API socket") }
         let runtimeAPI = try await RuntimeAPIServer(
-            listener: listeners.removeFirst(), on: environment.eventLoop, delegate: environment)
+            listener: listeners.removeFirst(),
+            on: environment.eventLoop,
+            delegate: environment
+        )
         environment.onEnd { runtimeAPI.close() }
         for listener in listeners {
             guard let gateway else {

@@ -62,8 +62,14 @@ final class ExecutionEnvironment: Sendable {
     private let resources = NIOLockedValueBox<[@Sendable () -> Void]>([])
 
     init(
-        key: VersionKey, sandbox: any Sandbox, log: EnvironmentLog, poller: OutputPoller, eventLoop: any EventLoop,
-        clock: any WallClock, supervisor: Supervisor, startedMicroseconds: Int64
+        key: VersionKey,
+        sandbox: any Sandbox,
+        log: EnvironmentLog,
+        poller: OutputPoller,
+        eventLoop: any EventLoop,
+        clock: any WallClock,
+        supervisor: Supervisor,
+        startedMicroseconds: Int64
     ) {
         self.key = key
         self.sandbox = sandbox
@@ -114,7 +120,9 @@ final class ExecutionEnvironment: Sendable {
     /// Waits for the end of the init phase, at most `limit`. One caller.
     func initialized(within limit: Duration) async -> InitOutcome {
         let timeout = eventLoop.scheduleTask(in: .microseconds(limit.wholeMicroseconds)) { [weak self] in
-            self?.finishInit(.failed(InitFailure(payload: nil, errorType: "Sandbox.Timedout", status: .timeout, exit: nil)))
+            self?.finishInit(
+                .failed(InitFailure(payload: nil, errorType: "Sandbox.Timedout", status: .timeout, exit: nil))
+            )
         }
         defer { timeout.cancel() }
         return await withCheckedContinuation { continuation in
@@ -188,7 +196,9 @@ final class ExecutionEnvironment: Sendable {
         guard let running else { return }
         running.deadline?.cancel()
         let duration = Duration.microseconds(now - (running.handedAt ?? now))
-        running.finish.resume(returning: InvocationResult(outcome: outcome, contentType: contentType, duration: duration))
+        running.finish.resume(
+            returning: InvocationResult(outcome: outcome, contentType: contentType, duration: duration)
+        )
     }
 
     /// The answer waits until the sandbox is gone: `run` sees the end and finishes the invocation.
@@ -244,22 +254,37 @@ final class ExecutionEnvironment: Sendable {
     static func exitError(_ exit: SandboxExit, requestID: String) -> FunctionError {
         switch exit {
         case .exited(let status):
-            let what = status == 0 ? "Runtime exited without providing a reason" : "Runtime exited with error: exit status \(status)"
+            let what =
+                status == 0
+                ? "Runtime exited without providing a reason" : "Runtime exited with error: exit status \(status)"
             return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
         case .signalled(let signal):
             let what = "Runtime exited with error: signal: \(signalName(signal))"
             return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
         case .outOfMemory:
             return .platform(
-                "Runtime.OutOfMemory", "Runtime exited with error: signal: killed", requestID: requestID, status: .error)
+                "Runtime.OutOfMemory",
+                "Runtime exited with error: signal: killed",
+                requestID: requestID,
+                status: .error
+            )
         case .killed:
-            return .platform("Sandbox.Failure", "The execution environment was stopped", requestID: requestID, status: .failure)
+            return .platform(
+                "Sandbox.Failure",
+                "The execution environment was stopped",
+                requestID: requestID,
+                status: .failure
+            )
         }
     }
 
     private static func initFailure(_ exit: SandboxExit) -> InitFailure {
         InitFailure(
-            payload: nil, errorType: exit == .outOfMemory ? "Runtime.OutOfMemory" : "Runtime.ExitError", status: .error, exit: exit)
+            payload: nil,
+            errorType: exit == .outOfMemory ? "Runtime.OutOfMemory" : "Runtime.ExitError",
+            status: .error,
+            exit: exit
+        )
     }
 
     /// As Go's runtime prints signals, which is what AWS shows.
@@ -296,7 +321,9 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
     }
 
     func response(_ request: RuntimeRequest, id: String, body: ByteBuffer, isTooLarge: Bool, contentType: String?) {
-        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationResponse") }) { return request.reject(error) }
+        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationResponse") }) {
+            return request.reject(error)
+        }
         guard !isTooLarge else {
             request.reject(.tooLarge)
             return finish(id: id, .failure(.responseTooLarge(limit: LambdaLimits.responseBytes)))
@@ -306,7 +333,9 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
     }
 
     func error(_ request: RuntimeRequest, id: String, body: ByteBuffer, errorType: String?) {
-        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationError") }) { return request.reject(error) }
+        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationError") }) {
+            return request.reject(error)
+        }
         request.accept()
         let type = errorType ?? "Runtime.UnknownReason"
         finish(id: id, .failure(FunctionError(payload: body, errorType: type, status: .error)))

@@ -16,12 +16,15 @@ final class OutputPoller: Sendable {
         guard epoll >= 0 else { throw MartletError("lambda.output", "epoll_create1 failed: errno \(errno)") }
         var thread = pthread_t()
         let created = pthread_create(
-            &thread, nil,
+            &thread,
+            nil,
             { argument in
                 guard let argument else { return nil }
                 Unmanaged<OutputPoller>.fromOpaque(argument).takeRetainedValue().run()
                 return nil
-            }, Unmanaged.passRetained(self).toOpaque())
+            },
+            Unmanaged.passRetained(self).toOpaque()
+        )
         guard created == 0 else { throw MartletError("lambda.output", "pthread_create failed: \(created)") }
         pthread_detach(thread)
     }

@@ -51,7 +51,11 @@ struct RuntimeAPIServer: Sendable {
     private let channel: any Channel
 
     /// Takes ownership of `listener`, a listening socket.
-    init(listener: LinuxSystem.FileDescriptor, on eventLoop: any EventLoop, delegate: any RuntimeAPIDelegate) async throws {
+    init(
+        listener: LinuxSystem.FileDescriptor,
+        on eventLoop: any EventLoop,
+        delegate: any RuntimeAPIDelegate
+    ) async throws {
         channel = try await ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 16)
             .childChannelInitializer { child in

@@ -126,18 +126,34 @@ struct RuntimeAPIError: Error, Sendable, Equatable {
 
     static func invalidTransition(from state: String, to call: String) -> RuntimeAPIError {
         RuntimeAPIError(
-            status: 403, errorType: "InvalidStateTransition",
-            errorMessage: "State transition from \(state) to \(call) failed for runtime. Error: State transition is not allowed")
+            status: 403,
+            errorType: "InvalidStateTransition",
+            errorMessage:
+                "State transition from \(state) to \(call) failed for runtime. Error: State transition is not allowed"
+        )
     }
 
     static let invalidRequestID = RuntimeAPIError(
-        status: 400, errorType: "InvalidRequestID", errorMessage: "Invalid request ID")
+        status: 400,
+        errorType: "InvalidRequestID",
+        errorMessage: "Invalid request ID"
+    )
     static let tooLarge = RuntimeAPIError(
-        status: 413, errorType: "RequestEntityTooLarge",
-        errorMessage: "Exceeded maximum allowed payload size (\(LambdaLimits.responseBytes) bytes).")
-    static let notFound = RuntimeAPIError(status: 404, errorType: "NotFound", errorMessage: "No such path in the Runtime API")
+        status: 413,
+        errorType: "RequestEntityTooLarge",
+        errorMessage: "Exceeded maximum allowed payload size (\(LambdaLimits.responseBytes) bytes)."
+    )
+    static let notFound = RuntimeAPIError(
+        status: 404,
+        errorType: "NotFound",
+        errorMessage: "No such path in the Runtime API"
+    )
 
     static func notImplemented(_ what: String) -> RuntimeAPIError {
-        RuntimeAPIError(status: 501, errorType: "NotImplemented", errorMessage: "Martlet does not implement \(what) yet.")
+        RuntimeAPIError(
+            status: 501,
+            errorType: "NotImplemented",
+            errorMessage: "Martlet does not implement \(what) yet."
+        )
     }
 }

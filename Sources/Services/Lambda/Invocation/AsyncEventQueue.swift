@@ -79,7 +79,8 @@ final class AsyncEventQueue: Service {
                 VALUES (\(event.id), \(event.scope.account), \(event.scope.region), \(event.functionName), \(event.qualifier),
                     \(Array(event.payload.readableBytesView)), \(event.clientContext), \(event.traceHeader),
                     \(event.acceptedAt), \(event.acceptedAt), 0, NULL, 0)
-                """)
+                """
+            )
         }
         waker.yield()
     }
@@ -136,9 +137,15 @@ final class AsyncEventQueue: Service {
                 throw MartletError("lambda.events", "event \(id) names no account or region")
             }
             event = AsyncEvent(
-                id: id, scope: Scope(account: account, region: region), functionName: try row.text(),
-                qualifier: try row.optionalText(), payload: ByteBuffer(bytes: try row.bytes()),
-                clientContext: try row.optionalText(), traceHeader: try row.text(), acceptedAt: try row.instant())
+                id: id,
+                scope: Scope(account: account, region: region),
+                functionName: try row.text(),
+                qualifier: try row.optionalText(),
+                payload: ByteBuffer(bytes: try row.bytes()),
+                clientContext: try row.optionalText(),
+                traceHeader: try row.text(),
+                acceptedAt: try row.instant()
+            )
             attempts = try row.integer()
         }
     }
@@ -156,7 +163,8 @@ final class AsyncEventQueue: Service {
                     ORDER BY due_at LIMIT \(limit) \(tx.dialect.skipLockedRows))
                 RETURNING id, account, region, function_name, qualifier, payload, client_context, trace_header, accepted_at,
                     attempts
-                """)
+                """
+            )
         }
     }
 
@@ -179,7 +187,9 @@ final class AsyncEventQueue: Service {
     }
 
     private func retryLater(_ row: EventRow, _ error: any Error) async {
-        let metadata: Logger.Metadata = ["function": "\(row.event.functionName)", "event": "\(row.event.id)", "error": "\(error)"]
+        let metadata: Logger.Metadata = [
+            "function": "\(row.event.functionName)", "event": "\(row.event.id)", "error": "\(error)",
+        ]
         let now = clock.now
         do {
             guard now - row.event.acceptedAt < Self.maximumAge, !Self.isFinal(error) else {
@@ -189,7 +199,8 @@ final class AsyncEventQueue: Service {
             let pause = min(Self.longestPause, .seconds(1 << min(row.attempts - 1, 9)))
             _ = try await database.write { tx in
                 try tx.execute(
-                    "UPDATE lambda_event SET lease_until = 0, lease_owner = NULL, due_at = \(now + pause) WHERE id = \(row.event.id)")
+                    "UPDATE lambda_event SET lease_until = 0, lease_owner = NULL, due_at = \(now + pause) WHERE id = \(row.event.id)"
+                )
             }
         } catch {
             // Its lease runs out, and it is taken again then.

@@ -31,13 +31,20 @@ struct FunctionRunner: Sendable {
     func run(_ resolved: ResolvedInvocation, _ invocation: Invocation, totalReserved: Int) async throws -> Outcome {
         let key = resolved.version.key
         let refusal = ledger.enter(
-            key.functionName, in: key.scope, reserved: resolved.reservedConcurrency, totalReserved: totalReserved)
+            key.functionName,
+            in: key.scope,
+            reserved: resolved.reservedConcurrency,
+            totalReserved: totalReserved
+        )
         if let refusal { throw Throttled(reason: refusal.rawValue) }
         defer { ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil) }
         for _ in 0..<Self.maximumHandOvers {
             if let outcome = try await attempt(resolved.version, invocation) { return outcome }
         }
-        throw MartletError("lambda.invoke", "\(Self.maximumHandOvers) environments ended before they were handed the event")
+        throw MartletError(
+            "lambda.invoke",
+            "\(Self.maximumHandOvers) environments ended before they were handed the event"
+        )
     }
 
     /// Nil when the environment ended before it was handed the event.
@@ -63,7 +70,11 @@ struct FunctionRunner: Sendable {
         let message =
             isMissing ? noBootstrap : "fork/exec \(LaunchPlan.taskRoot)/bootstrap: \(reason)"
         let failure = FunctionError.platform(
-            "Runtime.InvalidEntrypoint", message, requestID: invocation.id, status: .error)
+            "Runtime.InvalidEntrypoint",
+            message,
+            requestID: invocation.id,
+            status: .error
+        )
         return Outcome(result: InvocationResult(outcome: .failure(failure), duration: .zero), logTail: [])
     }
 
@@ -85,17 +96,24 @@ struct FunctionRunner: Sendable {
     /// Starts an environment that is given to whoever waits first once it is up; when it does not come up, `ticket` fails.
     /// `invocation` is the one whose time the start takes, on the second try.
     private func startOne(
-        _ version: ExecutableVersion, for ticket: EnvironmentPool.WaiterID, limit: Duration, invocation: Invocation? = nil
+        _ version: ExecutableVersion,
+        for ticket: EnvironmentPool.WaiterID,
+        limit: Duration,
+        invocation: Invocation? = nil
     ) async throws {
         let key = version.key
-        guard ledger.mayStart(key.functionName, in: key.scope, at: clock.monotonicMicroseconds), await pool.makeRoom() else {
+        guard ledger.mayStart(key.functionName, in: key.scope, at: clock.monotonicMicroseconds), await pool.makeRoom()
+        else {
             throw Throttled(reason: ConcurrencyLedger.Refusal.accountLimit.rawValue)
         }
         supervisor.submit { await bringUp(version, ticket, limit, invocation) }
     }
 
     private func bringUp(
-        _ version: ExecutableVersion, _ ticket: EnvironmentPool.WaiterID, _ limit: Duration, _ invocation: Invocation?
+        _ version: ExecutableVersion,
+        _ ticket: EnvironmentPool.WaiterID,
+        _ limit: Duration,
+        _ invocation: Invocation?
     ) async {
         let environment: ExecutionEnvironment
         do {
@@ -124,12 +142,17 @@ struct FunctionRunner: Sendable {
     }
 
     private func writeFailedInit(
-        _ environment: ExecutionEnvironment, _ version: ExecutableVersion, _ failure: ExecutionEnvironment.InitFailure,
-        _ duration: Duration, _ invocation: Invocation?
+        _ environment: ExecutionEnvironment,
+        _ version: ExecutableVersion,
+        _ failure: ExecutionEnvironment.InitFailure,
+        _ duration: Duration,
+        _ invocation: Invocation?
     ) async {
         let format = PlatformLog(version.logging.format)
         let log = environment.log
-        if let invocation { log.platform(format.start(requestID: invocation.id, version: version.key.version, at: clock.now)) }
+        if let invocation {
+            log.platform(format.start(requestID: invocation.id, version: version.key.version, at: clock.now))
+        }
         let phase = invocation == nil ? "init" : "invoke"
         log.platform(format.initReport(duration: duration, phase: phase, failure: failure, at: clock.now))
         guard let invocation else { return }
@@ -143,19 +166,26 @@ struct FunctionRunner: Sendable {
         do {
             try await environment.sandbox.setCPUShare(.lambda(memoryMiB: version.memoryMiB))
         } catch {
-            logger.warning("no CPU limit for an environment", metadata: ["sandbox": "\(environment.sandbox.id)", "error": "\(error)"])
+            logger.warning(
+                "no CPU limit for an environment",
+                metadata: ["sandbox": "\(environment.sandbox.id)", "error": "\(error)"]
+            )
         }
     }
 
     // MARK: Invoking
 
     private func invoke(
-        _ environment: ExecutionEnvironment, _ version: ExecutableVersion, _ invocation: Invocation
+        _ environment: ExecutionEnvironment,
+        _ version: ExecutableVersion,
+        _ invocation: Invocation
     ) async -> Outcome? {
         let format = PlatformLog(version.logging.format)
         let initDuration = environment.takeInitDuration()
         environment.log.platform(
-            format.start(requestID: invocation.id, version: version.key.version, at: clock.now), startsTail: true)
+            format.start(requestID: invocation.id, version: version.key.version, at: clock.now),
+            startsTail: true
+        )
         let result = await environment.invoke(invocation)
         if case .notStarted = result.outcome { return nil }
         environment.drainOutput()
@@ -166,8 +196,11 @@ struct FunctionRunner: Sendable {
     }
 
     private func writeEnd(
-        _ environment: ExecutionEnvironment, _ version: ExecutableVersion, _ invocation: Invocation,
-        _ result: InvocationResult, _ initDuration: Duration?
+        _ environment: ExecutionEnvironment,
+        _ version: ExecutableVersion,
+        _ invocation: Invocation,
+        _ result: InvocationResult,
+        _ initDuration: Duration?
     ) async {
         let format = PlatformLog(version.logging.format)
         var status = "success"
@@ -177,19 +210,28 @@ struct FunctionRunner: Sendable {
             errorType = error.errorType
             if let line = error.logLine { environment.log.platform(line) }
         }
-        if status == "timeout", let line = format.timeout(requestID: invocation.id, after: invocation.timeout, at: clock.now) {
+        if status == "timeout",
+            let line = format.timeout(requestID: invocation.id, after: invocation.timeout, at: clock.now)
+        {
             environment.log.platform(line)
         }
         if let line = format.end(requestID: invocation.id) { environment.log.platform(line) }
         let report = InvocationReport(
-            requestID: invocation.id, duration: result.duration, initDuration: initDuration, memoryMiB: version.memoryMiB,
-            maxMemoryMiB: await environment.maxMemoryMiB(limitMiB: version.memoryMiB), status: status,
-            errorType: errorType.flatMap { $0.hasPrefix("Runtime.") || $0.hasPrefix("Sandbox.") ? $0 : nil }, traceID: nil)
+            requestID: invocation.id,
+            duration: result.duration,
+            initDuration: initDuration,
+            memoryMiB: version.memoryMiB,
+            maxMemoryMiB: await environment.maxMemoryMiB(limitMiB: version.memoryMiB),
+            status: status,
+            errorType: errorType.flatMap { $0.hasPrefix("Runtime.") || $0.hasPrefix("Sandbox.") ? $0 : nil },
+            traceID: nil
+        )
         environment.log.platform(format.report(report, at: clock.now))
     }
 
     /// AWS runs a failed init phase once more as part of the invocation, then under the function's own timeout.
-    private func invokeAfterFailedInit(_ version: ExecutableVersion, _ invocation: Invocation) async throws -> Outcome? {
+    private func invokeAfterFailedInit(_ version: ExecutableVersion, _ invocation: Invocation) async throws -> Outcome?
+    {
         let began = clock.monotonicMicroseconds
         let ticket = pool.ticket(version.key)
         do {
@@ -202,7 +244,10 @@ struct FunctionRunner: Sendable {
             return await invoke(environment, version, invocation)
         case .failed(let failure):
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
-            let result = InvocationResult(outcome: .failure(failedInit(failure, version, invocation)), duration: duration)
+            let result = InvocationResult(
+                outcome: .failure(failedInit(failure, version, invocation)),
+                duration: duration
+            )
             return Outcome(result: result, logTail: failure.logTail)
         case .notStarted(let error):
             throw error
@@ -212,7 +257,9 @@ struct FunctionRunner: Sendable {
     }
 
     private func failedInit(
-        _ failure: ExecutionEnvironment.InitFailure, _ version: ExecutableVersion, _ invocation: Invocation
+        _ failure: ExecutionEnvironment.InitFailure,
+        _ version: ExecutableVersion,
+        _ invocation: Invocation
     ) -> FunctionError {
         if let payload = failure.payload {
             return FunctionError(payload: payload, errorType: failure.errorType, status: .error)
@@ -220,7 +267,11 @@ struct FunctionRunner: Sendable {
         if failure.status == .timeout { return .timedOut(after: invocation.timeout, requestID: invocation.id) }
         if failure.exit == .exited(status: 127), RuntimeFamily(version.runtime) == .provided {
             return .platform(
-                "Runtime.InvalidEntrypoint", Self.noBootstrap, requestID: invocation.id, status: .error)
+                "Runtime.InvalidEntrypoint",
+                Self.noBootstrap,
+                requestID: invocation.id,
+                status: .error
+            )
         }
         return ExecutionEnvironment.exitError(failure.exit ?? .killed, requestID: invocation.id)
     }

@@ -50,7 +50,9 @@ struct FunctionError: Sendable {
     /// An error that the platform reports because the runtime could not.
     static func platform(_ errorType: String, _ message: String, requestID: String, status: Status) -> FunctionError {
         FunctionError(
-            payload: ByteBuffer(string: #"{"errorType":"\#(errorType)","errorMessage":"RequestId: \#(requestID) Error: \#(message)"}"#),
+            payload: ByteBuffer(
+                string: #"{"errorType":"\#(errorType)","errorMessage":"RequestId: \#(requestID) Error: \#(message)"}"#
+            ),
             errorType: errorType,
             status: status,
             logLine: status == .error ? "RequestId: \(requestID) Error: \(message)\n\(errorType)\n" : nil
@@ -59,14 +61,18 @@ struct FunctionError: Sendable {
 
     static func timedOut(after timeout: Duration, requestID: String) -> FunctionError {
         .platform(
-            "Sandbox.Timedout", "Task timed out after \(timeout.fractionalSeconds.fixed(2)) seconds", requestID: requestID,
-            status: .timeout)
+            "Sandbox.Timedout",
+            "Task timed out after \(timeout.fractionalSeconds.fixed(2)) seconds",
+            requestID: requestID,
+            status: .timeout
+        )
     }
 
     static func responseTooLarge(limit: Int) -> FunctionError {
         FunctionError(
             payload: ByteBuffer(
-                string: #"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (\#(limit) bytes)."}"#
+                string:
+                    #"{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (\#(limit) bytes)."}"#
             ),
             errorType: "Function.ResponseSizeTooLarge",
             status: .error

@@ -29,13 +29,12 @@ struct JSONScan {
                 guard isObject.count < Self.maximumDepth else { return false }
                 position += 1
                 skipSpace()
-                if peek == next + 2 {
-                    position += 1
-                } else {
+                guard peek == next + 2 else {
                     isObject.append(next == 0x7b)
                     if next == 0x7b { guard key() else { return false } }
                     continue
                 }
+                position += 1
             } else {
                 guard scalar(next) else { return false }
             }

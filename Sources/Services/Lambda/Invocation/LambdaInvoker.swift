@@ -19,10 +19,17 @@ struct LambdaInvoker: Sendable {
         if let name = input.durableExecutionName { throw CommonError.notImplemented("durable executions (\(name))") }
         if input.tenantId != nil { throw CommonError.notImplemented("tenant isolation (X-Amz-Tenant-Id)") }
         let type = input.invocationType?.rawValue ?? "RequestResponse"
-        let payload = try checkedPayload(input.payload, limit: type == "Event" ? LambdaLimits.eventBytes : LambdaLimits.requestBytes)
+        let payload = try checkedPayload(
+            input.payload,
+            limit: type == "Event" ? LambdaLimits.eventBytes : LambdaLimits.requestBytes
+        )
         let clientContext = try input.clientContext.map(decodeClientContext)
         let resolved = try await directory.resolve(
-            function: input.functionName, qualifier: input.qualifier, in: context.scope, draw: drawWeight())
+            function: input.functionName,
+            qualifier: input.qualifier,
+            in: context.scope,
+            draw: drawWeight()
+        )
         let trace = TraceHeader.accepted(context.traceHeader) ?? TraceHeader.new(ids: ids, at: context.receivedAt)
         switch type {
         case "DryRun":
@@ -30,14 +37,26 @@ struct LambdaInvoker: Sendable {
         case "Event":
             try await events.accept(
                 AsyncEvent(
-                    id: context.requestID, scope: resolved.version.key.scope, functionName: resolved.version.key.functionName,
-                    qualifier: resolved.invokedARN.qualifierOfFunction, payload: payload, clientContext: clientContext,
-                    traceHeader: trace, acceptedAt: context.receivedAt))
+                    id: context.requestID,
+                    scope: resolved.version.key.scope,
+                    functionName: resolved.version.key.functionName,
+                    qualifier: resolved.invokedARN.qualifierOfFunction,
+                    payload: payload,
+                    clientContext: clientContext,
+                    traceHeader: trace,
+                    acceptedAt: context.receivedAt
+                )
+            )
             return InvokeOutput(statusCode: 202, payload: Blob())
         default:
             let invocation = Invocation(
-                id: context.requestID, payload: payload, invokedARN: resolved.invokedARN, clientContext: clientContext,
-                traceHeader: trace, timeout: .seconds(resolved.version.timeoutSeconds))
+                id: context.requestID,
+                payload: payload,
+                invokedARN: resolved.invokedARN,
+                clientContext: clientContext,
+                traceHeader: trace,
+                timeout: .seconds(resolved.version.timeoutSeconds)
+            )
             let outcome = try await run(resolved, invocation)
             return answer(outcome, version: resolved.version.key.version, wantsTail: input.logType?.rawValue == "Tail")
         }
@@ -50,12 +69,18 @@ struct LambdaInvoker: Sendable {
         case .buffer(let buffer)?: payload = buffer
         case .sequence(let pieces, _)?:
             for try await var piece in pieces {
-                guard payload.readableBytes + piece.readableBytes <= LambdaLimits.eventBytes else { throw tooLarge(LambdaLimits.eventBytes) }
+                guard payload.readableBytes + piece.readableBytes <= LambdaLimits.eventBytes else {
+                    throw tooLarge(LambdaLimits.eventBytes)
+                }
                 payload.writeBuffer(&piece)
             }
         case nil: break
         }
-        let invoke = InvokeInput(functionName: input.functionName, invocationType: InvocationType("Event"), payload: payload)
+        let invoke = InvokeInput(
+            functionName: input.functionName,
+            invocationType: InvocationType("Event"),
+            payload: payload
+        )
         _ = try await self.invoke(invoke, context)
         return InvokeAsyncOutput(status: 202)
     }
@@ -63,17 +88,29 @@ struct LambdaInvoker: Sendable {
     /// Runs a stored event. A function's own error ends it; throws where the event could not be run and may be tried again.
     func run(_ event: AsyncEvent) async throws {
         let resolved = try await directory.resolve(
-            function: event.functionName, qualifier: event.qualifier, in: event.scope, draw: drawWeight())
+            function: event.functionName,
+            qualifier: event.qualifier,
+            in: event.scope,
+            draw: drawWeight()
+        )
         let invocation = Invocation(
-            id: event.id, payload: event.payload, invokedARN: resolved.invokedARN, clientContext: event.clientContext,
-            traceHeader: event.traceHeader, timeout: .seconds(resolved.version.timeoutSeconds))
+            id: event.id,
+            payload: event.payload,
+            invokedARN: resolved.invokedARN,
+            clientContext: event.clientContext,
+            traceHeader: event.traceHeader,
+            timeout: .seconds(resolved.version.timeoutSeconds)
+        )
         _ = try await run(resolved, invocation)
     }
 
     private func run(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> FunctionRunner.Outcome {
         do {
             return try await runner.run(
-                resolved, invocation, totalReserved: try await directory.totalReservedConcurrency(in: resolved.version.key.scope))
+                resolved,
+                invocation,
+                totalReserved: try await directory.totalReservedConcurrency(in: resolved.version.key.scope)
+            )
         } catch let throttled as FunctionRunner.Throttled {
             throw Self.tooManyRequests(throttled)
         } catch let unavailable as RuntimeUnavailable {
@@ -109,24 +146,31 @@ struct LambdaInvoker: Sendable {
         guard let payload, payload.readableBytes > 0 else { return ByteBuffer(string: "{}") }
         guard payload.readableBytes <= limit else { throw tooLarge(limit) }
         guard JSONScan.isWellFormed(payload) else {
-            throw InvalidRequestContentException("Could not parse request body into json: the payload is not a well-formed JSON text")
+            throw InvalidRequestContentException(
+                "Could not parse request body into json: the payload is not a well-formed JSON text"
+            )
         }
         return payload
     }
 
     private func tooLarge(_ limit: Int) -> CommonError {
         CommonError(
-            "RequestEntityTooLargeException", "Request must be smaller than \(limit) bytes for the InvokeFunction operation",
-            status: 413)
+            "RequestEntityTooLargeException",
+            "Request must be smaller than \(limit) bytes for the InvokeFunction operation",
+            status: 413
+        )
     }
 
     /// JSON text on one line, fit for a header of the Runtime API.
     private func decodeClientContext(_ text: String) throws -> String {
         let isInvalid = InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
         guard text.utf8.count <= LambdaLimits.clientContextBytes else {
-            throw InvalidRequestContentException("Client context must be no more than \(LambdaLimits.clientContextBytes) bytes in size.")
+            throw InvalidRequestContentException(
+                "Client context must be no more than \(LambdaLimits.clientContextBytes) bytes in size."
+            )
         }
-        guard let bytes = Base64.decode(text), bytes.first(where: { $0 > 0x20 }) == 0x7b, JSONScan.isWellFormed(ByteBuffer(bytes: bytes)),
+        guard let bytes = Base64.decode(text), bytes.first(where: { $0 > 0x20 }) == 0x7b,
+            JSONScan.isWellFormed(ByteBuffer(bytes: bytes)),
             let json = String(validating: bytes, as: UTF8.self)
         else { throw isInvalid }
         // Outside strings, line ends are white space; inside, well-formed JSON has none.

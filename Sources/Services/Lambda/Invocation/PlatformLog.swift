@@ -16,8 +16,10 @@ enum PlatformLog: Sendable {
             return "INIT_START Runtime Version: \(runtime)\tRuntime Version ARN: \(arn)\n"
         case .json:
             return record(
-                "platform.initStart", at: now,
-                #""initializationType":"on-demand","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#)
+                "platform.initStart",
+                at: now,
+                #""initializationType":"on-demand","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
+            )
         }
     }
 
@@ -38,13 +40,19 @@ enum PlatformLog: Sendable {
 
     func timeout(requestID: String, after timeout: Duration, at now: Instant) -> String? {
         switch self {
-        case .text: "\(now.iso8601Milliseconds) \(requestID) Task timed out after \(timeout.fractionalSeconds.fixed(2)) seconds\n\n"
+        case .text:
+            "\(now.iso8601Milliseconds) \(requestID) Task timed out after \(timeout.fractionalSeconds.fixed(2)) seconds\n\n"
         case .json: nil
         }
     }
 
     /// A failed init phase. `phase` is `init`, or `invoke` for the second try.
-    func initReport(duration: Duration, phase: String, failure: ExecutionEnvironment.InitFailure, at now: Instant) -> String {
+    func initReport(
+        duration: Duration,
+        phase: String,
+        failure: ExecutionEnvironment.InitFailure,
+        at now: Instant
+    ) -> String {
         let milliseconds = (duration.fractionalSeconds * 1_000).fixed(2)
         switch self {
         case .text:
@@ -52,8 +60,10 @@ enum PlatformLog: Sendable {
                 + (failure.status == .timeout ? "\n" : "\tError Type: \(failure.errorType)\n")
         case .json:
             return record(
-                "platform.initReport", at: now,
-                #""initializationType":"on-demand","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#)
+                "platform.initReport",
+                at: now,
+                #""initializationType":"on-demand","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#
+            )
         }
     }
 
@@ -61,11 +71,14 @@ enum PlatformLog: Sendable {
         switch self {
         case .text: return report.text
         case .json:
-            let initPart = report.initDuration.map { #","initDurationMs":\#(($0.fractionalSeconds * 1_000).fixed(2))"# } ?? ""
+            let initPart =
+                report.initDuration.map { #","initDurationMs":\#(($0.fractionalSeconds * 1_000).fixed(2))"# } ?? ""
             let errorPart = report.errorType.map { #","errorType":"\#($0)""# } ?? ""
             return record(
-                "platform.report", at: now,
-                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)},"status":"\#(report.status)"\#(errorPart)"#)
+                "platform.report",
+                at: now,
+                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)},"status":"\#(report.status)"\#(errorPart)"#
+            )
         }
     }
 
@@ -98,7 +111,8 @@ struct InvocationReport: Sendable {
 
     var text: String {
         var line = "REPORT RequestId: \(requestID)\tDuration: \(milliseconds.fixed(2)) ms\t"
-        line += "Billed Duration: \(billedMilliseconds) ms\tMemory Size: \(memoryMiB) MB\tMax Memory Used: \(maxMemoryMiB) MB\t"
+        line +=
+            "Billed Duration: \(billedMilliseconds) ms\tMemory Size: \(memoryMiB) MB\tMax Memory Used: \(maxMemoryMiB) MB\t"
         if let initDuration { line += "Init Duration: \((initDuration.fractionalSeconds * 1_000).fixed(2)) ms\t" }
         if let traceID { line += "\nXRAY TraceId: \(traceID)\tSampled: true\t" }
         // AWS names the status of failures of the platform's making only; a handler's own error is a plain report.

@@ -53,7 +53,12 @@ protocol VersionDirectory: Sendable {
     /// Resolves a name and qualifier (nil, `$LATEST`, a version, an alias: then the alias's weights decide with `draw`, a
     /// number in 0..<1). Throws AWS's ResourceNotFoundException, or what the function's state demands
     /// (ResourceConflictException while Pending, the reason's error when Failed).
-    func resolve(function name: String, qualifier: String?, in scope: Scope, draw: Double) async throws -> ResolvedInvocation
+    func resolve(
+        function name: String,
+        qualifier: String?,
+        in scope: Scope,
+        draw: Double
+    ) async throws -> ResolvedInvocation
 
     /// What all functions of the account have reserved together; the rest is the unreserved pool.
     func totalReservedConcurrency(in scope: Scope) async throws -> Int

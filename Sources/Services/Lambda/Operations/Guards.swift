@@ -38,7 +38,8 @@ extension LambdaService {
                 userAgent: context.userAgent,
                 at: context.receivedAt,
                 conditionKeys: ["iam:passedtoservice": ["lambda.amazonaws.com"]]
-            ))
+            )
+        )
     }
 
     private static let unassumableRole = "The role defined for the function cannot be assumed by Lambda."

@@ -25,7 +25,8 @@ package final class InterpreterFinder: Sendable {
 
     /// The usual places: `/usr/bin`, `/usr/local/bin`, what PATH names, and version managers' folders under `home`.
     package convenience init(path: String, home: String?) {
-        var directories = ["/usr/bin", "/usr/local/bin"] + path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
+        var directories =
+            ["/usr/bin", "/usr/local/bin"] + path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
         if let home {
             directories += Self.subdirectories(of: "\(home)/.pyenv/versions").map { "\($0)/bin" }
             directories += Self.subdirectories(of: "\(home)/.nvm/versions/node").map { "\($0)/bin" }
@@ -72,7 +73,11 @@ package final class InterpreterFinder: Sendable {
                     let text = HostCommand.output(of: [interpreter.path, "--version"]), text.hasPrefix("v"),
                     let major = Int(text.dropFirst().prefix { $0 != "." }), result[major] == nil
                 else { continue }
-                result[major] = Interpreter(path: interpreter.path, prefixes: interpreter.prefixes, version: String(major))
+                result[major] = Interpreter(
+                    path: interpreter.path,
+                    prefixes: interpreter.prefixes,
+                    version: String(major)
+                )
             }
         }
         return result
@@ -99,7 +104,9 @@ package final class InterpreterFinder: Sendable {
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if !name.hasPrefix(".") { names.append("\(path)/\(name)") }
         }
         return names.sorted(by: >)

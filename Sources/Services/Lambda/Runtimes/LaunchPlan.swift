@@ -41,7 +41,8 @@ struct LaunchPlan: Sendable, Equatable {
         environment = Self.environment(version, runtime, instance)
     }
 
-    private static func command(_ version: ExecutableVersion, _ runtime: RuntimeChoice, _ bootstrap: String) -> [String] {
+    private static func command(_ version: ExecutableVersion, _ runtime: RuntimeChoice, _ bootstrap: String) -> [String]
+    {
         guard let interpreter = runtime.interpreter else {
             // AWS looks into the package first, then into the layers.
             let script = #"for b in /var/task/bootstrap /opt/bootstrap; do [ -x "$b" ] && exec "$b"; done; exit 127"#
@@ -55,7 +56,9 @@ struct LaunchPlan: Sendable, Equatable {
     }
 
     private static func environment(
-        _ version: ExecutableVersion, _ runtime: RuntimeChoice, _ instance: Instance
+        _ version: ExecutableVersion,
+        _ runtime: RuntimeChoice,
+        _ instance: Instance
     ) -> [String: String] {
         // The function's own variables first: reserved ones cannot be set by it, the rest may override Martlet's defaults.
         var variables = defaults(version, runtime)
@@ -70,12 +73,14 @@ struct LaunchPlan: Sendable, Equatable {
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
-            "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+            "LD_LIBRARY_PATH":
+                "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
             "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         ]
         switch RuntimeFamily(version.runtime) {
         case .node(let major):
-            variables["NODE_PATH"] = "/opt/nodejs/node\(major)/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+            variables["NODE_PATH"] =
+                "/opt/nodejs/node\(major)/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
         case .python, .provided, .other:
             break
         }
@@ -101,8 +106,12 @@ struct LaunchPlan: Sendable, Equatable {
             "LAMBDA_TASK_ROOT": taskRoot,
             "LAMBDA_RUNTIME_DIR": runtimeRoot,
         ]
-        if RuntimeFamily(version.runtime) != .provided { variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_\(version.runtime)" }
-        if let endpoint = instance.endpointURL { variables["AWS_ENDPOINT_URL"] = version.environment["AWS_ENDPOINT_URL"] ?? endpoint }
+        if RuntimeFamily(version.runtime) != .provided {
+            variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_\(version.runtime)"
+        }
+        if let endpoint = instance.endpointURL {
+            variables["AWS_ENDPOINT_URL"] = version.environment["AWS_ENDPOINT_URL"] ?? endpoint
+        }
         if version.logging.format == "JSON" {
             variables["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
             variables["AWS_LAMBDA_LOG_LEVEL"] = version.logging.applicationLevel ?? "INFO"

@@ -14,7 +14,9 @@ enum RuntimeFamily: Sendable, Equatable {
     init(_ identifier: String) {
         if identifier.hasPrefix("python3."), let minor = Int(identifier.dropFirst(8)) {
             self = .python(minor: minor)
-        } else if identifier.hasPrefix("nodejs"), identifier.hasSuffix(".x"), let major = Int(identifier.dropFirst(6).dropLast(2)) {
+        } else if identifier.hasPrefix("nodejs"), identifier.hasSuffix(".x"),
+            let major = Int(identifier.dropFirst(6).dropLast(2))
+        {
             self = .node(major: major)
         } else if identifier.hasPrefix("provided") {
             self = .provided

@@ -33,19 +33,31 @@ package struct RuntimeLocator: Sendable {
             return RuntimeChoice(interpreter: nil, isNearest: false, displayName: identifier.replacing(".", with: ":"))
         case .python(let minor):
             return try choose(
-                minor, among: finder.pythons, name: "python:3.",
-                missing: "Python 3.\(minor) is not installed on this host; install it with: apt-get install python3.\(minor)")
+                minor,
+                among: finder.pythons,
+                name: "python:3.",
+                missing:
+                    "Python 3.\(minor) is not installed on this host; install it with: apt-get install python3.\(minor)"
+            )
         case .node(let major):
             return try choose(
-                major, among: finder.nodes, name: "nodejs:",
-                missing: "Node.js \(major) is not installed on this host; install it with: apt-get install nodejs")
+                major,
+                among: finder.nodes,
+                name: "nodejs:",
+                missing: "Node.js \(major) is not installed on this host; install it with: apt-get install nodejs"
+            )
         case .other:
-            throw RuntimeUnavailable(message: "Martlet does not run \(identifier) yet; see docs/runtimes.md for what it runs.")
+            throw RuntimeUnavailable(
+                message: "Martlet does not run \(identifier) yet; see docs/runtimes.md for what it runs."
+            )
         }
     }
 
     private func choose(
-        _ version: Int, among interpreters: [Int: Interpreter], name: String, missing: String
+        _ version: Int,
+        among interpreters: [Int: Interpreter],
+        name: String,
+        missing: String
     ) throws -> RuntimeChoice {
         if let exact = interpreters[version] {
             return RuntimeChoice(interpreter: exact, isNearest: false, displayName: "\(name)\(version)")

@@ -10,7 +10,9 @@ enum ExpressionSyntax {
 
     static func compile(_ source: [UInt8]) throws(FilterFault) -> RegularExpression {
         try check(source)
-        guard let expression = RegularExpression(String(decoding: withLowerBounds(source), as: UTF8.self)) else { throw .malformed }
+        guard let expression = RegularExpression(String(decoding: withLowerBounds(source), as: UTF8.self)) else {
+            throw .malformed
+        }
         return expression
     }
 

@@ -22,7 +22,8 @@ struct FilterPattern: Sendable {
         let trimmed = Array(text.utf8).trimmed
         switch (trimmed.first, trimmed.last) {
         case (nil, _): form = .everything
-        case (UInt8(ascii: "{"), UInt8(ascii: "}")): form = .json(try JSONPatternParser.parse(trimmed[1..<(trimmed.count - 1)]))
+        case (UInt8(ascii: "{"), UInt8(ascii: "}")):
+            form = .json(try JSONPatternParser.parse(trimmed[1..<(trimmed.count - 1)]))
         case (UInt8(ascii: "{"), _): throw .unclosed("{", "}")
         case (UInt8(ascii: "["), UInt8(ascii: "]")): form = .fields(try FieldPattern(trimmed[1..<(trimmed.count - 1)]))
         case (UInt8(ascii: "["), _): throw .unclosed("[", "]")
@@ -49,7 +50,9 @@ struct FilterPattern: Sendable {
 extension [UInt8] {
     /// Without spaces at both ends.
     fileprivate var trimmed: [UInt8] {
-        guard let first = firstIndex(where: { !$0.isSpace }), let last = lastIndex(where: { !$0.isSpace }) else { return [] }
+        guard let first = firstIndex(where: { !$0.isSpace }), let last = lastIndex(where: { !$0.isSpace }) else {
+            return []
+        }
         return Array(self[first...last])
     }
 }

@@ -8,7 +8,8 @@ struct IPv4Network: Sendable, Equatable {
     /// Nil unless `text` is four numbers to 255 and a prefix length to 32.
     init?(_ text: some Collection<UInt8>) {
         let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard parts.count == 2, let address = Self.address(parts[0]), let length = Self.number(parts[1], upTo: 32) else { return nil }
+        guard parts.count == 2, let address = Self.address(parts[0]), let length = Self.number(parts[1], upTo: 32)
+        else { return nil }
         mask = length == 0 ? 0 : UInt32.max << (32 - length)
         self.address = address & mask
     }

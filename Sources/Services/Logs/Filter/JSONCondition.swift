@@ -13,7 +13,8 @@ indirect enum JSONCondition: Sendable {
 
     func matches(_ message: ByteText) -> Bool {
         // Most lines that are no JSON show it at once.
-        guard let first = message.bytes.first(where: { !$0.isSpace }), first == UInt8(ascii: "{") || first == UInt8(ascii: "["),
+        guard let first = message.bytes.first(where: { !$0.isSpace }),
+            first == UInt8(ascii: "{") || first == UInt8(ascii: "["),
             let root = try? JSONValue(parsing: Array(message.bytes))  // Not JSON: no match, and no fault of anybody's.
         else { return false }
         return holds(root)

@@ -62,7 +62,8 @@ struct JSONSelector: Sendable {
         let rest = steps.dropFirst()
         switch (step, value) {
         case (.member(let name), .object): return value[name].map { any(rest, in: $0, passes) } ?? false
-        case (.element(let index), .array(let elements)): return index < elements.count && any(rest, in: elements[index], passes)
+        case (.element(let index), .array(let elements)):
+            return index < elements.count && any(rest, in: elements[index], passes)
         case (.any, .array(let elements)): return elements.contains { any(rest, in: $0, passes) }
         case (.any, .object(let members)): return members.contains { any(rest, in: $0.value, passes) }
         default: return false

@@ -67,7 +67,9 @@ struct PatternScanner {
             case UInt8(ascii: "\""): return text
             case UInt8(ascii: "*") where isWild: text.appendAsterisk()
             case UInt8(ascii: "\\"):
-                let isEscape = current.map { $0 == UInt8(ascii: "\"") || $0 == byte || ($0 == UInt8(ascii: "*") && isWild) }
+                let isEscape = current.map {
+                    $0 == UInt8(ascii: "\"") || $0 == byte || ($0 == UInt8(ascii: "*") && isWild)
+                }
                 if isEscape == true, let escaped = current {
                     text.append(escaped)
                     advance()

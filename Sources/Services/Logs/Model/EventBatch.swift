@@ -21,7 +21,9 @@ struct EventBatch: Sendable {
     init(_ events: [InputLogEvent], at now: Instant, retentionDays: Int?) throws {
         try Self.checkSize(events)
         for (earlier, later) in zip(events, events.dropFirst()) where later.timestamp < earlier.timestamp {
-            throw InvalidParameterException("Log events in a single PutLogEvents request must be in chronological order.")
+            throw InvalidParameterException(
+                "Log events in a single PutLogEvents request must be in chronological order."
+            )
         }
         let tooOld = Self.countBefore(now - LogLimits.oldestEvent, events)
         let expired = Retention.horizon(days: retentionDays, at: now).map { Self.countBefore($0, events) } ?? 0
@@ -48,7 +50,9 @@ struct EventBatch: Sendable {
         for event in events {
             let bytes = event.message.utf8.count + LogLimits.bytesPerEvent
             guard bytes <= LogLimits.batchBytes else {
-                throw InvalidParameterException("Log event too large: \(bytes) bytes exceeds limit of \(LogLimits.batchBytes)")
+                throw InvalidParameterException(
+                    "Log event too large: \(bytes) bytes exceeds limit of \(LogLimits.batchBytes)"
+                )
             }
             total += bytes
         }
@@ -61,7 +65,8 @@ struct EventBatch: Sendable {
         guard let first = events.first, let last = events.last else { return }
         guard last.timestamp - first.timestamp <= Int(LogLimits.batchSpan.wholeMilliseconds) else {
             throw InvalidParameterException(
-                "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+                "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+            )
         }
     }
 

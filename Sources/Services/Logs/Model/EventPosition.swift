@@ -47,7 +47,10 @@ struct EventPosition: Sendable, Comparable {
 
 /// A token of GetLogEvents: a place in one stream, and the direction to go on from there.
 struct StreamToken: Sendable, Equatable {
-    enum Direction: String, Sendable { case forward = "f", backward = "b" }
+    enum Direction: String, Sendable {
+        case forward = "f"
+        case backward = "b"
+    }
 
     var direction: Direction
     /// Events strictly behind (forward) or before (backward) this are next.
@@ -63,7 +66,8 @@ struct StreamToken: Sendable, Equatable {
     /// Nil for anything that `text` has not made for this stream. The `/s` at the end may be missing, as in older tokens.
     init?(_ text: String, stream: Int) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2 || (parts.count == 3 && parts[2] == "s"), let direction = Direction(rawValue: String(parts[0])),
+        guard parts.count == 2 || (parts.count == 3 && parts[2] == "s"),
+            let direction = Direction(rawValue: String(parts[0])),
             let position = EventPosition(eventID: parts[1], stream: stream)
         else { return nil }
         self.init(direction, position)

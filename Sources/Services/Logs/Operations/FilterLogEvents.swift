@@ -6,7 +6,8 @@ extension LogsService {
     /// Searches a group, in the order of the events' times, whatever their streams. The search stops after a while and hands
     /// out a token, so a page may be empty though there is more. Throws `InvalidParameterException`,
     /// `ResourceNotFoundException`. AWS: FilterLogEvents
-    func filterLogEvents(_ input: FilterLogEventsInput, _ context: RequestContext) async throws -> FilterLogEventsOutput {
+    func filterLogEvents(_ input: FilterLogEventsInput, _ context: RequestContext) async throws -> FilterLogEventsOutput
+    {
         let name = try Self.groupName(input.logGroupName, or: input.logGroupIdentifier, in: context.scope)
         let request = try FilterRequest(input)
         let now = clock.now
@@ -18,13 +19,18 @@ extension LogsService {
             query.before = request.end.map { .behind($0) } ?? .last
             query.descending = request.descending
             if let cursor = request.cursor {
-                if request.descending { query.before = min(query.before, cursor) } else { query.after = max(query.after, cursor) }
+                if request.descending {
+                    query.before = min(query.before, cursor)
+                } else {
+                    query.after = max(query.after, cursor)
+                }
             }
             return try search(query, request, logs)
         }
     }
 
-    private func search(_ query: EventQuery, _ request: FilterRequest, _ logs: LogRows) throws -> FilterLogEventsOutput {
+    private func search(_ query: EventQuery, _ request: FilterRequest, _ logs: LogRows) throws -> FilterLogEventsOutput
+    {
         var page = EventPage(limit: request.limit)
         var names = StreamNames(prefix: request.prefix)
         var budget = ScanBudget(scanLimits, clock)
@@ -73,7 +79,9 @@ private struct FilterRequest: Sendable {
 
     init(_ input: FilterLogEventsInput) throws {
         guard input.logStreamNames == nil || input.logStreamNamePrefix == nil else {
-            throw InvalidParameterException("LogStream names and LogStream name prefix are mutually exclusive parameters.")
+            throw InvalidParameterException(
+                "LogStream names and LogStream name prefix are mutually exclusive parameters."
+            )
         }
         do {
             pattern = try FilterPattern(input.filterPattern ?? "")
@@ -92,7 +100,9 @@ private struct FilterRequest: Sendable {
             cursor = nil
         }
         if descending, let start = input.startTime, start < LogLimits.firstBackwardSearch.milliseconds {
-            throw InvalidParameterException("startFromHead can be false only with a startTime on or after 2024-01-01T00:00:00Z.")
+            throw InvalidParameterException(
+                "startFromHead can be false only with a startTime on or after 2024-01-01T00:00:00Z."
+            )
         }
     }
 

@@ -34,7 +34,10 @@ extension LogsService {
     }
 
     private static func answer(
-        _ events: [StoredEvent], _ token: StreamToken?, _ range: EventRange, _ stream: Int
+        _ events: [StoredEvent],
+        _ token: StreamToken?,
+        _ range: EventRange,
+        _ stream: Int
     ) -> GetLogEventsOutput {
         let (forward, backward) = neighbours(events, token, range)
         var output = GetLogEventsOutput()
@@ -53,7 +56,9 @@ extension LogsService {
     /// From where to go on in both directions. On an empty page the place is that of the token, which therefore comes back as
     /// it was; the other token turns round there.
     private static func neighbours(
-        _ events: [StoredEvent], _ token: StreamToken?, _ range: EventRange
+        _ events: [StoredEvent],
+        _ token: StreamToken?,
+        _ range: EventRange
     ) -> (forward: EventPosition, backward: EventPosition) {
         if let first = events.first, let last = events.last { return (last.position, first.position) }
         guard let token else { return (range.after, range.after.next) }

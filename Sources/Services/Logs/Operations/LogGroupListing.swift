@@ -4,16 +4,22 @@ import MartletCore
 
 extension LogsService {
     /// AWS: DescribeLogGroups
-    func describeLogGroups(_ input: DescribeLogGroupsInput, _ context: RequestContext) async throws -> DescribeLogGroupsOutput {
+    func describeLogGroups(
+        _ input: DescribeLogGroupsInput,
+        _ context: RequestContext
+    ) async throws -> DescribeLogGroupsOutput {
         if let identifiers = input.logGroupIdentifiers { return try await describe(identifiers, input, context) }
         guard input.logGroupNamePrefix == nil || input.logGroupNamePattern == nil else {
-            throw InvalidParameterException("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+            throw InvalidParameterException(
+                "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters."
+            )
         }
         let accounts = LinkedAccounts(input.includeLinkedAccounts, input.accountIdentifiers)
         let request = GroupPage(token: input.nextToken, limit: input.limit)
         let pattern = input.logGroupNamePattern.map { Array($0.utf8) }
         let page = try await list(request, prefix: input.logGroupNamePrefix ?? "", accounts, context) { group, _ in
-            Self.has(group, classLike: input.logGroupClass) && (pattern.map { Self.contains($0, in: group.name) } ?? true)
+            Self.has(group, classLike: input.logGroupClass)
+                && (pattern.map { Self.contains($0, in: group.name) } ?? true)
         }
         var output = DescribeLogGroupsOutput()
         output.logGroups = page.groups.map {
@@ -24,17 +30,21 @@ extension LogsService {
     }
 
     private func describe(
-        _ identifiers: [String], _ input: DescribeLogGroupsInput, _ context: RequestContext
+        _ identifiers: [String],
+        _ input: DescribeLogGroupsInput,
+        _ context: RequestContext
     ) async throws -> DescribeLogGroupsOutput {
         guard input.logGroupNamePrefix == nil, input.logGroupNamePattern == nil, input.logGroupClass == nil else {
             throw InvalidParameterException("LogGroup identifiers cannot be combined with other filters.")
         }
-        let names = Set(try identifiers.compactMap { identifier -> String? in
-            guard let reference = LogGroupReference(identifier) else {
-                throw InvalidParameterException("The specified log group identifier is invalid.")
+        let names = Set(
+            try identifiers.compactMap { identifier -> String? in
+                guard let reference = LogGroupReference(identifier) else {
+                    throw InvalidParameterException("The specified log group identifier is invalid.")
+                }
+                return reference.scope == nil || reference.scope == context.scope ? reference.name : nil
             }
-            return reference.scope == nil || reference.scope == context.scope ? reference.name : nil
-        })
+        )
         var output = DescribeLogGroupsOutput()
         output.logGroups = try await store.read(context.scope) { logs in
             try names.sorted().compactMap { try logs.group($0)?.description(in: context.scope) }
@@ -53,7 +63,9 @@ extension LogsService {
         let names = input.logGroupNamePattern.map(NameAlternatives.init)
         let tags = (input.logGroupTags ?? []).map(TagCondition.init)
         let page = try await list(request, prefix: "", accounts, context) { group, logs in
-            guard Self.has(group, classLike: input.logGroupClass), names?.match(group.name) ?? true else { return false }
+            guard Self.has(group, classLike: input.logGroupClass), names?.match(group.name) ?? true else {
+                return false
+            }
             guard !tags.isEmpty else { return true }
             let tagged = try logs.tags(ofGroup: group.id)
             return tags.allSatisfy { $0.holds(for: tagged) }
@@ -72,7 +84,10 @@ extension LogsService {
     }
 
     private func list(
-        _ request: GroupPage, prefix: String, _ accounts: LinkedAccounts, _ context: RequestContext,
+        _ request: GroupPage,
+        prefix: String,
+        _ accounts: LinkedAccounts,
+        _ context: RequestContext,
         where isWanted: @escaping @Sendable (StoredGroup, LogRows) throws -> Bool
     ) async throws -> (groups: [StoredGroup], nextToken: String?) {
         let cursor = try request.token.map { try Self.cursor($0, keys: 1)[0] } ?? ""

@@ -17,8 +17,13 @@ extension LogsService {
         let now = clock.now
         try await store.write(context.scope) { logs in
             try logs.createGroup(
-                input.logGroupName, groupClass: groupClass, retentionDays: groupClass == .delivery ? 1 : nil,
-                isProtected: input.deletionProtectionEnabled ?? false, tags: tags, at: now)
+                input.logGroupName,
+                groupClass: groupClass,
+                retentionDays: groupClass == .delivery ? 1 : nil,
+                isProtected: input.deletionProtectionEnabled ?? false,
+                tags: tags,
+                at: now
+            )
         }
         return CreateLogGroupOutput()
     }
@@ -41,7 +46,8 @@ extension LogsService {
 
     /// AWS: PutLogGroupDeletionProtection
     func putLogGroupDeletionProtection(
-        _ input: PutLogGroupDeletionProtectionInput, _ context: RequestContext
+        _ input: PutLogGroupDeletionProtectionInput,
+        _ context: RequestContext
     ) async throws -> PutLogGroupDeletionProtectionOutput {
         let name = try Self.groupName(nil, or: input.logGroupIdentifier, in: context.scope)
         try await store.write(context.scope) { logs in
@@ -51,7 +57,10 @@ extension LogsService {
     }
 
     /// AWS: PutRetentionPolicy
-    func putRetentionPolicy(_ input: PutRetentionPolicyInput, _ context: RequestContext) async throws -> PutRetentionPolicyOutput {
+    func putRetentionPolicy(
+        _ input: PutRetentionPolicyInput,
+        _ context: RequestContext
+    ) async throws -> PutRetentionPolicyOutput {
         let days = input.retentionInDays
         guard Retention.allowedDays.contains(days) else {
             let allowed = Retention.allowedDays.map(String.init).joined(separator: ", ")
@@ -59,7 +68,8 @@ extension LogsService {
                 """
                 1 validation error detected: Value '\(days)' at 'retentionInDays' failed to satisfy constraint: \
                 Member must satisfy enum value set: [\(allowed)]
-                """)
+                """
+            )
         }
         try await setRetention(days: days, of: input.logGroupName, context)
         return PutRetentionPolicyOutput()
@@ -67,7 +77,8 @@ extension LogsService {
 
     /// AWS: DeleteRetentionPolicy
     func deleteRetentionPolicy(
-        _ input: DeleteRetentionPolicyInput, _ context: RequestContext
+        _ input: DeleteRetentionPolicyInput,
+        _ context: RequestContext
     ) async throws -> DeleteRetentionPolicyOutput {
         try await setRetention(days: nil, of: input.logGroupName, context)
         return DeleteRetentionPolicyOutput()

@@ -4,7 +4,8 @@ import MartletCore
 
 extension LogsService {
     /// AWS: CreateLogStream
-    func createLogStream(_ input: CreateLogStreamInput, _ context: RequestContext) async throws -> CreateLogStreamOutput {
+    func createLogStream(_ input: CreateLogStreamInput, _ context: RequestContext) async throws -> CreateLogStreamOutput
+    {
         let now = clock.now
         try await store.write(context.scope) { logs in
             let group = try logs.rows.requireGroup(input.logGroupName)
@@ -14,7 +15,8 @@ extension LogsService {
     }
 
     /// AWS: DeleteLogStream
-    func deleteLogStream(_ input: DeleteLogStreamInput, _ context: RequestContext) async throws -> DeleteLogStreamOutput {
+    func deleteLogStream(_ input: DeleteLogStreamInput, _ context: RequestContext) async throws -> DeleteLogStreamOutput
+    {
         try await store.write(context.scope) { logs in
             let group = try logs.rows.requireGroup(input.logGroupName)
             try Self.checkUnprotected(group)
@@ -24,15 +26,22 @@ extension LogsService {
     }
 
     /// AWS: DescribeLogStreams
-    func describeLogStreams(_ input: DescribeLogStreamsInput, _ context: RequestContext) async throws -> DescribeLogStreamsOutput {
+    func describeLogStreams(
+        _ input: DescribeLogStreamsInput,
+        _ context: RequestContext
+    ) async throws -> DescribeLogStreamsOutput {
         let name = try Self.groupName(input.logGroupName, or: input.logGroupIdentifier, in: context.scope)
         let order = input.orderBy ?? .logStreamName
         guard order == .logStreamName || input.logStreamNamePrefix == nil else {
             throw InvalidParameterException("Cannot order by LastEventTime with a logStreamNamePrefix.")
         }
         let request = StreamPage(
-            order: order, descending: input.descending ?? false, prefix: input.logStreamNamePrefix ?? "",
-            limit: input.limit ?? LogLimits.itemsPerPage, token: input.nextToken)
+            order: order,
+            descending: input.descending ?? false,
+            prefix: input.logStreamNamePrefix ?? "",
+            limit: input.limit ?? LogLimits.itemsPerPage,
+            token: input.nextToken
+        )
         let page = try await store.read(context.scope) { logs in try request.read(try logs.requireGroup(name), logs) }
         var output = DescribeLogStreamsOutput()
         output.logStreams = page.streams.map { $0.description(of: name, in: context.scope) }

@@ -11,12 +11,15 @@ enum LogsResources {
         case let input as DeleteLogGroupInput: [stream("", of: input.logGroupName, scope)]
         case let input as PutRetentionPolicyInput: [stream("", of: input.logGroupName, scope)]
         case let input as DeleteRetentionPolicyInput: [stream("", of: input.logGroupName, scope)]
-        case let input as PutLogGroupDeletionProtectionInput: [stream("", of: bareName(input.logGroupIdentifier), scope)]
+        case let input as PutLogGroupDeletionProtectionInput:
+            [stream("", of: bareName(input.logGroupIdentifier), scope)]
         case let input as CreateLogStreamInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
         case let input as DeleteLogStreamInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
         case let input as PutLogEventsInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
-        case let input as DescribeLogStreamsInput: [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
-        case let input as FilterLogEventsInput: [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
+        case let input as DescribeLogStreamsInput:
+            [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
+        case let input as FilterLogEventsInput:
+            [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
         case let input as GetLogEventsInput:
             [stream(input.logStreamName, of: input.logGroupName, or: input.logGroupIdentifier, scope)]
         case is DescribeLogGroupsInput, is ListLogGroupsInput: [stream("", of: "", scope)]
@@ -64,7 +67,8 @@ struct LogGroupReference: Sendable, Equatable {
         }
         guard let arn = ARN(identifier), arn.service == "logs", let scope = arn.scope else { return nil }
         let parts = arn.resource.split(separator: ":", omittingEmptySubsequences: false)
-        guard parts.count == 2 || (parts.count == 3 && parts[2] == "*"), parts[0] == "log-group", !parts[1].isEmpty else { return nil }
+        guard parts.count == 2 || (parts.count == 3 && parts[2] == "*"), parts[0] == "log-group", !parts[1].isEmpty
+        else { return nil }
         name = String(parts[1])
         self.scope = scope
     }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
-import AWSWire
 package import MartletCore
 
 extension LogsService {
@@ -32,7 +31,9 @@ extension LogsService: LogSink {
         let now = clock.now
         for batch in SinkBatches.cut(records) {
             try await store.write(scope) { logs in
-                let key = try logs.rows.key(ofStream: stream, inGroup: group) ?? logs.makeStream(stream, inGroup: group, at: now)
+                let key =
+                    try logs.rows.key(ofStream: stream, inGroup: group)
+                    ?? logs.makeStream(stream, inGroup: group, at: now)
                 try logs.append(batch, to: key, at: now)
             }
         }
@@ -44,7 +45,9 @@ extension LogChanges {
     fileprivate func makeStream(_ stream: String, inGroup group: String, at now: Instant) throws -> StreamKey {
         let lengths = 1...LogLimits.nameLength
         guard lengths.contains(group.utf8.count), lengths.contains(stream.utf8.count) else {
-            throw InvalidParameterException("The names of log groups and streams have from 1 to \(LogLimits.nameLength) characters.")
+            throw InvalidParameterException(
+                "The names of log groups and streams have from 1 to \(LogLimits.nameLength) characters."
+            )
         }
         if try rows.group(group) == nil { try createGroup(group, at: now) }
         try createStream(stream, in: rows.requireGroup(group), at: now)

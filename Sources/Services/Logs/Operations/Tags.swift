@@ -23,7 +23,8 @@ extension LogsService {
 
     /// AWS: ListTagsForResource
     func listTagsForResource(
-        _ input: ListTagsForResourceInput, _ context: RequestContext
+        _ input: ListTagsForResourceInput,
+        _ context: RequestContext
     ) async throws -> ListTagsForResourceOutput {
         let name = try Self.taggedGroup(input.resourceArn, in: context.scope)
         var output = ListTagsForResourceOutput()
@@ -46,7 +47,10 @@ extension LogsService {
     }
 
     /// AWS: ListTagsLogGroup
-    func listTagsLogGroup(_ input: ListTagsLogGroupInput, _ context: RequestContext) async throws -> ListTagsLogGroupOutput {
+    func listTagsLogGroup(
+        _ input: ListTagsLogGroupInput,
+        _ context: RequestContext
+    ) async throws -> ListTagsLogGroupOutput {
         var output = ListTagsLogGroupOutput()
         output.tags = try await tags(of: input.logGroupName, context, missing: Self.noSuchGroup)
         return output
@@ -65,7 +69,10 @@ extension LogsService {
     }
 
     private func tag(
-        _ name: String, with tags: [String: String], _ context: RequestContext, missing: ResourceNotFoundException,
+        _ name: String,
+        with tags: [String: String],
+        _ context: RequestContext,
+        missing: ResourceNotFoundException,
         tooMany: @escaping @Sendable () -> any ServiceError
     ) async throws {
         try Self.check(tags)
@@ -78,7 +85,10 @@ extension LogsService {
     }
 
     private func untag(
-        _ name: String, _ keys: [String], _ context: RequestContext, missing: ResourceNotFoundException
+        _ name: String,
+        _ keys: [String],
+        _ context: RequestContext,
+        missing: ResourceNotFoundException
     ) async throws {
         try await store.write(context.scope) { logs in
             guard let group = try logs.rows.group(name) else { throw missing }
@@ -87,7 +97,9 @@ extension LogsService {
     }
 
     private func tags(
-        of name: String, _ context: RequestContext, missing: ResourceNotFoundException
+        of name: String,
+        _ context: RequestContext,
+        missing: ResourceNotFoundException
     ) async throws -> [String: String] {
         try await store.read(context.scope) { logs in
             guard let group = try logs.group(name) else { throw missing }

@@ -73,7 +73,8 @@ extension LogChanges {
                 last_event_at = CASE WHEN last_event_at >= \(latest) THEN last_event_at ELSE \(latest) END,
                 last_ingestion_at = \(now)
             WHERE id = \(key.streamID)
-            """)
+            """
+        )
         try addStoredBytes(bytes, toGroup: key.groupID)
     }
 
@@ -89,7 +90,9 @@ extension LogChanges {
 
     private static func insertion(of events: ArraySlice<NewEvent>, _ key: StreamKey, _ now: Instant) -> SQL {
         var sql = SQL.StringInterpolation(literalCapacity: 0, interpolationCount: 0)
-        sql.appendLiteral("INSERT INTO logs_event (group_id, stream_id, occurred_at, ingested_at, size, message) VALUES ")
+        sql.appendLiteral(
+            "INSERT INTO logs_event (group_id, stream_id, occurred_at, ingested_at, size, message) VALUES "
+        )
         var isFirst = true
         for event in events {
             sql.appendLiteral(isFirst ? "(" : ", (")

@@ -10,12 +10,15 @@ extension LogRows {
             """
             SELECT \(StoredGroup.columns) FROM logs_group
             WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)
-            """)
+            """
+        )
     }
 
     /// Throws `ResourceNotFoundException`.
     func requireGroup(_ name: String) throws -> StoredGroup {
-        guard let group = try group(name) else { throw ResourceNotFoundException("The specified log group does not exist.") }
+        guard let group = try group(name) else {
+            throw ResourceNotFoundException("The specified log group does not exist.")
+        }
         return group
     }
 
@@ -38,16 +41,26 @@ extension LogRows {
 extension LogChanges {
     /// Throws `ResourceAlreadyExistsException`.
     func createGroup(
-        _ name: String, groupClass: LogGroupClass = .standard, retentionDays: Int? = nil, isProtected: Bool = false,
-        tags: [String: String] = [:], at now: Instant
+        _ name: String,
+        groupClass: LogGroupClass = .standard,
+        retentionDays: Int? = nil,
+        isProtected: Bool = false,
+        tags: [String: String] = [:],
+        at now: Instant
     ) throws {
-        guard try rows.group(name) == nil else { throw ResourceAlreadyExistsException("The specified log group already exists") }
+        guard try rows.group(name) == nil else {
+            throw ResourceAlreadyExistsException("The specified log group already exists")
+        }
         let id = try insertGroup(name, groupClass, retentionDays, isProtected, now)
         for (key, value) in tags { try setTag(key, value, ofGroup: id) }
     }
 
     private func insertGroup(
-        _ name: String, _ groupClass: LogGroupClass, _ retentionDays: Int?, _ isProtected: Bool, _ now: Instant
+        _ name: String,
+        _ groupClass: LogGroupClass,
+        _ retentionDays: Int?,
+        _ isProtected: Bool,
+        _ now: Instant
     ) throws -> Int {
         let id = try tx.first(
             Int.self,
@@ -55,7 +68,8 @@ extension LogChanges {
             INSERT INTO logs_group (account, region, name, class, created_at, retention_days, is_protected)
             VALUES (\(scope.account), \(scope.region), \(name), \(groupClass.rawValue), \(now), \(retentionDays), \(isProtected))
             RETURNING id
-            """)
+            """
+        )
         guard let id else { throw MartletError("logs.store", "a new log group has got no number") }
         return id
     }

@@ -54,7 +54,9 @@ extension LogsStore {
             let events = try Self.removeEvents(where: condition, tx)
             try Self.subtract(events, fromGroup: garbage.groupID, tx)
             if events.count == Self.rowsPerRemoval { return true }
-            if garbage.streamID == nil, try Self.removeStreams(of: garbage.groupID, tx) == Self.rowsPerRemoval { return true }
+            if garbage.streamID == nil, try Self.removeStreams(of: garbage.groupID, tx) == Self.rowsPerRemoval {
+                return true
+            }
             try tx.execute("DELETE FROM logs_garbage WHERE id = \(garbage.id)")
             return false
         }
@@ -62,7 +64,10 @@ extension LogsStore {
 
     func expiringGroups() async throws -> [ExpiringGroup] {
         try await database.read { tx in
-            try tx.rows(ExpiringGroup.self, "SELECT id, retention_days FROM logs_group WHERE retention_days IS NOT NULL")
+            try tx.rows(
+                ExpiringGroup.self,
+                "SELECT id, retention_days FROM logs_group WHERE retention_days IS NOT NULL"
+            )
         }
     }
 
@@ -70,7 +75,9 @@ extension LogsStore {
     func removeExpired(of group: ExpiringGroup, at now: Instant) async throws -> Bool {
         try await database.write { tx in
             let days = try tx.first(
-                Int.self, "SELECT retention_days FROM logs_group WHERE id = \(group.id) AND retention_days IS NOT NULL")
+                Int.self,
+                "SELECT retention_days FROM logs_group WHERE id = \(group.id) AND retention_days IS NOT NULL"
+            )
             guard let horizon = Retention.horizon(days: days, at: now) else { return false }
             let events = try Self.removeEvents(where: "group_id = \(group.id) AND occurred_at < \(horizon)", tx)
             try Self.subtract(events, fromGroup: group.id, tx)
@@ -86,12 +93,14 @@ extension LogsStore {
             DELETE FROM logs_event WHERE sequence IN
                 (SELECT sequence FROM logs_event WHERE \(condition) ORDER BY occurred_at, sequence LIMIT \(rowsPerRemoval))
             RETURNING stream_id, size
-            """)
+            """
+        )
     }
 
     private static func removeStreams(of group: Int, _ tx: any WriteTransaction) throws -> Int {
         try tx.execute(
-            "DELETE FROM logs_stream WHERE id IN (SELECT id FROM logs_stream WHERE group_id = \(group) LIMIT \(rowsPerRemoval))")
+            "DELETE FROM logs_stream WHERE id IN (SELECT id FROM logs_stream WHERE group_id = \(group) LIMIT \(rowsPerRemoval))"
+        )
     }
 
     private static func subtract(_ events: [RemovedEvent], fromGroup id: Int, _ tx: any WriteTransaction) throws {
@@ -107,7 +116,8 @@ extension LogsStore {
             UPDATE logs_stream SET first_event_at =
                 COALESCE((SELECT MIN(occurred_at) FROM logs_event WHERE stream_id = \(id)), first_event_at)
             WHERE id = \(id)
-            """)
+            """
+        )
     }
 
     /// Removes everything of one account, or of all.

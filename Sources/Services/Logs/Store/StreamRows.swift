@@ -22,7 +22,8 @@ extension LogRows {
     func stream(_ name: String, of group: StoredGroup) throws -> StoredStream? {
         try tx.first(
             StoredStream.self,
-            "SELECT \(StoredStream.columns) FROM logs_stream WHERE group_id = \(group.id) AND name = \(name)")
+            "SELECT \(StoredStream.columns) FROM logs_stream WHERE group_id = \(group.id) AND name = \(name)"
+        )
     }
 
     /// Throws `ResourceNotFoundException`.
@@ -40,7 +41,8 @@ extension LogRows {
             """
             SELECT s.id, g.id, g.class, g.retention_days FROM logs_group g JOIN logs_stream s ON s.group_id = g.id
             WHERE g.account = \(scope.account) AND g.region = \(scope.region) AND g.name = \(group) AND s.name = \(stream)
-            """)
+            """
+        )
     }
 
     /// Nil for a stream that was deleted.
@@ -50,7 +52,11 @@ extension LogRows {
 
     /// Goes through the streams of a group by name, beyond `cursor`, until `body` returns false.
     func streams(
-        of group: StoredGroup, beyond cursor: String?, prefix: String, descending: Bool, _ body: (StoredStream) throws -> Bool
+        of group: StoredGroup,
+        beyond cursor: String?,
+        prefix: String,
+        descending: Bool,
+        _ body: (StoredStream) throws -> Bool
     ) throws {
         let start: SQL =
             switch (cursor, descending) {
@@ -75,7 +81,10 @@ extension LogRows {
 
     /// Goes through the streams of a group by their last event, beyond `cursor`, until `body` returns false.
     func streamsByLastEvent(
-        of group: StoredGroup, beyond cursor: (at: Int, name: String)?, descending: Bool, _ body: (StoredStream) throws -> Bool
+        of group: StoredGroup,
+        beyond cursor: (at: Int, name: String)?,
+        descending: Bool,
+        _ body: (StoredStream) throws -> Bool
     ) throws {
         let start: SQL =
             switch (cursor, descending) {
@@ -86,7 +95,9 @@ extension LogRows {
         let order: SQL = descending ? "last_event_at DESC, name DESC" : "last_event_at, name"
         try tx.forEach(
             StoredStream.self,
-            "SELECT \(StoredStream.columns) FROM logs_stream WHERE group_id = \(group.id) \(start) ORDER BY \(order)", body)
+            "SELECT \(StoredStream.columns) FROM logs_stream WHERE group_id = \(group.id) \(start) ORDER BY \(order)",
+            body
+        )
     }
 }
 
@@ -100,13 +111,15 @@ extension LogChanges {
             """
             INSERT INTO logs_stream (group_id, name, created_at, last_event_at)
             VALUES (\(group.id), \(name), \(now), \(StoredStream.noEvent))
-            """)
+            """
+        )
     }
 
     /// The stream is gone at once, its events are removed by and by.
     func deleteStream(_ stream: StoredStream, of group: StoredGroup) throws {
         try tx.execute("DELETE FROM logs_stream WHERE id = \(stream.id)")
         try tx.execute(
-            "INSERT INTO logs_garbage (account, group_id, stream_id) VALUES (\(scope.account), \(group.id), \(stream.id))")
+            "INSERT INTO logs_garbage (account, group_id, stream_id) VALUES (\(scope.account), \(group.id), \(stream.id))"
+        )
     }
 }

@@ -24,7 +24,8 @@ extension LogChanges {
             """
             INSERT INTO logs_tag (group_id, tag_key, tag_value) VALUES (\(id), \(key), \(value))
             ON CONFLICT (group_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value
-            """)
+            """
+        )
     }
 
     func removeTag(_ key: String, ofGroup id: Int) throws {

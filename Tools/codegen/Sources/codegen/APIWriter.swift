@@ -19,7 +19,8 @@ struct APIWriter {
     func operations() -> [String] {
         stride(from: 0, to: selection.operations.count, by: 60).map { start in
             let keys = selection.operations[start..<min(start + 60, selection.operations.count)].map(descriptor).joined(
-                separator: "\n")
+                separator: "\n"
+            )
             return "\(start == 0 ? "enum" : "extension") \(file.folder)Operations {\n\(keys)}\n"
         }
     }

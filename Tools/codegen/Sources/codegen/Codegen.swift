@@ -57,7 +57,9 @@ struct Codegen {
         guard stale.isEmpty, leftover.isEmpty else {
             let list = stale.map { "  differs: \($0)" } + leftover.map { "  does not belong: \($0)" }
             throw Failure(
-                "generated files are not current; run scripts/codegen and commit the result\n" + list.joined(separator: "\n"))
+                "generated files are not current; run scripts/codegen and commit the result\n"
+                    + list.joined(separator: "\n")
+            )
         }
         return "codegen: \(output.count) files are current"
     }

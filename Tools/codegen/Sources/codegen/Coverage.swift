@@ -31,7 +31,9 @@ struct Coverage {
 
     private func section(_ selection: Selection) -> String {
         let done = Set(selection.operations.map(\.name))
-        let rows = selection.model.operations.map { "| \($0.name) | \(done.contains($0.name) ? "yes" : "–") |\n" }.joined()
-        return "\n## \(selection.file.folder)\n\nModel `\(selection.file.model)`.\n\n| operation | done |\n|---|---|\n\(rows)"
+        let rows = selection.model.operations.map { "| \($0.name) | \(done.contains($0.name) ? "yes" : "–") |\n" }
+            .joined()
+        return
+            "\n## \(selection.file.folder)\n\nModel `\(selection.file.model)`.\n\n| operation | done |\n|---|---|\n\(rows)"
     }
 }

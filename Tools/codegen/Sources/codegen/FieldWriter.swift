@@ -147,7 +147,9 @@ struct FieldWriter {
         let low = shape.json["min"]?.number
         let high = shape.json["max"]?.number
         guard low != nil || high != nil else { return nil }
-        if ["string", "blob", "list", "map"].contains(shape.type) { return "length: \(low ?? "0")...\(high ?? "Int.max")" }
+        if ["string", "blob", "list", "map"].contains(shape.type) {
+            return "length: \(low ?? "0")...\(high ?? "Int.max")"
+        }
         return "range: \(low ?? "-Double.infinity")...\(high ?? "Double.infinity")"
     }
 

@@ -11,7 +11,8 @@ struct Main {
             let run = Codegen(
                 root: try value(of: "--root", in: arguments),
                 data: try value(of: "--data", in: arguments),
-                version: try value(of: "--version", in: arguments))
+                version: try value(of: "--version", in: arguments)
+            )
             print(try arguments.contains("--check") ? run.check() : run.write())
         } catch {
             FileHandle.standardError.write(Data("codegen: \(error)\n".utf8))

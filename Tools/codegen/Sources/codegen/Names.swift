@@ -47,33 +47,42 @@ enum Names {
     private static let taken: Set<String> = [
         "Any", "Array", "Bool", "Character", "Dictionary", "Double", "Duration", "Error", "Int", "Never", "Optional",
         "Protocol",
-        "Range", "Result", "Self", "Set", "String", "Task", "Type", "ARN", "Authorizer", "Blob", "ByteBuffer", "ByteStream",
+        "Range", "Result", "Self", "Set", "String", "Task", "Type", "ARN", "Authorizer", "Blob", "ByteBuffer",
+        "ByteStream",
         "CommonError", "Database", "Endpoint", "EventStream", "Field", "Indirect", "Instant", "JSONValue", "Logger",
         "ModelledError", "Operation", "OperationDescriptor", "Pattern", "Patterns", "Principal", "RegularExpression",
-        "RequestContext", "Row", "SQL", "Scope", "ServiceError", "ServiceModel", "ServiceProvider", "Shape", "ShapeCoder",
+        "RequestContext", "Row", "SQL", "Scope", "ServiceError", "ServiceModel", "ServiceProvider", "Shape",
+        "ShapeCoder",
         "StringEnumeration", "WallClock", "WireProtocol", "WireValue",
     ]
 
     private static let keywords: Set<String> = [
-        "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer", "deinit", "do", "else",
+        "as", "associatedtype", "break", "case", "catch", "class", "continue", "default", "defer", "deinit", "do",
+        "else",
         "enum",
-        "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import", "in", "init", "inout",
-        "internal", "is", "let", "nil", "operator", "precedencegroup", "private", "protocol", "public", "repeat", "rethrows",
-        "return", "self", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try", "typealias",
+        "extension", "fallthrough", "false", "fileprivate", "for", "func", "guard", "if", "import", "in", "init",
+        "inout",
+        "internal", "is", "let", "nil", "operator", "precedencegroup", "private", "protocol", "public", "repeat",
+        "rethrows",
+        "return", "self", "static", "struct", "subscript", "super", "switch", "throw", "throws", "true", "try",
+        "typealias",
         "var", "where", "while",
     ]
 }
 
 /// Text as a literal of Swift: raw where that keeps it readable, escaped where it has control characters.
 func literal(_ text: String) -> String {
-    let plain = !text.unicodeScalars.contains { $0.value < 0x20 || (0x7F...0xA0).contains($0.value) || $0.value > 0xFFFD }
+    let plain = !text.unicodeScalars.contains {
+        $0.value < 0x20 || (0x7F...0xA0).contains($0.value) || $0.value > 0xFFFD
+    }
     if plain, !text.contains("\\"), !text.contains("\"") { return "\"\(text)\"" }
     if plain, !text.contains("\"#"), !text.contains("\\#") { return "#\"\(text)\"#" }
     let escaped = text.unicodeScalars.map { scalar -> String in
         switch scalar {
         case "\\": "\\\\"
         case "\"": "\\\""
-        case _ where scalar.value < 0x20 || scalar.value > 0x7E: "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+        case _ where scalar.value < 0x20 || scalar.value > 0x7E:
+            "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
         default: String(scalar)
         }
     }

@@ -31,7 +31,9 @@ struct Selection {
         own = Self.ownShapes(of: model)
         names = try Self.names(in: model, own: own, service: file.folder)
         let reached = try Self.reached(
-            from: operations.flatMap { [$0.input, $0.output].compactMap(\.self) } + errorNames, in: model)
+            from: operations.flatMap { [$0.input, $0.output].compactMap(\.self) } + errorNames,
+            in: model
+        )
         let own = own
         structures = reached.filter { $0.isStructure && own[$0.name] == nil && !errorNames.contains($0.name) }
         enumerations = reached.filter(\.isEnumeration)
@@ -42,7 +44,9 @@ struct Selection {
     private static func ownShapes(of model: Model) -> [String: String] {
         var uses: [String: Int] = [:]
         for shape in model.shapes.values { for name in shape.mentioned { uses[name, default: 0] += 1 } }
-        for name in model.operations.flatMap({ [$0.input, $0.output].compactMap(\.self) }) { uses[name, default: 0] += 1 }
+        for name in model.operations.flatMap({ [$0.input, $0.output].compactMap(\.self) }) {
+            uses[name, default: 0] += 1
+        }
         var own: [String: String] = [:]
         for operation in model.operations {
             if let input = operation.input, uses[input] == 1 { own[input] = operation.name + "Input" }
@@ -87,15 +91,17 @@ struct Selection {
         var used = Set(model.operations.flatMap { [$0.name + "Input", $0.name + "Output"] })
         // A shape that several operations share may bear the very name that one of them asks for.
         for operation in model.operations {
-            for (shape, name) in [(operation.input, "Input"), (operation.output, "Output")] where shape == operation.name + name
-            {
+            for (shape, name) in [(operation.input, "Input"), (operation.output, "Output")]
+            where shape == operation.name + name {
                 if let shape, own[shape] == nil { names[shape] = shape }
             }
         }
         for shape in model.shapes.keys.sorted() where names[shape] == nil {
             let name = Names.type(shape, service: service)
             let free = [name, service + name, service + name + "Shape"].first { !used.contains($0) }
-            guard let free, used.insert(free).inserted else { throw Failure("\(service): no free name for the shape \(shape)") }
+            guard let free, used.insert(free).inserted else {
+                throw Failure("\(service): no free name for the shape \(shape)")
+            }
             names[shape] = free
         }
         return names

@@ -25,7 +25,8 @@ struct ServiceFile {
 
     init(folder: String, _ json: JSON) throws {
         let known = [
-            "service", "model", "operations", "actionPrefix", "actions", "errorDefaults", "errors", "global", "validationCode",
+            "service", "model", "operations", "actionPrefix", "actions", "errorDefaults", "errors", "global",
+            "validationCode",
             "errorNamespace",
         ]
         for (key, _) in json.members where !known.contains(key) {

@@ -87,7 +87,9 @@ struct StructureWriter {
             ? "var \(name): \(type) = \(fields.blank(type))" : "var \(name) = \(fields.blank(type))"
     }
 
-    private func isEnumeration(_ member: Reference) -> Bool { selection.model.shapes[member.shape]?.isEnumeration ?? false }
+    private func isEnumeration(_ member: Reference) -> Bool {
+        selection.model.shapes[member.shape]?.isEnumeration ?? false
+    }
 
     /// `code` is taken by what every error answers.
     private func errorMember(_ name: String) -> String {

@@ -9,11 +9,16 @@ import Testing
         let text = try #require(files()["ShopInputs.swift"])
         #expect(
             text.contains(
-                "struct PutItemInput: Shape {\n    var itemName = \"\"\n    var tags: [String]?\n    var kind = Kind(\"\")\n"))
+                "struct PutItemInput: Shape {\n    var itemName = \"\"\n    var tags: [String]?\n    var kind = Kind(\"\")\n"
+            )
+        )
         #expect(text.contains("    static let shapeName = \"PutItemRequest\"\n"))
         #expect(text.contains("Field(\"ItemName\", .required, in: .path, length: 1...9, pattern: Patterns.name)"))
         #expect(
-            text.contains("Field(\"Tags\", .flattened, wire: \"tag\", of: [Field(\"member\", wire: \"T\", length: 0...4)])"))
+            text.contains(
+                "Field(\"Tags\", .flattened, wire: \"tag\", of: [Field(\"member\", wire: \"T\", length: 0...4)])"
+            )
+        )
         #expect(text.contains("try c.enumeration(&kind, Field(\"Kind\", .required))"))
     }
 
@@ -37,10 +42,15 @@ import Testing
     func errors() throws {
         let text = try #require(files()["ShopErrors.swift"])
         #expect(
-            text.contains("struct GoneException: ModelledError {\n    var message = \"\"\n    var type: String? = \"User\"\n"))
+            text.contains(
+                "struct GoneException: ModelledError {\n    var message = \"\"\n    var type: String? = \"User\"\n"
+            )
+        )
         #expect(
             text.contains(
-                "    static let errorCode = \"Gone\"\n    static let status = 410\n    static let isSenderFault = true\n"))
+                "    static let errorCode = \"Gone\"\n    static let status = 410\n    static let isSenderFault = true\n"
+            )
+        )
         #expect(text.contains("try c.string(&message, Field(\"message\"))"))
     }
 
@@ -64,8 +74,12 @@ import Testing
                     """
                     {"service": "shop", "model": "shop/1", "operations": \(operations),
                      "errorDefaults": {"GoneException": {"Type": "User"}}}
-                    """.utf8)))
-        return try ServiceGenerator(selection: Selection(file, Model(JSON.parse(Array(model.utf8)))), version: "0").files()
+                    """.utf8
+                )
+            )
+        )
+        return try ServiceGenerator(selection: Selection(file, Model(JSON.parse(Array(model.utf8)))), version: "0")
+            .files()
     }
 
     private let model = """

@@ -7,10 +7,13 @@ import Testing
     @Test(
         "members begin in lower case, acronyms as a whole",
         arguments: [
-            ("FunctionUrlConfig", "functionUrlConfig"), ("KMSKeyArn", "kmsKeyArn"), ("MD5OfBody", "md5OfBody"), ("ARN", "arn"),
-            ("ARNs", "arns"), ("IDsToKeep", "idsToKeep"), ("ETag", "eTag"), ("IPv6Cidr", "ipv6Cidr"), ("message", "message"),
+            ("FunctionUrlConfig", "functionUrlConfig"), ("KMSKeyArn", "kmsKeyArn"), ("MD5OfBody", "md5OfBody"),
+            ("ARN", "arn"),
+            ("ARNs", "arns"), ("IDsToKeep", "idsToKeep"), ("ETag", "eTag"), ("IPv6Cidr", "ipv6Cidr"),
+            ("message", "message"),
             ("Protocol", "`protocol`"), ("VPC", "vpc"),
-        ])
+        ]
+    )
     func members(model: String, swift: String) {
         #expect(Names.member(model) == swift)
     }
@@ -21,7 +24,8 @@ import Testing
             ("python3.12", "python312"), ("provided.al2023", "providedAl2023"), ("IN_PROGRESS", "inProgress"),
             ("RequestResponse", "requestResponse"), ("x86_64", "x8664"), ("1h", "_1h"), ("AWS_IAM", "awsIam"),
             ("AWSLambda", "awsLambda"), ("Default", "`default`"), ("*", "blank"),
-        ])
+        ]
+    )
     func cases(value: String, swift: String) {
         #expect(Names.enumerationCase(value) == swift)
     }
