@@ -18,10 +18,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
 
+from bars import bar_of
 from client import Connection, at_once, create_body, invoke_bytes, load, request_bytes
 from process import MeasuredServer, memory_of
 
 CLIENTS = (1, 10, 50)
+MARK = "<!-- figures -->"
+VENV_PYTHON = os.path.join(ROOT, ".venv/bin/python")
+MINOR_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
 def source(name):
@@ -88,7 +92,7 @@ class Benchmark:
                     self.measure_burst(self.kinds[1])
                     self.measure_control_plane(self.kinds[0])
                     self.measure_jailer()
-            self.print_table()
+            self.finish()
         finally:
             shutil.rmtree(self.tools, ignore_errors=True)
 
@@ -110,7 +114,7 @@ class Benchmark:
         self.note("binary, stripped", "MB", os.path.getsize(stripped) / 1e6)
 
     def make_kinds(self):
-        python = "python" + output_of(sys.executable, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+        python = "python" + output_of(sys.executable, "-c", MINOR_VERSION)
         kinds = [
             Kind(self.custom[0], "provided.al2023", "bootstrap", {"bootstrap": open(self.custom[1], "rb").read()}),
             Kind("Python", python, "app.handler", {"app.py": source("app.py")}),
@@ -119,29 +123,37 @@ class Benchmark:
         if node:
             major = output_of(node, "--version").lstrip("v").split(".")[0]
             kinds.append(Kind("Node.js", "nodejs%s.x" % major, "index.handler", {"index.js": source("index.js")}))
-        layer = self.boto3_layer()
-        if layer:
-            boto = Kind("Python with a boto3 client", python, "boto.handler", {"boto.py": source("boto.py")}, memory=1_769)
-            boto.layers = [layer]
-            kinds.append(boto)
+        return kinds + self.kinds_with_packages(python)
+
+    def kinds_with_packages(self, python):
+        """Those that need packages of .venv; none without it."""
+        if not os.path.exists(VENV_PYTHON):
+            sys.stderr.write("no .venv: rows with boto3 and the official runtime client are left out (make bench sets it up)\n")
+            return []
+        boto = Kind("Python with a boto3 client", python, "boto.handler", {"boto.py": source("boto.py")}, memory=1_769)
+        boto.layers = [self.publish_layer("boto3", self.vendored("boto3_files(under='python')"))]
+        kinds = [boto]
+        # Its extension module fits one minor version.
+        if output_of(VENV_PYTHON, "-c", MINOR_VERSION) == python[len("python"):]:
+            bootstrap = "#!/bin/sh\nexec %s -m awslambdaric app.handler\n" % sys.executable
+            files = {**self.vendored("runtime_client_files()"), "app.py": source("app.py"), "bootstrap": bootstrap}
+            kinds.append(Kind("official Python runtime client", "provided.al2023", "app.handler", files))
         return kinds
 
-    def boto3_layer(self):
-        """The boto3 of .venv as a layer; none when there is no .venv."""
-        python = os.path.join(ROOT, ".venv/bin/python")
-        if not os.path.exists(python):
-            sys.stderr.write("no .venv: the row with boto3 is left out (make bench sets it up)\n")
-            return None
-        path = os.path.join(self.tools, "boto3.zip")
+    def vendored(self, call):
+        """Packages of .venv, by their path in a zip."""
+        path = os.path.join(self.tools, "vendored.zip")
         script = (
-            "import sys; sys.path.insert(0, %r); import vendored, zipfile\n"
-            "with zipfile.ZipFile(%r, 'w', zipfile.ZIP_DEFLATED) as z:\n"
-            "    for name, content in vendored.boto3_files(under='python').items(): z.writestr(name, content)"
-            % (os.path.join(ROOT, "Tests/EndToEnd"), path))
-        subprocess.run([python, "-B", "-c", script], check=True)
-        content = {"ZipFile": base64.b64encode(open(path, "rb").read()).decode()}
-        answer = self.connection.json("POST", "/2018-10-31/layers/boto3/versions", {"Content": content})
-        return answer["LayerVersionArn"]
+            "import sys, zipfile; sys.path.insert(0, %r); import vendored\n"
+            "with zipfile.ZipFile(%r, 'w') as z:\n"
+            "    for name, content in vendored.%s.items(): z.writestr(name, content)" % (os.path.join(ROOT, "Tests/EndToEnd"), path, call))
+        subprocess.run([VENV_PYTHON, "-B", "-c", script], check=True)
+        with zipfile.ZipFile(path) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+
+    def publish_layer(self, name, files):
+        content = {"ZipFile": base64.b64encode(archive_of(files)).decode()}
+        return self.connection.json("POST", "/2018-10-31/layers/%s/versions" % name, {"Content": content})["LayerVersionArn"]
 
     # Starting
 
@@ -284,14 +296,29 @@ class Benchmark:
         sys.stderr.write("  %-70s %10.2f %s\n" % (title, value, unit))
         self.rows.setdefault((title, unit), []).append(value)
 
-    def print_table(self):
-        print("| what | unit | median | runs |\n|---|---|---|---|")
+    def finish(self):
+        lines = ["| what | unit | Martlet | its runs | floor | best other tool | goal | beyond |", "|---|---|---|---|---|---|---|---|"]
         for (title, unit), values in self.rows.items():
-            print("| %s | %s | %s | %s |" % (title, unit, shown(statistics.median(values)), " ".join(map(shown, values))))
+            cells = [title, unit, shown(statistics.median(values)), " ".join(map(shown, values)), *bar_of(title)]
+            lines.append("| %s |" % " | ".join(cells))
+        table = "\n".join(lines)
+        print(table)
+        if self.options.write:
+            write_table(table)
+
+
+def write_table(table):
+    """Into docs/benchmarks.md, between its two marks."""
+    path = os.path.join(ROOT, "docs/benchmarks.md")
+    with open(path) as file:
+        before, mark, rest = file.read().partition(MARK)
+    after = rest.partition(MARK)[2]
+    with open(path, "w") as file:
+        file.write(before + mark + "\n" + table + "\n" + MARK + after)
 
 
 def shown(value):
-    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
+    return "{:,.0f}".format(value) if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
 
 
 def main():
@@ -300,6 +327,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="the table shows the medians of this many runs (default: 3)")
     parser.add_argument("--cold", type=int, default=30, help="cold starts of each kind and run (default: 30)")
     parser.add_argument("--seconds", type=float, default=3, help="of each load (default: 3)")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/benchmarks.md")
     options = parser.parse_args()
     if not os.access(options.binary, os.X_OK):
         sys.exit("There is no %s. Run: make bench" % options.binary)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The modes that look at signatures and permissions, each on a server of its own."""
 
+import datetime
 import json
 import re
 import secrets
 import unittest
+import unittest.mock
 import urllib.error
 import urllib.request
 
@@ -39,6 +41,7 @@ class OwnServer(EndToEndTest):
     @classmethod
     def setUpClass(cls):
         cls.server = Server("--auth", cls.mode)
+        cls.addClassCleanup(cls.server.__exit__, None, None, None)
         cls.server.start()
         cls.root = root_of(cls.server)
         cls.own = Account(cls.server.endpoint, **cls.root)
@@ -46,7 +49,6 @@ class OwnServer(EndToEndTest):
     @classmethod
     def tearDownClass(cls):
         status = cls.server.stop()
-        cls.server.__exit__(None, None, None)
         assert status == 0, status
 
     @property
@@ -71,11 +73,18 @@ class OwnServer(EndToEndTest):
                 RoleName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}))
         return role["Arn"]
 
-    def unsigned(self, path):
+    def fetched(self, address):
+        """The status of an answer to somebody who signs nothing."""
         try:
-            return urllib.request.urlopen(self.server.endpoint + path, timeout=10).status
+            return urllib.request.urlopen(address, timeout=10).status
         except urllib.error.HTTPError as error:
             return error.code
+
+    @staticmethod
+    def signing_at(seconds):
+        """As if this machine's clock were wrong by `seconds`."""
+        then = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) + datetime.timedelta(seconds=seconds)
+        return unittest.mock.patch("botocore.auth.get_current_datetime", return_value=then)
 
     def sent(self, **credentials):
         return code_of(client("lambda", self.server.endpoint, **credentials).list_functions)
@@ -88,8 +97,8 @@ class SignatureCases:
         self.assertRegex(self.own.sts.get_caller_identity()["Arn"], r"^arn:aws:iam::\d{12}:root$")
 
     def test_who_does_not_sign_is_refused(self):
-        self.assertEqual(self.unsigned("/2015-03-31/functions/"), 403)
-        self.assertEqual(self.unsigned("/_martlet/health"), 200)
+        self.assertEqual(self.fetched(self.server.endpoint + "/2015-03-31/functions/"), 403)
+        self.assertEqual(self.fetched(self.server.endpoint + "/_martlet/health"), 200)
 
     def test_an_unknown_key_is_refused(self):
         self.assertEqual(self.sent(key="AKIAAAAAAAAAAAAAAAAA"), ("UnrecognizedClientException", 403))
@@ -112,6 +121,31 @@ class SignatureCases:
             lambda_.create_function, FunctionName="innocent", Runtime=CUSTOM, Handler="h", Role="arn:aws:iam::000000000000:role/r",
             Code={"ZipFile": zip_of({"bootstrap": BASH})})
         self.assertEqual(code, ("InvalidSignatureException", 403))
+
+    def test_a_presigned_address_is_as_good_as_a_signature_until_it_expires(self):
+        address = client("sts", self.server.endpoint, **self.root).generate_presigned_url(
+            "get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+        self.assertEqual(self.fetched(address), 200)
+        self.assertEqual(self.fetched(address.replace("X-Amz-Expires=60", "X-Amz-Expires=61")), 403)
+        with self.signing_at(-3_600):
+            old = client("sts", self.server.endpoint, **self.root).generate_presigned_url(
+                "get_caller_identity", ExpiresIn=60, HttpMethod="GET")
+        # RequestExpired
+        self.assertEqual(self.fetched(old), 400)
+
+    def test_a_signature_from_another_hour_is_refused(self):
+        for seconds in (-3_600, 3_600):
+            with self.subTest(seconds=seconds), self.signing_at(seconds):
+                code, status = self.sent(**self.root)
+                self.assertEqual((code, status), ("InvalidSignatureException", 403))
+
+    def test_a_session_needs_its_token_and_ends_with_it(self):
+        _, user = self.make_user({"Effect": "Allow", "Action": "*", "Resource": "*"})
+        session = user.sts.get_session_token(DurationSeconds=900)["Credentials"]
+        whole = {"key": session["AccessKeyId"], "secret": session["SecretAccessKey"], "token": session["SessionToken"]}
+        self.assertEqual(self.sent(**whole), ("allowed", 200))
+        self.assertEqual(self.sent(**{**whole, "token": None})[1], 403)
+        self.assertEqual(self.sent(**{**whole, "token": whole["token"][:-8] + "AAAAAAA="})[1], 403)
 
     def test_a_deactivated_key_is_refused(self):
         name, user = self.make_user({"Effect": "Allow", "Action": "*", "Resource": "*"})
@@ -181,6 +215,25 @@ class Enforced(SignatureCases, OwnServer):
         self.assertEqual(code_of(user.lambda_.invoke, FunctionName=function.name), ("AccessDeniedException", 403))
         self.own.lambda_.add_permission(FunctionName=function.name, StatementId="in", Action="lambda:InvokeFunction", Principal=arn)
         self.assertEqual(code_of(user.lambda_.invoke, FunctionName=function.name), ("allowed", 200))
+
+    def test_a_session_s_policy_narrows_what_its_role_may(self):
+        _, user = self.make_user({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"})
+        arn = user.sts.get_caller_identity()["Arn"]
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"}]}
+        role = self.own.iam.create_role(RoleName="wide-" + secrets.token_hex(4), AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+        self.own.iam.put_role_policy(RoleName=role["RoleName"], PolicyName="p", PolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["lambda:*", "logs:*"], "Resource": "*"}]}))
+        narrow = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["lambda:*", "iam:*"], "Resource": "*"}]})
+        session = user.sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session", Policy=narrow)["Credentials"]
+        account = Account(
+            self.server.endpoint, key=session["AccessKeyId"], secret=session["SecretAccessKey"], token=session["SessionToken"])
+        self.assertEqual(code_of(account.lambda_.list_functions)[0], "allowed")
+        self.assertEqual(code_of(account.logs.describe_log_groups)[0], "AccessDeniedException")
+        self.assertEqual(code_of(account.iam.list_roles)[0], "AccessDenied")
+
+    def test_a_role_lets_in_whom_it_trusts_only(self):
+        _, user = self.make_user({"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"})
+        self.assertEqual(code_of(user.sts.assume_role, RoleArn=self.make_role(), RoleSessionName="session"), ("AccessDenied", 403))
 
     def test_passing_a_role_wants_a_permission(self):
         role = self.make_role()

@@ -171,6 +171,20 @@ sleep 100
         answer = self.create(script, runtime=CUSTOM, Timeout=1).invoke({})
         self.assertUnhandled(answer, "Sandbox.Timedout")
 
+    def test_a_traceback_shows_nothing_of_the_host(self):
+        answer = self.create("def handler(e, c): raise KeyboardInterrupt()").invoke({})
+        self.assertUnhandled(answer, "Runtime.ExitError")
+        files = [line.split('"')[1] for line in answer.lines if line.lstrip().startswith('File "')]
+        self.assertTrue(files, answer.log)
+        self.assertEqual([path for path in files if not path.startswith(("/var/", "/usr/"))], [])
+
+    def test_a_promise_that_nobody_caught(self):
+        function = self.create(
+            "exports.handler = async () => { Promise.reject(new Error('lost')); await new Promise((r) => setTimeout(r, 50)); return 1; };",
+            runtime=NODE)
+        answer = function.invoke({})
+        self.assertUnhandled(answer, "Runtime.UnhandledPromiseRejection", "Error: lost")
+
     def test_a_deadly_recursion_of_a_handler_is_its_own_error(self):
         answer = self.create("def handler(e, c): return handler(e, c)").invoke({})
         self.assertUnhandled(answer, "RecursionError")

@@ -2,6 +2,7 @@
 """Layers: published, merged under /opt in order, shared, deleted."""
 
 import secrets
+import urllib.request
 
 from harness import ACCOUNT, CUSTOM, NODE, PYTHON, EndToEndTest, zip_of
 from test_runtimes import BASH
@@ -57,6 +58,8 @@ def handler(e, c):
             for key in ("LayerArn", "LayerVersionArn", "Description", "Version", "CompatibleRuntimes", "LicenseInfo", "CreatedDate"):
                 self.assertEqual(answer[key], made[key])
             self.assertEqual(answer["Content"]["CodeSha256"], made["Content"]["CodeSha256"])
+            with urllib.request.urlopen(answer["Content"]["Location"]) as archive:
+                self.assertEqual(archive.read(), zip_of({"a": "b"}))
         again = self.publish({"a": "c"}, name=name)
         self.assertEqual(again["Version"], 2)
         self.assertEqual([v["Version"] for v in self.lambda_.list_layer_versions(LayerName=name)["LayerVersions"]], [2, 1])

@@ -102,6 +102,15 @@ class Life(EndToEndTest):
                 self.assertNotIn("debug", server.log())
                 self.assertEqual(server.stop(), 0)
 
+    def test_the_lesser_durability_survives_the_end_of_the_server(self):
+        with Server("--durability", "process") as server:
+            self.own = Account(server.endpoint)
+            function = self.own.create("def handler(e, c): return e", name="kept")
+            server.kill()
+            server.start()
+            self.assertEqual(self.result(function, 5), 5)
+            self.assertEqual(server.stop(), 0)
+
     def test_the_state_is_reset_whole_or_of_one_account(self):
         with Server() as server:
             mine = self.own = Account(server.endpoint)

@@ -2,9 +2,14 @@
 """Functions in every kind of runtime, created from zips and invoked."""
 
 import json
+import os
+import shutil
+import subprocess
+import tempfile
 import unittest
 
 from harness import CUSTOM, NODE, PYTHON, EndToEndTest
+from server import ROOT
 
 BASH = r"""#!/bin/sh
 set -eu
@@ -107,10 +112,21 @@ def handler(event, context):
         self.assertEqual(failed.json, {"errorType": "Custom.Failed", "errorMessage": "as you wish"})
         self.assertEqual(self.result(function, 2)["echo"], 2)
 
+    @unittest.skipIf(not shutil.which("cc"), "wants a C compiler")
+    def test_a_static_binary_is_a_custom_runtime(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "bootstrap")
+            subprocess.run(["cc", "-O2", "-static", "-o", path, os.path.join(ROOT, "Benchmarks/functions/bootstrap.c")], check=True)
+            with open(path, "rb") as file:
+                function = self.create({"bootstrap": file.read()}, runtime=CUSTOM, MemorySize=128)
+        self.assertEqual([self.result(function, n) for n in range(3)], [0, 1, 2])
+
     def test_a_custom_runtime_without_bootstrap_says_so(self):
         answer = self.create({"readme.txt": "nothing here"}, runtime=CUSTOM).invoke({})
         self.assertEqual(answer.error, "Unhandled")
         self.assertEqual(answer.json["errorType"], "Runtime.InvalidEntrypoint", answer.body)
+        self.assertIn("START RequestId: %s Version: $LATEST" % answer.request_id, answer.lines)
+        self.assertEqual(answer.report()["Error Type"], "Runtime.InvalidEntrypoint")
 
     def test_a_runtime_that_martlet_has_not_yet_is_refused_by_name(self):
         with self.assertRaises(Exception) as caught:
