@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
 import AsyncHTTPClient
+import Glibc
 import MartletCore
 import NIOCore
 import NIOHTTP1
@@ -62,6 +63,8 @@ struct ServerClient {
         } catch let error as HTTPClientError where error == .connectTimeout {
             throw unreachable
         } catch is NIOConnectionError {
+            throw unreachable
+        } catch let error as IOError where error.errnoCode == ECONNREFUSED {
             throw unreachable
         }
     }

@@ -209,7 +209,7 @@ class EndToEndTest(unittest.TestCase):
 
     def log_of(self, function, invocations=1):
         """The messages in the function's log group, once that many invocations have been reported."""
-        logs, group = self.account.logs, "/aws/lambda/" + function.name
+        logs, group = self.account.logs, function.created["LoggingConfig"]["LogGroup"]
 
         def messages():
             try:

@@ -32,6 +32,20 @@ def die_with_parent():
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def processes_with(mark):
+    """The processes of this machine whose environment holds `mark`: a function's, when its variables do."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and int(entry) != os.getpid():
+            try:
+                with open("/proc/%s/environ" % entry, "rb") as file:
+                    if mark.encode() in file.read():
+                        found.append(int(entry))
+            except OSError:
+                pass  # it has ended, or is somebody else's
+    return found
+
+
 class Server:
     """Use it as a context manager: it ends, and its directory goes away, whatever happens inside."""
 

@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import secrets
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from botocore.exceptions import ClientError
 
 from harness import EndToEndTest, eventually
+from server import processes_with
 
 SLOW = "import time\ndef handler(e, c):\n    time.sleep(e)\n    return 'done'"
 
@@ -76,6 +78,21 @@ class Concurrency(EndToEndTest):
 
         with ThreadPoolExecutor(20) as pool:
             self.assertTrue(all(pool.map(call, range(300))))
+
+    def test_there_are_no_more_environments_than_callers(self):
+        function = self.create("import uuid\nME = str(uuid.uuid4())\ndef handler(e, c): return ME", MemorySize=1_769)
+        with ThreadPoolExecutor(4) as pool:
+            seen = set(pool.map(lambda _: self.result(function), range(200)))
+        self.assertLessEqual(len(seen), 4)
+
+    def test_environments_end_with_their_function(self):
+        mark = "mark-" + secrets.token_hex(6)
+        function = self.create("def handler(e, c): return e", MemorySize=1_769, Environment={"Variables": {"MARK": mark}})
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(lambda n: self.result(function, n), range(60)))
+        self.assertTrue(processes_with(mark))
+        function.update(Environment={"Variables": {}})
+        eventually(lambda: not processes_with(mark))
 
     def test_twenty_cold_starts_at_once_are_all_answered(self):
         functions = [self.create("def handler(e, c): return e", wait=False) for _ in range(20)]

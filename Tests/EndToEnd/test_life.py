@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import CUSTOM, Account, EndToEndTest, eventually
-from server import BINARY, Server, clean_environment
+from server import BINARY, Server, clean_environment, processes_with
 from test_runtimes import BASH
 
 
@@ -55,23 +55,9 @@ class Life(EndToEndTest):
                 mark = "mark-%s-%d" % (end, os.getpid())
                 function = self.own.create(BASH, runtime=CUSTOM, Environment={"Variables": {"MARK": mark}})
                 self.result(function, {})
-                self.assertTrue(self.processes_with(mark))
+                self.assertTrue(processes_with(mark))
                 getattr(server, end)()
-                eventually(lambda: not self.processes_with(mark))
-
-    @staticmethod
-    def processes_with(mark):
-        """The processes whose environment holds `mark`."""
-        found = []
-        for entry in os.listdir("/proc"):
-            if entry.isdigit() and int(entry) != os.getpid():
-                try:
-                    with open("/proc/%s/environ" % entry, "rb") as file:
-                        if mark.encode() in file.read():
-                            found.append(int(entry))
-                except OSError:
-                    pass
-        return found
+                eventually(lambda: not processes_with(mark))
 
     def test_two_servers_do_not_share_a_data_directory(self):
         with Server() as server:

@@ -112,10 +112,11 @@ class Logs(EndToEndTest):
             "import logging\nlogging.getLogger().setLevel('INFO')\ndef handler(e, c): logging.getLogger().info('informed')",
             LoggingConfig={"LogFormat": "JSON", "LogGroup": "shared-" + secrets.token_hex(4), "ApplicationLogLevel": "INFO", "SystemLogLevel": "DEBUG"})
         answer = function.invoke({})
+        self.log_of(function)
+        self.addCleanup(self.account.logs.delete_log_group, logGroupName=function.created["LoggingConfig"]["LogGroup"])
         records = [json.loads(line) for line in answer.lines]
         kinds = [record.get("type") or record["level"] for record in records]
         self.assertEqual(kinds, ["platform.start", "INFO", "platform.report"], answer.log)
         self.assertEqual(records[1]["message"], "informed")
         self.assertEqual(records[1]["requestId"], answer.request_id)
         self.assertEqual(records[2]["record"]["status"], "success")
-        self.addCleanup(self.account.logs.delete_log_group, logGroupName=function.created["LoggingConfig"]["LogGroup"])

@@ -90,16 +90,91 @@ private struct NoLogQueue: LogQueue {
         return EnvironmentPool(configuration: configuration, clock: clock)
     }
 
+    /// An idle environment; nil when there is none. Leaves the line again.
+    private func take(_ pool: EnvironmentPool) async -> ExecutionEnvironment? {
+        switch await pool.ask(key) {
+        case .environment(let environment): return environment
+        case .ticket(let ticket, let shallStart):
+            pool.fail(ticket, key, .cancelled)
+            _ = await pool.wait(ticket, key)
+            if shallStart { pool.startFailed(key, tookRoom: false) }
+            return nil
+        }
+    }
+
+    @Test("there are never more environments than requests: the next request waits for one that is under way")
+    func noMoreThanRequests() async throws {
+        let pool = pool()
+        pool.enter(key)
+        pool.enter(key)
+        guard case .ticket(_, shallStart: true) = await pool.ask(key),
+            case .ticket(_, shallStart: true) = await pool.ask(key)
+        else {
+            Issue.record("two requests may start two")
+            return
+        }
+        pool.leave(key)
+        pool.enter(key)
+        guard case .ticket(_, shallStart: false) = await pool.ask(key) else {
+            Issue.record("a third request while two are asked for must wait")
+            return
+        }
+    }
+
+    @Test("when the environment that a request waits for ends, the request asks again")
+    func asksAgain() async throws {
+        let pool = pool()
+        let (environment, _) = try environment(1)
+        let starting = pool.ticket(key)
+        guard case .ticket(let dependent, shallStart: false) = await pool.ask(key) else {
+            Issue.record("the second request of one must wait")
+            return
+        }
+        pool.remove(environment)
+        guard case .again = await pool.wait(dependent, key) else {
+            Issue.record("nobody may wait for what is gone")
+            return
+        }
+        pool.fail(starting, key, .notStarted(CancellationError()))
+        guard case .notStarted = await pool.wait(starting, key) else {
+            Issue.record("whose environment is starting hears of that one only")
+            return
+        }
+    }
+
+    @Test("a request whose environment went to an earlier one waits like the others")
+    func settled() async throws {
+        let pool = pool()
+        let (environment, _) = try environment(1)
+        let ticket = pool.ticket(key)
+        pool.settled(ticket, key)
+        pool.remove(environment)
+        guard case .again = await pool.wait(ticket, key) else {
+            Issue.record("it depends on others now")
+            return
+        }
+    }
+
+    @Test("an environment that comes back after its version was retired ends")
+    func comesBackRetired() async throws {
+        let pool = pool()
+        let (environment, sandbox) = try environment(1)
+        pool.enter(key)
+        await pool.retire(key)
+        await pool.giveBack(environment)
+        #expect(sandbox.isKilled)
+    }
+
     @Test("the most recently used environment is taken first")
     func mostRecent() async throws {
         let pool = pool()
         let (first, _) = try environment(1)
         let (second, _) = try environment(2)
-        pool.giveBack(first)
-        pool.giveBack(second)
-        #expect(await pool.takeIdle(key) === second)
-        #expect(await pool.takeIdle(key) === first)
-        #expect(await pool.takeIdle(key) == nil)
+        await pool.giveBack(first)
+        await pool.giveBack(second)
+        #expect(await take(pool) === second)
+        #expect(await take(pool) === first)
+        #expect(await take(pool) == nil)
     }
 
     @Test("a waiting request gets the environment that comes back first, in order of arrival")
@@ -108,7 +183,7 @@ private struct NoLogQueue: LogQueue {
         let (environment, _) = try environment(1)
         let early = pool.ticket(key)
         let late = pool.ticket(key)
-        pool.giveBack(environment)
+        await pool.giveBack(environment)
         guard case .environment(let given) = await pool.wait(early, key) else {
             Issue.record("the first in line must be served")
             return
@@ -126,7 +201,7 @@ private struct NoLogQueue: LogQueue {
         let pool = pool()
         let (environment, _) = try environment(1)
         let ticket = pool.ticket(key)
-        pool.giveBack(environment)
+        await pool.giveBack(environment)
         pool.fail(ticket, key, .notStarted(CancellationError()))
         guard case .environment = await pool.wait(ticket, key) else {
             Issue.record("served is served")
@@ -145,21 +220,21 @@ private struct NoLogQueue: LogQueue {
             Issue.record("a cancelled wait must end")
             return
         }
-        pool.giveBack(environment)
-        #expect(await pool.takeIdle(key) === environment)
+        await pool.giveBack(environment)
+        #expect(await take(pool) === environment)
     }
 
     @Test("an idle environment is frozen after its pause and thawed when it is taken")
     func freezing() async throws {
         let pool = pool { $0.freezeAfter = .milliseconds(50) }
         let (environment, sandbox) = try environment(1)
-        pool.giveBack(environment)
+        await pool.giveBack(environment)
         await pool.tend()
         #expect(!sandbox.isFrozen)
         await clock.advance(by: .milliseconds(51))
         await pool.tend()
         #expect(sandbox.isFrozen)
-        #expect(await pool.takeIdle(key) === environment)
+        #expect(await take(pool) === environment)
         #expect(!sandbox.isFrozen)
     }
 
@@ -170,15 +245,15 @@ private struct NoLogQueue: LogQueue {
             $0.maximumAge = .seconds(1_000)
         }
         let (idle, idleSandbox) = try environment(1)
-        pool.giveBack(idle)
+        await pool.giveBack(idle)
         await clock.advance(by: .seconds(601))
         await pool.tend()
         #expect(idleSandbox.isKilled)
-        #expect(await pool.takeIdle(key) == nil)
+        #expect(await take(pool) == nil)
         let (old, oldSandbox) = try environment(2)
         await clock.advance(by: .seconds(1_000))
-        pool.giveBack(old)
-        #expect(await pool.takeIdle(key) == nil)
+        await pool.giveBack(old)
+        #expect(await take(pool) == nil)
         #expect(oldSandbox.isKilled)
     }
 
@@ -188,7 +263,7 @@ private struct NoLogQueue: LogQueue {
         let (environment, sandbox) = try environment(1)
         #expect(await pool.makeRoom())
         #expect(await !pool.makeRoom())
-        pool.giveBack(environment)
+        await pool.giveBack(environment)
         #expect(await pool.makeRoom())
         #expect(sandbox.isKilled)
     }
@@ -197,7 +272,7 @@ private struct NoLogQueue: LogQueue {
     func retired() async throws {
         let pool = pool()
         let (environment, sandbox) = try environment(1)
-        pool.giveBack(environment)
+        await pool.giveBack(environment)
         #expect(pool.keys(of: "f", in: key.scope) == [key])
         await pool.retire(key)
         #expect(sandbox.isKilled)

@@ -32,23 +32,35 @@ final class EnvironmentPool: Sendable {
         self.clock = clock
     }
 
-    /// An idle environment of that version, thawed; nil when there is none.
-    func takeIdle(_ key: VersionKey) async -> ExecutionEnvironment? {
-        while let idle = pools.withLockedValue({ $0[key] })?.pop() {
-            guard clock.now - idle.environment.startedAt < configuration.maximumAge else {
+    /// A request for that version begins; `leave` must follow. There are never more environments than requests want.
+    func enter(_ key: VersionKey) { pool(key).enter() }
+
+    func leave(_ key: VersionKey) { pool(key).leave() }
+
+    enum Offer: Sendable {
+        /// An idle one, thawed.
+        case environment(ExecutionEnvironment)
+        /// None is idle: `wait` with the ticket. `shallStart` says that the caller is to start one, as there are fewer than
+        /// requests; otherwise one that is busy, starting or being frozen will come.
+        case ticket(WaiterID, shallStart: Bool)
+    }
+
+    /// Looks for an environment, or gets in line for one: in one step, so that none comes back unnoticed in between.
+    func ask(_ key: VersionKey) async -> Offer {
+        while true {
+            switch pool(key).ask() {
+            case .ticket(let ticket, let shallStart): return .ticket(ticket, shallStart: shallStart)
+            case .idle(let idle):
+                if await isReady(idle) { return .environment(idle.environment) }
                 await idle.environment.stop()
-                continue
             }
-            if idle.isFrozen {
-                // A sandbox that cannot be thawed has ended; the next one is as good.
-                guard (try? await idle.environment.sandbox.thaw()) != nil else {
-                    await idle.environment.stop()
-                    continue
-                }
-            }
-            return idle.environment
         }
-        return nil
+    }
+
+    private func isReady(_ idle: VersionPool.Idle) async -> Bool {
+        guard clock.now - idle.environment.startedAt < configuration.maximumAge else { return false }
+        // A sandbox that cannot be thawed has ended; the next one is as good.
+        return idle.isFrozen ? (try? await idle.environment.sandbox.thaw()) != nil : true
     }
 
     /// What a waiting request gets.
@@ -58,14 +70,16 @@ final class EnvironmentPool: Sendable {
         case failed(ExecutionEnvironment.InitFailure)
         /// It could not even be started.
         case notStarted(any Error)
+        /// What it waited for is gone: ask again.
+        case again
         case cancelled
     }
 
     /// Names a waiting request.
     typealias WaiterID = Int
 
-    /// Puts a request in line, before the environment for it is started.
-    func ticket(_ key: VersionKey) -> WaiterID { pool(key).ticket() }
+    /// Puts a request in line that will start an environment of its own in any case.
+    func ticket(_ key: VersionKey) -> WaiterID { pool(key).ticketForStart() }
 
     /// Waits until an environment is given back or the one started for `ticket` has failed. Cancellable.
     func wait(_ ticket: WaiterID, _ key: VersionKey) async -> Turn { await pool(key).wait(ticket) }
@@ -73,12 +87,24 @@ final class EnvironmentPool: Sendable {
     /// Ends the wait of `ticket`, unless it has been served by another environment meanwhile.
     func fail(_ ticket: WaiterID, _ key: VersionKey, _ turn: Turn) { pool(key).resolve(ticket, turn) }
 
-    func giveBack(_ environment: ExecutionEnvironment) { pool(environment.key).push(environment, at: clock.now) }
+    /// To whoever waits first, else to the idle ones; ended when its version is retired.
+    func giveBack(_ environment: ExecutionEnvironment) async {
+        if !pool(environment.key).push(environment, at: clock.now) { await environment.stop() }
+    }
 
     /// The environment has ended; it must not be handed out again.
     func remove(_ environment: ExecutionEnvironment) {
-        pools.withLockedValue { $0[environment.key] }?.remove(environment)
+        pool(environment.key).forget(environment)
         count.withLockedValue { $0 -= 1 }
+    }
+
+    /// The environment that was started for `ticket` is up and given to whoever waited first.
+    func settled(_ ticket: WaiterID, _ key: VersionKey) { pool(key).settled(ticket) }
+
+    /// The start that was asked for did not take place.
+    func startFailed(_ key: VersionKey, tookRoom: Bool) {
+        pool(key).startFailed()
+        if tookRoom { count.withLockedValue { $0 -= 1 } }
     }
 
     /// Counts a new environment in. When the node is full, the longest idle one goes first; false when none is idle.
@@ -88,7 +114,7 @@ final class EnvironmentPool: Sendable {
             let oldest = pools.withLockedValue({ Array($0.values) }).compactMap({ $0.oldest() }).min(by: {
                 $0.since < $1.since
             }),
-            pools.withLockedValue({ $0[oldest.environment.key] })?.remove(oldest.environment) == true
+            pools.withLockedValue({ $0[oldest.environment.key] })?.take(oldest.environment) == true
         else { return false }
         await oldest.environment.stop()
         return reserve(force: true)
@@ -101,9 +127,6 @@ final class EnvironmentPool: Sendable {
             return true
         }
     }
-
-    /// A start failed before there was an environment.
-    func giveRoomBack() { count.withLockedValue { $0 -= 1 } }
 
     /// Freezes, reaps and forgets; called every few tens of milliseconds.
     func tend() async {
@@ -123,9 +146,10 @@ final class EnvironmentPool: Sendable {
 
     func keys() -> [VersionKey] { pools.withLockedValue { Array($0.keys) } }
 
-    /// Ends the idle environments of one version.
+    /// Ends the idle environments of one version now, and those that are busy, starting or being frozen when they come back.
+    /// A later request for the version revokes it.
     func retire(_ key: VersionKey) async {
-        for environment in pools.withLockedValue({ $0[key] })?.reap(idleSince: nil) ?? [] { await environment.stop() }
+        for environment in pools.withLockedValue({ $0[key] })?.retire() ?? [] { await environment.stop() }
     }
 
     func stopAll() async {
@@ -144,145 +168,4 @@ final class EnvironmentPool: Sendable {
             return pool
         }
     }
-}
-
-/// The idle environments of one function version, and who waits for one.
-private final class VersionPool: Sendable {
-    struct Idle: Sendable {
-        let environment: ExecutionEnvironment
-        let since: Instant
-        var isFrozen = false
-    }
-
-    typealias Turn = EnvironmentPool.Turn
-
-    private enum Waiter {
-        /// Has its place in line and does not wait yet.
-        case inLine
-        case waiting(CheckedContinuation<Turn, Never>)
-        /// Was served before it began to wait.
-        case served(Turn)
-    }
-
-    private struct State {
-        /// The last is the most recently used.
-        var idle: [Idle] = []
-        /// In order of arrival.
-        var line: [Int] = []
-        var waiters: [Int: Waiter] = [:]
-        var nextTicket = 0
-
-        /// Takes the first in line out; the caller resumes the continuation outside the lock.
-        mutating func serveFirst(_ turn: Turn) -> (isServed: Bool, resume: CheckedContinuation<Turn, Never>?) {
-            guard let first = line.first else { return (false, nil) }
-            return (true, serve(first, turn))
-        }
-
-        mutating func serve(_ ticket: Int, _ turn: Turn) -> CheckedContinuation<Turn, Never>? {
-            guard let index = line.firstIndex(of: ticket) else { return nil }
-            line.remove(at: index)
-            if case .waiting(let continuation) = waiters.removeValue(forKey: ticket) { return continuation }
-            waiters[ticket] = .served(turn)
-            return nil
-        }
-    }
-
-    private let state = NIOLockedValueBox(State())
-
-    func pop() -> Idle? { state.withLockedValue { $0.idle.popLast() } }
-
-    func push(_ environment: ExecutionEnvironment, at now: Instant) {
-        let resume = state.withLockedValue { state in
-            let (isServed, resume) = state.serveFirst(.environment(environment))
-            if !isServed { state.idle.append(Idle(environment: environment, since: now)) }
-            return resume
-        }
-        resume?.resume(returning: .environment(environment))
-    }
-
-    func ticket() -> Int {
-        state.withLockedValue { state in
-            state.nextTicket += 1
-            state.line.append(state.nextTicket)
-            state.waiters[state.nextTicket] = .inLine
-            return state.nextTicket
-        }
-    }
-
-    func wait(_ ticket: Int) async -> Turn {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let turn = state.withLockedValue { state -> Turn? in
-                    if case .served(let turn) = state.waiters[ticket] {
-                        state.waiters[ticket] = nil
-                        return turn
-                    }
-                    state.waiters[ticket] = .waiting(continuation)
-                    return nil
-                }
-                if let turn { continuation.resume(returning: turn) }
-            }
-        } onCancel: {
-            resolve(ticket, .cancelled)
-        }
-    }
-
-    func resolve(_ ticket: Int, _ turn: Turn) {
-        let resume = state.withLockedValue { $0.serve(ticket, turn) }
-        resume?.resume(returning: turn)
-    }
-
-    @discardableResult
-    func remove(_ environment: ExecutionEnvironment) -> Bool {
-        state.withLockedValue { state in
-            guard let index = state.idle.firstIndex(where: { $0.environment === environment }) else { return false }
-            state.idle.remove(at: index)
-            return true
-        }
-    }
-
-    /// Takes out those idle since before `instant`; all of them when nil.
-    func reap(idleSince instant: Instant?) -> [ExecutionEnvironment] {
-        state.withLockedValue { state in
-            let old = state.idle.filter { instant == nil || $0.since < instant ?? $0.since }
-            guard !old.isEmpty else { return [] }
-            state.idle.removeAll { idle in old.contains { $0.environment === idle.environment } }
-            return old.map(\.environment)
-        }
-    }
-
-    /// Each is taken out while it is being frozen, so that nobody gets a half frozen one.
-    func freeze(idleSince instant: Instant) async {
-        while true {
-            let next = state.withLockedValue { state -> Idle? in
-                guard let index = state.idle.firstIndex(where: { !$0.isFrozen && $0.since < instant }) else {
-                    return nil
-                }
-                return state.idle.remove(at: index)
-            }
-            guard var idle = next else { return }
-            // One that cannot be frozen has ended, and its `run` removes it.
-            idle.isFrozen = (try? await idle.environment.sandbox.freeze()) != nil
-            guard idle.isFrozen else { continue }
-            await putBack(idle)
-        }
-    }
-
-    /// A request may have begun to wait meanwhile: then it gets this one, thawed.
-    private func putBack(_ idle: Idle) async {
-        let hasWaiters = state.withLockedValue { state in
-            guard state.line.isEmpty else { return true }
-            state.idle.append(idle)
-            state.idle.sort { $0.since < $1.since }
-            return false
-        }
-        guard hasWaiters else { return }
-        // One that cannot be thawed has ended; the waiting request has an environment of its own on the way.
-        guard (try? await idle.environment.sandbox.thaw()) != nil else { return }
-        push(idle.environment, at: idle.since)
-    }
-
-    func oldest() -> Idle? { state.withLockedValue { $0.idle.first } }
-
-    var isUnused: Bool { state.withLockedValue { $0.idle.isEmpty && $0.waiters.isEmpty } }
 }

@@ -38,6 +38,8 @@ struct FunctionRunner: Sendable {
         )
         if let refusal { throw Throttled(reason: refusal.rawValue) }
         defer { ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil) }
+        pool.enter(key)
+        defer { pool.leave(key) }
         for _ in 0..<Self.maximumHandOvers {
             if let outcome = try await attempt(resolved.version, invocation) { return outcome }
         }
@@ -58,6 +60,8 @@ struct FunctionRunner: Sendable {
             return Self.invalidEntrypoint(error, invocation)
         case .notStarted(let error):
             throw error
+        case .again:
+            return nil
         case .cancelled:
             throw CancellationError()
         }
@@ -83,14 +87,16 @@ struct FunctionRunner: Sendable {
     // MARK: Finding an environment
 
     private func acquire(_ version: ExecutableVersion) async throws -> EnvironmentPool.Turn {
-        if let idle = await pool.takeIdle(version.key) { return .environment(idle) }
-        let ticket = pool.ticket(version.key)
-        do {
-            try await startOne(version, for: ticket, limit: .seconds(LambdaLimits.initSeconds))
-        } catch {
-            pool.fail(ticket, version.key, .notStarted(error))
+        while true {
+            switch await pool.ask(version.key) {
+            case .environment(let environment): return .environment(environment)
+            case .ticket(let ticket, let shallStart):
+                if shallStart { await startOne(version, for: ticket, limit: .seconds(LambdaLimits.initSeconds)) }
+                let turn = await pool.wait(ticket, version.key)
+                if case .again = turn { continue }
+                return turn
+            }
         }
-        return await pool.wait(ticket, version.key)
     }
 
     /// Starts an environment that is given to whoever waits first once it is up; when it does not come up, `ticket` fails.
@@ -100,11 +106,12 @@ struct FunctionRunner: Sendable {
         for ticket: EnvironmentPool.WaiterID,
         limit: Duration,
         invocation: Invocation? = nil
-    ) async throws {
+    ) async {
         let key = version.key
         guard ledger.mayStart(key.functionName, in: key.scope, at: clock.monotonicMicroseconds), await pool.makeRoom()
         else {
-            throw Throttled(reason: ConcurrencyLedger.Refusal.accountLimit.rawValue)
+            pool.fail(ticket, key, .notStarted(Throttled(reason: ConcurrencyLedger.Refusal.accountLimit.rawValue)))
+            return pool.startFailed(key, tookRoom: false)
         }
         supervisor.submit { await bringUp(version, ticket, limit, invocation) }
     }
@@ -119,25 +126,30 @@ struct FunctionRunner: Sendable {
         do {
             environment = try await starter.start(version)
         } catch {
-            pool.giveRoomBack()
-            return pool.fail(ticket, version.key, .notStarted(error))
+            pool.fail(ticket, version.key, .notStarted(error))
+            return pool.startFailed(version.key, tookRoom: true)
         }
+        // Its own request hears of a failed init before the others hear of its end, else it would only ask again.
+        let (settled, settle) = AsyncStream<Void>.makeStream()
+        defer { settle.finish() }
         supervisor.submit {
             await environment.run()
+            for await _ in settled {}
             pool.remove(environment)
         }
         let began = clock.monotonicMicroseconds
         switch await environment.initialized(within: limit) {
         case .ready:
             await applyCPUShare(environment, version)
-            pool.giveBack(environment)
+            await pool.giveBack(environment)
+            pool.settled(ticket, version.key)
         case .failed(var failure):
             environment.drainOutput()
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
             await writeFailedInit(environment, version, failure, duration, invocation)
             failure.logTail = environment.log.tail()
-            await environment.stop()
             pool.fail(ticket, version.key, .failed(failure))
+            await environment.stop()
         }
     }
 
@@ -191,7 +203,7 @@ struct FunctionRunner: Sendable {
         environment.drainOutput()
         await writeEnd(environment, version, invocation, result, initDuration)
         let tail = environment.log.tail()
-        if environment.isUsable { pool.giveBack(environment) }
+        if environment.isUsable { await pool.giveBack(environment) }
         return Outcome(result: result, logTail: tail)
     }
 
@@ -234,11 +246,7 @@ struct FunctionRunner: Sendable {
     {
         let began = clock.monotonicMicroseconds
         let ticket = pool.ticket(version.key)
-        do {
-            try await startOne(version, for: ticket, limit: invocation.timeout, invocation: invocation)
-        } catch {
-            pool.fail(ticket, version.key, .notStarted(error))
-        }
+        await startOne(version, for: ticket, limit: invocation.timeout, invocation: invocation)
         switch await pool.wait(ticket, version.key) {
         case .environment(let environment):
             return await invoke(environment, version, invocation)
@@ -251,6 +259,8 @@ struct FunctionRunner: Sendable {
             return Outcome(result: result, logTail: failure.logTail)
         case .notStarted(let error):
             throw error
+        case .again:
+            return nil
         case .cancelled:
             throw CancellationError()
         }

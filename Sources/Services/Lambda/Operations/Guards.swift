@@ -28,18 +28,22 @@ extension LambdaService {
 
     /// Without this, whoever may create a function could act as any role. AWS: iam:PassRole
     private func checkPassing(_ role: ARN, _ context: RequestContext) async throws {
-        try await control.environment.authorizer.authorize(
-            AuthorizationRequest(
-                principal: context.principal,
-                action: "iam:PassRole",
-                resources: [role],
-                scope: context.scope,
-                sourceAddress: context.sourceAddress,
-                userAgent: context.userAgent,
-                at: context.receivedAt,
-                conditionKeys: ["iam:passedtoservice": ["lambda.amazonaws.com"]]
-            )
+        let request = AuthorizationRequest(
+            principal: context.principal,
+            action: "iam:PassRole",
+            resources: [role],
+            scope: context.scope,
+            sourceAddress: context.sourceAddress,
+            userAgent: context.userAgent,
+            at: context.receivedAt,
+            conditionKeys: ["iam:passedtoservice": ["lambda.amazonaws.com"]]
         )
+        do {
+            try await control.environment.authorizer.authorize(request)
+        } catch let denial as any ServiceError where denial.code == "AccessDenied" {
+            // IAM's word for it; Lambda's clients know another.
+            throw CommonError("AccessDeniedException", denial.message, status: 403)
+        }
     }
 
     private static let unassumableRole = "The role defined for the function cannot be assumed by Lambda."

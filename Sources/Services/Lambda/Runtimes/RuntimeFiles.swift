@@ -33,9 +33,13 @@ package final class RuntimeFiles: Sendable {
         let script = """
             import py_compile, sys
             mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-            py_compile.compile(sys.argv[1], cfile=sys.argv[2], doraise=True, invalidation_mode=mode)
+            py_compile.compile(sys.argv[1], cfile=sys.argv[2], dfile=sys.argv[3], doraise=True, invalidation_mode=mode)
             """
-        let command = [interpreter.path, "-I", "-S", "-c", script, "\(path)/python.py", "\(path)/\(name)"]
+        // Tracebacks show the name that the file has inside the sandbox.
+        let command = [
+            interpreter.path, "-I", "-S", "-c", script, "\(path)/python.py", "\(path)/\(name)",
+            "\(LaunchPlan.runtimeRoot)/python.py",
+        ]
         return HostCommand.output(of: command) == nil ? nil : name
     }
 

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import NIOConcurrencyHelpers
+import Sandbox
+
+/// The idle environments of one function version, and who waits for one.
+final class VersionPool: Sendable {
+    struct Idle: Sendable {
+        let environment: ExecutionEnvironment
+        let since: Instant
+        var isFrozen = false
+    }
+
+    typealias Turn = EnvironmentPool.Turn
+
+    private enum Waiter {
+        /// Has its place in line and does not wait yet.
+        case inLine
+        case waiting(CheckedContinuation<Turn, Never>)
+        /// Was served before it began to wait.
+        case served(Turn)
+    }
+
+    enum Answer {
+        case idle(Idle)
+        case ticket(Int, shallStart: Bool)
+    }
+
+    private struct State {
+        /// The last is the most recently used.
+        var idle: [Idle] = []
+        /// In order of arrival.
+        var line: [Int] = []
+        var waiters: [Int: Waiter] = [:]
+        /// Those in line for whom an environment is starting: they hear of its failure, and need not ask again before.
+        var starting: Set<Int> = []
+        var nextTicket = 0
+        /// Requests between `enter` and `leave`.
+        var demand = 0
+        /// Environments that live or start.
+        var members = 0
+        var isRetired = false
+
+        mutating func getInLine(isStarting: Bool) -> Int {
+            nextTicket += 1
+            line.append(nextTicket)
+            waiters[nextTicket] = .inLine
+            if isStarting {
+                members += 1
+                starting.insert(nextTicket)
+            }
+            return nextTicket
+        }
+
+        /// What somebody may have waited for is gone: the first who depends on others asks again.
+        mutating func memberGone() -> CheckedContinuation<Turn, Never>? {
+            members -= 1
+            guard let dependent = line.first(where: { !starting.contains($0) }) else { return nil }
+            return serve(dependent, .again)
+        }
+
+        /// Takes the first in line out; the caller resumes the continuation outside the lock.
+        mutating func serveFirst(_ turn: Turn) -> (isServed: Bool, resume: CheckedContinuation<Turn, Never>?) {
+            guard let first = line.first else { return (false, nil) }
+            return (true, serve(first, turn))
+        }
+
+        mutating func serve(_ ticket: Int, _ turn: Turn) -> CheckedContinuation<Turn, Never>? {
+            guard let index = line.firstIndex(of: ticket) else { return nil }
+            line.remove(at: index)
+            starting.remove(ticket)
+            if case .waiting(let continuation) = waiters.removeValue(forKey: ticket) { return continuation }
+            waiters[ticket] = .served(turn)
+            return nil
+        }
+    }
+
+    private let state = NIOLockedValueBox(State())
+
+    func enter() {
+        state.withLockedValue { state in
+            state.demand += 1
+            state.isRetired = false
+        }
+    }
+
+    func leave() { state.withLockedValue { $0.demand -= 1 } }
+
+    func ask() -> Answer {
+        state.withLockedValue { state in
+            if let idle = state.idle.popLast() { return .idle(idle) }
+            let shallStart = state.members < max(state.demand, 1)
+            return .ticket(state.getInLine(isStarting: shallStart), shallStart: shallStart)
+        }
+    }
+
+    func ticketForStart() -> Int {
+        state.withLockedValue { $0.getInLine(isStarting: true) }
+    }
+
+    /// False: the version is retired and nobody waits, so the environment is to end.
+    func push(_ environment: ExecutionEnvironment, at now: Instant) -> Bool {
+        let (isKept, resume) = state.withLockedValue { state in
+            let (isServed, resume) = state.serveFirst(.environment(environment))
+            if !isServed, !state.isRetired { state.idle.append(Idle(environment: environment, since: now)) }
+            return (isServed || !state.isRetired, resume)
+        }
+        resume?.resume(returning: .environment(environment))
+        return isKept
+    }
+
+    /// The environment has ended. Somebody may have waited for it to come back: that request asks again.
+    func forget(_ environment: ExecutionEnvironment) {
+        let resume = state.withLockedValue { state in
+            state.idle.removeAll { $0.environment === environment }
+            return state.memberGone()
+        }
+        resume?.resume(returning: .again)
+    }
+
+    func startFailed() {
+        let resume = state.withLockedValue { state in
+            state.memberGone()
+        }
+        resume?.resume(returning: .again)
+    }
+
+    /// The start for `ticket` is over. Its environment may have gone to somebody earlier in line: then it waits like others.
+    func settled(_ ticket: Int) { state.withLockedValue { _ = $0.starting.remove(ticket) } }
+
+    func retire() -> [ExecutionEnvironment] {
+        state.withLockedValue { state in
+            state.isRetired = true
+            defer { state.idle = [] }
+            return state.idle.map(\.environment)
+        }
+    }
+
+    func wait(_ ticket: Int) async -> Turn {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let turn = state.withLockedValue { state -> Turn? in
+                    if case .served(let turn) = state.waiters[ticket] {
+                        state.waiters[ticket] = nil
+                        return turn
+                    }
+                    state.waiters[ticket] = .waiting(continuation)
+                    return nil
+                }
+                if let turn { continuation.resume(returning: turn) }
+            }
+        } onCancel: {
+            resolve(ticket, .cancelled)
+        }
+    }
+
+    func resolve(_ ticket: Int, _ turn: Turn) {
+        let resume = state.withLockedValue { $0.serve(ticket, turn) }
+        resume?.resume(returning: turn)
+    }
+
+    /// Takes it out of the idle ones; false when it is not there.
+    func take(_ environment: ExecutionEnvironment) -> Bool {
+        state.withLockedValue { state in
+            guard let index = state.idle.firstIndex(where: { $0.environment === environment }) else { return false }
+            state.idle.remove(at: index)
+            return true
+        }
+    }
+
+    /// Takes out those idle since before `instant`; all of them when nil.
+    func reap(idleSince instant: Instant?) -> [ExecutionEnvironment] {
+        state.withLockedValue { state in
+            let old = state.idle.filter { instant == nil || $0.since < instant ?? $0.since }
+            guard !old.isEmpty else { return [] }
+            state.idle.removeAll { idle in old.contains { $0.environment === idle.environment } }
+            return old.map(\.environment)
+        }
+    }
+
+    /// Each is taken out while it is being frozen, so that nobody gets a half frozen one.
+    func freeze(idleSince instant: Instant) async {
+        while true {
+            let next = state.withLockedValue { state -> Idle? in
+                guard let index = state.idle.firstIndex(where: { !$0.isFrozen && $0.since < instant }) else {
+                    return nil
+                }
+                return state.idle.remove(at: index)
+            }
+            guard var idle = next else { return }
+            // One that cannot be frozen has ended, and its `run` removes it.
+            idle.isFrozen = (try? await idle.environment.sandbox.freeze()) != nil
+            guard idle.isFrozen else { continue }
+            await putBack(idle)
+        }
+    }
+
+    /// A request may have begun to wait meanwhile: then it gets this one, thawed.
+    private func putBack(_ idle: Idle) async {
+        enum Place { case idle, waiter, none }
+        let place = state.withLockedValue { state -> Place in
+            guard state.line.isEmpty else { return .waiter }
+            guard !state.isRetired else { return .none }
+            state.idle.append(idle)
+            state.idle.sort { $0.since < $1.since }
+            return .idle
+        }
+        switch place {
+        case .idle: return
+        case .none: await idle.environment.stop()
+        case .waiter:
+            // One that cannot be thawed has ended, and its end makes the waiting request ask again.
+            guard (try? await idle.environment.sandbox.thaw()) != nil else { return }
+            if !push(idle.environment, at: idle.since) { await idle.environment.stop() }
+        }
+    }
+
+    func oldest() -> Idle? { state.withLockedValue { $0.idle.first } }
+
+    var isUnused: Bool {
+        state.withLockedValue { $0.idle.isEmpty && $0.waiters.isEmpty && $0.members == 0 && $0.demand == 0 }
+    }
+}
