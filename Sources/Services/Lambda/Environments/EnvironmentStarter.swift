@@ -64,7 +64,8 @@ struct EnvironmentStarter: Sendable {
         return environment
     }
 
-    private func makeLog(_ version: ExecutableVersion) -> EnvironmentLog {
+    /// A new log stream of the version.
+    func makeLog(_ version: ExecutableVersion) -> EnvironmentLog {
         let date = UTCDate(clock.now)
         let day = "\(date.year.padded(4))/\(date.month.padded(2))/\(date.day.padded(2))"
         // A group that the function chose is shared, so its streams name the function.

@@ -57,7 +57,7 @@ struct FunctionRunner: Sendable {
         case .failed:
             return try await invokeAfterFailedInit(version, invocation)
         case .notStarted(let error as SandboxError) where error.code == .cannotExecute:
-            return Self.invalidEntrypoint(error, invocation)
+            return invalidEntrypoint(error, version, invocation)
         case .notStarted(let error):
             throw error
         case .again:
@@ -67,19 +67,40 @@ struct FunctionRunner: Sendable {
         }
     }
 
-    /// The package's own mistake, so the caller gets it as the function's error.
-    private static func invalidEntrypoint(_ error: SandboxError, _ invocation: Invocation) -> Outcome {
+    /// The package's own mistake, so the caller gets it as the function's error, with a log like any other's.
+    private func invalidEntrypoint(
+        _ error: SandboxError,
+        _ version: ExecutableVersion,
+        _ invocation: Invocation
+    ) -> Outcome {
         let isMissing = error.message.hasSuffix("No such file or directory")
         let reason = error.message.split(separator: ": ").last.map { $0.lowercased() } ?? "it cannot be executed"
-        let message =
-            isMissing ? noBootstrap : "fork/exec \(LaunchPlan.taskRoot)/bootstrap: \(reason)"
+        let message = isMissing ? Self.noBootstrap : "fork/exec \(LaunchPlan.taskRoot)/bootstrap: \(reason)"
         let failure = FunctionError.platform(
             "Runtime.InvalidEntrypoint",
             message,
             requestID: invocation.id,
             status: .error
         )
-        return Outcome(result: InvocationResult(outcome: .failure(failure), duration: .zero), logTail: [])
+        let log = starter.makeLog(version)
+        let format = PlatformLog(version.logging.format)
+        let now = clock.now
+        log.platform(
+            format.start(requestID: invocation.id, version: version.key.version, at: now),
+            startsTail: true
+        )
+        if let line = failure.logLine { log.platform(line) }
+        if let line = format.end(requestID: invocation.id) { log.platform(line) }
+        let report = InvocationReport(
+            requestID: invocation.id,
+            duration: .zero,
+            memoryMiB: version.memoryMiB,
+            maxMemoryMiB: 0,
+            status: failure.status.rawValue,
+            errorType: failure.errorType
+        )
+        log.platform(format.report(report, at: now))
+        return Outcome(result: InvocationResult(outcome: .failure(failure), duration: .zero), logTail: log.tail())
     }
 
     private static let noBootstrap = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
