@@ -70,7 +70,6 @@ class MeasuredServer:
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
     def memory(self):
-        """MiB of the server itself: resident, proportional, private."""
         return memory_of(self.process.pid)
 
     def children(self):
@@ -98,9 +97,10 @@ class MeasuredServer:
 
 
 def memory_of(pid):
+    """MiB: resident, proportional, private. Private is what was written: pages of the program file can be dropped."""
     sizes = {}
     with open("/proc/%d/smaps_rollup" % pid) as file:
         for line in file.readlines()[1:]:
             name, value = line.split(":")
             sizes[name] = int(value.split()[0]) / 1_024
-    return {"rss": sizes["Rss"], "pss": sizes["Pss"], "private": sizes["Private_Clean"] + sizes["Private_Dirty"]}
+    return {"rss": sizes["Rss"], "pss": sizes["Pss"], "private": sizes["Private_Dirty"]}
