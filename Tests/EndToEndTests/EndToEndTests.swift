@@ -53,7 +53,7 @@ import Testing
             try await Script.run("test_iam")
         }
 
-        @Test("keeps the functions' logs, and aws logs tail follows them") func logs() async throws {
+        @Test("keeps the functions' logs, and a tail follows them") func logs() async throws {
             try await Script.run("test_logs")
         }
 
