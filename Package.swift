@@ -171,7 +171,7 @@ let package = Package(
         ),
         tests(
             "LambdaTests",
-            ["Lambda", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .crypto, .httpTypes]
+            ["Lambda", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .nioHTTP1, .crypto, .httpTypes]
         ),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),

@@ -99,10 +99,12 @@ package final class MartletServer: Service {
     package func shutDown() { main.withLockedValue { $0 }?.drain() }
 
     /// Serves a listening socket that somebody else made, such as the one inside a sandbox's network: the same chain,
-    /// the same limits. `name` stands in the log. The socket is the server's from now on; it is closed by `stop` or
+    /// fewer connections, and in every mode only keys that Martlet issued. `name` stands in the log. The socket is the server's from now on; it is closed by `stop` or
     /// with the server.
     package func serve(listener descriptor: Int32, as name: String) async throws -> ServedListener {
-        let listener = try await HTTPListener.adopt(descriptor, named: name, limits: configuration.limits, group: group)
+        var limits = configuration.limits
+        limits.connections = limits.sandboxConnections
+        let listener = try await HTTPListener.adopt(descriptor, named: name, limits: limits, group: group)
         guard case .enqueued = adopt.yield(listener) else {
             listener.stop()
             throw CancellationError()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import Glibc
 import IAM
 import Lambda
 import LinuxSystem
@@ -33,6 +34,7 @@ enum Platform {
     }
 
     private static func serve(_ settings: PlatformSettings, _ logger: Logger) async throws {
+        raiseFileLimit()
         let storage = try PlatformStorage(settings, logger)
         let clock = SystemClock()
         let ids = SystemIDSource()
@@ -144,6 +146,16 @@ enum Platform {
         )
         try await group.run()
         await storage.close()
+    }
+
+    /// Each environment and each connection takes descriptors; the usual soft limit of 1,024 is for programs that use select.
+    /// Functions have a limit of their own.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        // Where even that is refused, the server runs with what it has.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private static func sandboxDriver(_ settings: PlatformSettings, _ logger: Logger) -> any SandboxDriver {

@@ -22,8 +22,8 @@ while true; do
     event=$(curl -sS -D /tmp/headers "$api/next")
     id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/headers | tr -d '\r' | cut -d' ' -f2)
     curl -sS -o /dev/null "$AWS_ENDPOINT_URL" -H 'X-Amz-Target: Logs_20140328.PutLogEvents' \
-        -H 'Content-Type: application/x-amz-json-1.1' -H 'Authorization: AWS4-HMAC-SHA256 '"\
-Credential=test/20240101/us-east-1/logs/aws4_request, SignedHeaders=host, Signature=0" \
+        -H 'Content-Type: application/x-amz-json-1.1' -H "X-Amz-Security-Token: $AWS_SESSION_TOKEN" \
+        --aws-sigv4 "aws:amz:$AWS_REGION:logs" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \
         -d "{\"logGroupName\":\"ran\",\"logStreamName\":\"s\",\"logEvents\":[{\"timestamp\":$(date +%s%3N),\"message\":$event}]}"
     curl -sS -o /dev/null -d "$event" "$api/$id/response"
 done
@@ -172,4 +172,7 @@ class Kill(EndToEndTest):
             pages = self.own.logs.get_paginator("filter_log_events").paginate(logGroupName="ran")
             return self.acknowledged.events - {event["message"] for page in pages for event in page["events"]}
 
-        eventually(lambda: not missing(), seconds=60, every=0.5)
+        try:
+            eventually(lambda: not missing(), seconds=60, every=0.5)
+        except AssertionError:
+            self.fail("accepted and never run: %s" % sorted(missing()))

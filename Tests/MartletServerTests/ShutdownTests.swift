@@ -44,23 +44,45 @@ import Testing
         }
     }
 
+    private static func client(of server: TestServer, at endpoint: Endpoint, as who: TestCredentials?) -> TestClient {
+        TestClient(
+            Ledger.rest.model,
+            speaking: nil,
+            as: who,
+            region: "us-east-1",
+            over: SocketTransport(endpoint),
+            clock: server.clock
+        )
+    }
+
+    @Test("inside a sandbox open mode takes no made-up key, no unsigned call, and resets nothing")
+    func sandboxIsNotOpen() async throws {
+        try await TestServer.run(providers: ledgers, over: .live) { server in
+            let (descriptor, port) = try Self.listeningSocket()
+            let served = try await #require(server.server).serve(listener: descriptor, as: "sandbox")
+            let endpoint = Endpoint(host: "127.0.0.1", port: port)
+            for who in [TestCredentials.account("444455556666"), nil] {
+                let client = Self.client(of: server, at: endpoint, as: who)
+                await #expect(throws: ClientError.self) { try await client.call(Ledger.put, .init("inside")) }
+            }
+            let connection = try await RawConnection(to: endpoint)
+            try await connection.send(
+                "POST /_martlet/state/reset HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            )
+            #expect(try await connection.receiveText().hasPrefix("HTTP/1.1 403"))
+            served.stop()
+        }
+    }
+
     @Test("a listening socket that somebody else made is served, until it is stopped")
     func adopts() async throws {
         try await TestServer.run(providers: ledgers, over: .live) { server in
             let (descriptor, port) = try Self.listeningSocket()
             let served = try await #require(server.server).serve(listener: descriptor, as: "sandbox")
             let endpoint = Endpoint(host: "127.0.0.1", port: port)
-            let transport = SocketTransport(endpoint)
-            let client = TestClient(
-                Ledger.rest.model,
-                speaking: nil,
-                as: .account("444455556666"),
-                region: "us-east-1",
-                over: transport,
-                clock: server.clock
-            )
+            let client = Self.client(of: server, at: endpoint, as: Keys.root)
             let answer = try await client.call(Ledger.put, .init("inside"))
-            #expect(answer.account == "444455556666")
+            #expect(answer.account == Keys.account.text)
             #expect(answer.endpoint == endpoint.description)
 
             served.stop()

@@ -46,8 +46,12 @@ struct AnswerControlPaths: ChainStep {
     }
 
     private func reset(_ exchange: Exchange) async throws -> WireResponse {
-        guard mode == .open else {
-            throw CommonError("AccessDenied", "State can be reset in open mode only.", status: 403)
+        guard mode == .open, exchange.request.listener == nil else {
+            throw CommonError(
+                "AccessDenied",
+                "State can be reset in open mode only, and not from inside a sandbox.",
+                status: 403
+            )
         }
         let account = try account(in: exchange.request.query)
         for resettable in resettables { try await resettable.reset(account: account) }

@@ -7,6 +7,8 @@ package struct HTTPLimits: Sendable {
     package var headerCount = 256
     /// Connections beyond this are closed as soon as they come.
     package var connections = 8_192
+    /// The same for each socket inside a sandbox, so that no function can use up the server's descriptors.
+    package var sandboxConnections = 256
     /// A connection on which nothing moves: between requests, within one, or while an answer is not taken.
     package var idleTimeout: Duration = .seconds(75)
     /// One whole request, however steadily its bytes trickle in. Long enough for 70 MB at 1 Mbit/s.

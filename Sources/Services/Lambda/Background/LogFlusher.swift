@@ -6,8 +6,8 @@ import ServiceLifecycle
 
 /// Carries the functions' log lines to the log sink in batches, off every request's path.
 ///
-/// What waits is bounded: beyond `maximumWaiting` bytes the newest lines are dropped, counted, and a line says so once the
-/// sink follows again.
+/// What waits is bounded: beyond `maximumWaiting` bytes the newest lines are dropped and counted, and the server's log says
+/// how many at the next flush.
 package final class LogFlusher: LogQueue, Service {
     private struct Key: Hashable {
         var scope: Scope

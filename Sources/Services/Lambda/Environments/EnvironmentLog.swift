@@ -5,7 +5,7 @@ import NIOCore
 
 /// Where log lines of environments go: batched, off every request's path, with a limit on what may wait.
 protocol LogQueue: Sendable {
-    /// Never blocks. Beyond the limit the oldest waiting lines are dropped and counted.
+    /// Never blocks. Beyond the limit new lines are dropped and counted.
     func enqueue(_ records: [LogRecord], group: String, stream: String, scope: Scope)
 }
 

@@ -88,11 +88,6 @@ final class ExecutionEnvironment: Sendable {
     /// Reads everything that the function has written so far.
     func drainOutput() { output?.drain() }
 
-    /// From the start of the sandbox to the first `/next`; nil while initialising.
-    var initDuration: Duration? {
-        state.withLockedValue { $0.initializedAt }.map { .microseconds($0 - startedMicroseconds) }
-    }
-
     /// The init phase's length, once: it belongs to the REPORT of the first invocation.
     func takeInitDuration() -> Duration? {
         let initializedAt = state.withLockedValue { state in
@@ -186,7 +181,7 @@ final class ExecutionEnvironment: Sendable {
     }
 
     /// Ends the running invocation, once; later endings find nothing.
-    private func finish(id: String, _ outcome: InvocationResult.Outcome, contentType: String? = nil) {
+    private func finish(id: String, _ outcome: InvocationResult.Outcome) {
         let now = clock.monotonicMicroseconds
         let running = state.withLockedValue { state -> Running? in
             guard state.running?.invocation.id == id else { return nil }
@@ -197,7 +192,7 @@ final class ExecutionEnvironment: Sendable {
         running.deadline?.cancel()
         let duration = Duration.microseconds(now - (running.handedAt ?? now))
         running.finish.resume(
-            returning: InvocationResult(outcome: outcome, contentType: contentType, duration: duration)
+            returning: InvocationResult(outcome: outcome, duration: duration)
         )
     }
 
@@ -320,7 +315,7 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         }
     }
 
-    func response(_ request: RuntimeRequest, id: String, body: ByteBuffer, isTooLarge: Bool, contentType: String?) {
+    func response(_ request: RuntimeRequest, id: String, body: ByteBuffer, isTooLarge: Bool) {
         if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationResponse") }) {
             return request.reject(error)
         }
@@ -329,7 +324,7 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
             return finish(id: id, .failure(.responseTooLarge(limit: LambdaLimits.responseBytes)))
         }
         request.accept()
-        finish(id: id, .success(body), contentType: contentType)
+        finish(id: id, .success(body))
     }
 
     func error(_ request: RuntimeRequest, id: String, body: ByteBuffer, errorType: String?) {

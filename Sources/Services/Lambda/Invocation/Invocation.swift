@@ -26,7 +26,6 @@ struct InvocationResult: Sendable {
     }
 
     var outcome: Outcome
-    var contentType: String?
     /// From the hand-over to the answer.
     var duration: Duration
 }
