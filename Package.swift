@@ -108,6 +108,14 @@ let package = Package(
         module("LinuxSystem", ["CLinux", .nioCore]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
         module(
+            "OCI",
+            [
+                "AWSWire", "MartletCore", "LinuxSystem", "CZlib", .logging, .nioCore, .nioConcurrency, .nioPosix,
+                .nioHTTP1,
+                .crypto, .httpClient,
+            ]
+        ),
+        module(
             "SandboxNamespaces",
             ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]
         ),
@@ -118,7 +126,7 @@ let package = Package(
 
         service(
             "Lambda",
-            ["Sandbox", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1],
+            ["Sandbox", "OCI", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1],
             resources: [.embedInCode("Runtimes/Bootstraps")]
         ),
         service("IAM"),
@@ -136,14 +144,15 @@ let package = Package(
             "MartletCLI",
             [
                 "MartletCore", "MartletServer", "AWSWire", "Sandbox", "SandboxNamespaces", "SandboxProcess", "Lambda",
-                .argumentParser, .httpClient, .httpTypes, .nioCore, .nioPosix, .nioHTTP1,
+                "OCI",
+                .argumentParser, .httpClient, .httpTypes, .logging, .nioCore, .nioPosix, .nioHTTP1,
             ]
         ),
         .executableTarget(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "IAM", "STS", "Logs", "Jailer",
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
@@ -171,8 +180,12 @@ let package = Package(
         ),
         tests(
             "LambdaTests",
-            ["Lambda", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .nioHTTP1, .crypto, .httpTypes]
+            [
+                "Lambda", "OCI", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .nioHTTP1,
+                .crypto, .httpTypes,
+            ]
         ),
+        tests("OCITests", ["OCI", "LinuxSystem", "AWSWire", "CZlib", .crypto, .nioPosix, .nioHTTP1]),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("EndToEndTests", [.httpClient]),

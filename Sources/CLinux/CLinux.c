@@ -3,6 +3,8 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -148,4 +151,22 @@ int32_t martlet_detach_thread(const char *name, void (*body)(void *), void *cont
     }
     pthread_setname_np(thread, name);
     return 0;
+}
+
+int32_t martlet_open_in_root(int32_t directory, const char *path, int32_t flags) {
+    struct open_how how = {
+        .flags = (uint64_t)(uint32_t)flags | O_CLOEXEC,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    long descriptor = syscall(SYS_openat2, directory, path, &how, sizeof how);
+    return descriptor < 0 ? -errno : (int32_t)descriptor;
+}
+
+int32_t martlet_sync_file_system(int32_t descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }
+
+_Static_assert(MARTLET_O_PATH == O_PATH, "the Swift importer does not see O_PATH");
+
+int32_t martlet_open_directory(const char *path) {
+    int32_t descriptor = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
 }

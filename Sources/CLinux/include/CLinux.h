@@ -40,3 +40,15 @@ int32_t martlet_wait(int32_t process);
 
 /// Runs `body(context)` on a new, detached thread with a small stack. Returns 0, or minus errno.
 int32_t martlet_detach_thread(const char *name, void (*body)(void *), void *context);
+
+/// Opens `path` as if `directory` were the root: links and `..` stay inside it. Returns the descriptor, closed at
+/// exec, or minus errno.
+int32_t martlet_open_in_root(int32_t directory, const char *path, int32_t flags);
+
+/// Writes everything of the file system that `descriptor` lies in to its disk. Returns 0, or minus errno.
+int32_t martlet_sync_file_system(int32_t descriptor);
+
+/// Opens a directory for no more than naming what is in it (O_PATH). Returns the descriptor, or minus errno.
+int32_t martlet_open_directory(const char *path);
+
+enum { MARTLET_O_PATH = 010000000 };
