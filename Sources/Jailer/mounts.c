@@ -113,33 +113,47 @@ static int make_host_root(struct failure *f) {
     return 0;
 }
 
+// A place in the scaffold to mount at. One that cannot be made is an error: without it, the image's own would be used.
+static int make_point(int top, const char *path, bool is_file, struct failure *f) {
+    int point = make_directories(top, path, is_file);
+    if (point < 0) return fail(f, JAILER_E_SPECIFICATION, errno, "make the mount point %.180s", path);
+    close(point);
+    return 0;
+}
+
 // An image's root: the image below a few directories, both read-only. overlayfs without an upper layer writes nowhere.
+//
+// Nothing in the image is trusted, its links least of all. What the jailer mounts into lies in the scaffold, which it
+// has made itself and which covers what the image has under the same name; so no path below is the image's to steer.
 static int make_image_root(const struct spec *spec, struct failure *f) {
-    char options[2 * PATH_MAX];
+    // Under a name of the jailer's own, so that no character of the path can mean something to overlayfs.
+    if (bind_host(spec->root, AT_FDCWD, WORKSHOP "/image", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV))
+        return fail(f, JAILER_E_SPECIFICATION, errno, "open the image %.180s", spec->root);
     if (mount("tmpfs", WORKSHOP "/scaffold", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m"))
         return fail(f, JAILER_E_FAILED, errno, "mount the scaffold");
     int top = open(WORKSHOP "/scaffold", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (top < 0) return fail(f, JAILER_E_FAILED, errno, "open the scaffold");
     static const char *const points[] = {"/dev", "/proc", "/tmp", "/etc"};
     for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
-        int point = make_directories(top, points[i], false);
-        if (point >= 0) close(point);
+        if (make_point(top, points[i], false, f)) return -1;
     }
     static const char *const settings[] = {"hosts", "resolv.conf", "hostname"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char path[64];
         snprintf(path, sizeof path, "/etc/%s", settings[i]);
-        int point = make_directories(top, path, true);
-        if (point >= 0) close(point);
+        if (make_point(top, path, true, f)) return -1;
     }
     for (uint32_t i = 0; i < spec->mount_count; i++) {
-        int point = make_directories(top, spec->mounts[i].target, !is_directory(spec->mounts[i].source));
-        if (point >= 0) close(point);
+        if (make_point(top, spec->mounts[i].target, !is_directory(spec->mounts[i].source), f)) return -1;
     }
+    // Where a claim will mount: the root cannot be changed then.
+    static const char *const later[] = {"/opt", "/var/task", "/var/runtime"};
+    for (size_t i = 0; spec->flags & JAILER_START_AWAITS_CLAIM && i < sizeof later / sizeof *later; i++)
+        if (make_point(top, later[i], false, f)) return -1;
     close(top);
-    snprintf(options, sizeof options, "lowerdir=" WORKSHOP "/scaffold:%s", spec->root);
-    if (mount("overlay", ROOT, "overlay", MS_NOSUID | MS_NODEV | MS_RDONLY, options))
-        return fail(f, errno == ENOENT ? JAILER_E_SPECIFICATION : JAILER_E_HOST_LACKS, errno,
-            "mount the image %.180s (overlayfs)", spec->root);
+    if (mount("overlay", ROOT, "overlay", MS_NOSUID | MS_NODEV | MS_RDONLY,
+        "lowerdir=" WORKSHOP "/scaffold:" WORKSHOP "/image"))
+        return fail(f, JAILER_E_HOST_LACKS, errno, "mount the image %.180s (overlayfs)", spec->root);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char source[64], target[64];
         snprintf(source, sizeof source, WORKSHOP "/etc/%s", settings[i]);

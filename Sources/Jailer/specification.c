@@ -105,8 +105,6 @@ int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
         return bad(f, "the command is not an absolute path", spec->command[0] ? spec->command[0] : "");
     if (!is_plain_path(spec->directory))
         return bad(f, "the working directory is not an absolute path", spec->directory);
-    // The two characters would end the name in overlayfs's list of options.
-    if (spec->root[0] && (!is_plain_path(spec->root) || strpbrk(spec->root, ":,\\")))
-        return bad(f, "the root is not an absolute path, or has a comma, colon or backslash", spec->root);
+    if (spec->root[0] && !is_plain_path(spec->root)) return bad(f, "the root is not an absolute path", spec->root);
     return 0;
 }

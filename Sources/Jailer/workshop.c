@@ -153,7 +153,7 @@ int workshop_open(struct failure *f) {
         return fail(f, JAILER_E_HOST_LACKS, errno, "mount a tmpfs");
     if (set_attributes(AT_FDCWD, WORKSHOP, MOUNT_ATTR_NOEXEC, 0, false))
         return fail(f, JAILER_E_HOST_LACKS, errno, "change a mount (Linux 5.12 or later is needed)");
-    if (mkdir(ROOT, 0755) || mkdir(WORKSHOP "/scaffold", 0755) || mkdir(WORKSHOP "/empty", 0555))
+    if (mkdir(ROOT, 0755) || mkdir(WORKSHOP "/scaffold", 0755) || mkdir(WORKSHOP "/image", 0755) || mkdir(WORKSHOP "/empty", 0555))
         return fail(f, JAILER_E_FAILED, errno, "make a directory");
     if (mount("tmpfs", WORKSHOP "/empty", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "mode=0555,size=4k"))
         return fail(f, JAILER_E_FAILED, errno, "mount a tmpfs");

@@ -132,6 +132,36 @@ import Testing
         }
     }
 
+    @Test("links of an image in the places of mounts lead nowhere", arguments: await DriverKind.isolating())
+    func hostileImage(kind: DriverKind) async throws {
+        try await withTemporaryDirectory { directory async throws in
+            // A colon and a comma in the path must mean nothing to overlayfs either.
+            let root = directory + "/a:b,c"
+            let copy = """
+                cd '\(directory)' && mkdir a:b,c outside && echo secret > outside/f && echo code > task
+                for f in /bin/sh $(ldd /bin/sh | grep -o '/[^ ]*'); do cp --parents -L $f a:b,c; done
+                cd a:b,c && mkdir -p real && ln -s /real tmp && ln -s '\(directory)/outside' dev && ln -s /real proc \
+                && ln -s ../../../../../../etc etc && ln -s '\(directory)/outside' var && ln -s /proc/1/root opt
+                """
+            try #require(system(copy) == 0)
+            try await kind.withDriver { driver async throws in
+                let outcome = try await driver.shell(
+                    """
+                    echo "$(cd /tmp && pwd -P) $(cd /dev && pwd -P) $(cd /proc && pwd -P) $(cd /etc && pwd -P) $(cd /var && pwd -P)"
+                    read code < /var/task/f; echo $code; echo /real/*; [ -e /var/f ] && echo leaked; [ -e /dev/f ] && echo leaked
+                    [ -c /dev/null ] && echo device; read host < /etc/hostname; echo "host $host"; echo x > /tmp/x && echo written
+                    """
+                ) {
+                    $0.root = .directory(root)
+                    $0.mounts = [SandboxMount(source: directory + "/task", target: "/var/task/f")]
+                }
+                #expect(outcome.output.contains("/tmp /dev /proc /etc /var\ncode\n/real/*\ndevice\n"), "\(outcome)")
+                #expect(outcome.output.contains("written") && !outcome.output.contains("leaked"))
+                #expect(access(directory + "/outside/task", F_OK) != 0)
+            }
+        }
+    }
+
     @Test("the host's network is there when it is asked for by name", arguments: await DriverKind.isolating())
     func hostNetwork(kind: DriverKind) async throws {
         let listener = try FileDescriptor.listeningOnLoopback()
