@@ -10,6 +10,7 @@ import MartletCLI
 import MartletCore
 import MartletServer
 import NIOPosix
+import OCI
 import STS
 import Sandbox
 import SandboxNamespaces
@@ -71,12 +72,17 @@ enum Platform {
         let sts = STSService(roles: roles, mint: mint, sessions: sessions)
         let logs = LogsService(database: storage.database, clock: clock, ids: ids, logger: logger)
         try await logs.migrate()
+        let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)
         let gateway = SandboxGateway()
         let data = try await LambdaDataPlane(
             .init(
                 driver: driver,
-                locator: RuntimeLocator(finder: .ofThisHost(), allowsNearest: isOpen),
+                locator: RuntimeLocator(
+                    finder: .ofThisHost(),
+                    allowsNearest: isOpen,
+                    images: RuntimeImages(images)
+                ),
                 runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
                 credentials: RoleCredentialVendor(mint: mint, roles: roles),
                 gateway: gateway,
@@ -97,6 +103,7 @@ enum Platform {
                 cipher: storage.cipher,
                 roles: roles,
                 authorizer: authorizer,
+                images: images,
                 clock: clock,
                 ids: ids,
                 logger: logger
@@ -156,6 +163,27 @@ enum Platform {
         limit.rlim_cur = limit.rlim_max
         // Where even that is refused, the server runs with what it has.
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    private static func imageStore(
+        _ settings: PlatformSettings,
+        _ storage: PlatformStorage,
+        _ ids: any IDSource,
+        _ logger: Logger
+    ) async throws -> ImageStore {
+        do {
+            let images = ImageStore(
+                directory: "\(storage.directory)/images",
+                policy: settings.images,
+                credentials: try settings.registryLogins.map(RegistryCredentials.init(file:)) ?? RegistryCredentials(),
+                ids: ids,
+                logger: logger
+            )
+            try await images.prepare()
+            return images
+        } catch let fault as ImageFault {
+            throw StartFailure(description: fault.message)
+        }
     }
 
     private static func sandboxDriver(_ settings: PlatformSettings, _ logger: Logger) -> any SandboxDriver {

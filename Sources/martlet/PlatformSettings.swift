@@ -2,7 +2,9 @@
 import Configuration
 import Glibc
 import Logging
+import MartletCLI
 import MartletServer
+import OCI
 import Storage
 
 /// What `martlet serve` was told, decoded once, with every default in one place.
@@ -18,6 +20,10 @@ struct PlatformSettings: Sendable {
     var logLevel: Logger.Level
     /// Host names beside the local ones that `open` mode answers to.
     var allowedHosts: [String]
+    /// Where container images may come from.
+    var images: ImagePolicy
+    /// A file of registry logins, as `docker login` writes it.
+    var registryLogins: String?
 
     enum SandboxKind: String, CaseIterable { case namespace, process }
 
@@ -30,7 +36,7 @@ struct PlatformSettings: Sendable {
         host = reader.string(forKey: "host", default: "127.0.0.1")
         port = try Self.number(reader, "port", default: 4_566, in: 0...65_535)
         let isEphemeral = try Self.flag(reader, "ephemeral")
-        dataDirectory = isEphemeral ? nil : reader.string(forKey: "dataDir", default: Self.defaultDataDirectory)
+        dataDirectory = isEphemeral ? nil : reader.string(forKey: "dataDir", default: DefaultDirectory.data)
         let isLoopback = Self.isLoopback(host)
         auth = try Self.choice(reader, "auth", default: isLoopback ? AuthMode.open : .enforced)
         durability = try Self.choice(reader, "durability", default: Durability.full)
@@ -38,6 +44,8 @@ struct PlatformSettings: Sendable {
         allowsMissingCgroups = try Self.flag(reader, "allowMissingCgroups")
         logLevel = try Self.choice(reader, "logLevel", default: Logger.Level.info)
         allowedHosts = reader.string(forKey: "allowedHosts", default: "").split(separator: ",").map(String.init)
+        images = try Self.imagePolicy(reader, isOpen: auth == .open)
+        registryLogins = reader.string(forKey: "registryLogins")
         if auth == .open, !isLoopback {
             throw Invalid(
                 description: "auth mode “open” takes any credentials, so it listens on loopback only, not on \(host). "
@@ -46,14 +54,27 @@ struct PlatformSettings: Sendable {
         }
     }
 
-    private static var defaultDataDirectory: String {
-        guard getuid() != 0, let home = getenv("HOME") else { return "/var/lib/martlet" }
-        return String(cString: home) + "/.martlet"
-    }
-
     /// By name; the server looks again at what the name resolves to.
     private static func isLoopback(_ host: String) -> Bool {
         host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
+    /// In open mode every registry, unless some are named; in the others those that are named.
+    private static func imagePolicy(_ reader: ConfigReader, isOpen: Bool) throws -> ImagePolicy {
+        func list(_ key: ConfigKey) -> [String] {
+            reader.string(forKey: key, default: "").split(separator: ",").map(String.init)
+        }
+        let registries = try list("imageRegistries").map { text in
+            guard let registry = ImagePolicy.Registry(text) else {
+                throw Invalid(description: "“\(text)” is no registry: write HOST[:PORT], or http://HOST[:PORT].")
+            }
+            return registry
+        }
+        let directories = list("imageDirectories")
+        if let wrong = directories.first(where: { !$0.hasPrefix("/") }) {
+            throw Invalid(description: "The image directory “\(wrong)” must be an absolute path.")
+        }
+        return ImagePolicy(registries: isOpen && registries.isEmpty ? nil : registries, directories: directories)
     }
 
     private static func number(

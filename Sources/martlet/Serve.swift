@@ -59,6 +59,21 @@ struct Serve: AsyncParsableCommand {
         help: "A further host name that open mode answers to, with its subdomains. May be repeated."
     )
     var allowedHosts: [String] = []
+    @Option(
+        name: .customLong("image-registry"),
+        parsing: .singleValue,
+        help:
+            "A registry that container images may come from: HOST[:PORT], or http://HOST[:PORT] without TLS. May be repeated. (default: any in open mode, none in the others)"
+    )
+    var imageRegistries: [String] = []
+    @Option(
+        name: .customLong("image-directory"),
+        parsing: .singleValue,
+        help: "A directory below which image layouts (oci:PATH) may lie. May be repeated. (default: none)"
+    )
+    var imageDirectories: [String] = []
+    @Option(help: "A file of registry logins, as docker login writes it.")
+    var registryLogins: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
     var logLevel: String?
     @Option(help: "A file of MARTLET_… lines.")
@@ -98,6 +113,9 @@ struct Serve: AsyncParsableCommand {
             "sandbox": sandbox, "logLevel": logLevel, "ephemeral": ephemeral ? "true" : nil,
             "allowMissingCgroups": allowMissingCgroups ? "true" : nil,
             "allowedHosts": allowedHosts.isEmpty ? nil : allowedHosts.joined(separator: ","),
+            "imageRegistries": imageRegistries.isEmpty ? nil : imageRegistries.joined(separator: ","),
+            "imageDirectories": imageDirectories.isEmpty ? nil : imageDirectories.joined(separator: ","),
+            "registryLogins": registryLogins,
         ]
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (name, text) in texts {

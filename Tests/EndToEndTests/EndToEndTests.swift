@@ -25,6 +25,10 @@ import Testing
             try await Script.run("test_concurrency")
         }
 
+        @Test("are container images from layouts and registries") func images() async throws {
+            try await Script.run("test_images")
+        }
+
         @Test("cannot leave their environment") func isolation() async throws {
             try await Script.run("test_isolation")
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import Logging
 package import MartletCore
+package import OCI
 package import ServiceLifecycle
 package import Storage
 
@@ -38,6 +39,8 @@ package struct LambdaControlPlane: Sendable {
         package var roles: any RoleDirectory
         /// Asked whether the caller may pass the role to Lambda.
         package var authorizer: any Authorizer
+        /// Nil: functions of PackageType Image are refused.
+        package var images: ImageStore?
         package var clock: any WallClock
         package var ids: any IDSource
         package var logger: Logger
@@ -48,12 +51,13 @@ package struct LambdaControlPlane: Sendable {
             cipher: any Cipher,
             roles: any RoleDirectory,
             authorizer: any Authorizer = PermissiveAuthorizer(),
+            images: ImageStore? = nil,
             clock: any WallClock,
             ids: any IDSource,
             logger: Logger
         ) {
             (self.database, self.files, self.cipher, self.roles) = (database, files, cipher, roles)
-            self.authorizer = authorizer
+            (self.authorizer, self.images) = (authorizer, images)
             (self.clock, self.ids, self.logger) = (clock, ids, logger)
         }
     }
@@ -63,6 +67,7 @@ package struct LambdaControlPlane: Sendable {
     let runtimes: any RuntimeAvailability
     let store: LambdaStore
     let intake: PackageIntake
+    let images: FunctionImages
     let changes: FunctionChanges
     let transitions: StateTransitions
 
@@ -78,7 +83,8 @@ package struct LambdaControlPlane: Sendable {
         store = LambdaStore(database: environment.database, cipher: environment.cipher)
         let unpacked = UnpackedPackages(root: configuration.directory, files: environment.files, ids: ids)
         intake = PackageIntake(store: store, files: environment.files, unpacked: unpacked, clock: clock)
-        let source = VersionSource(store: store, packages: unpacked)
+        images = FunctionImages(store: environment.images)
+        let source = VersionSource(store: store, packages: unpacked, images: images)
         let cache = VersionCache(source: source, clock: clock, revalidatesAfter: configuration.revalidatesAfter)
         changes = FunctionChanges(store: store, cache: cache, observer: observer)
         transitions = StateTransitions(
@@ -98,7 +104,14 @@ package struct LambdaControlPlane: Sendable {
 
     /// To be run as long as the server runs.
     package var services: [any Service] {
-        [transitions, PackageSweep(store: store, intake: intake, clock: environment.clock, logger: environment.logger)]
+        let sweep = PackageSweep(
+            store: store,
+            intake: intake,
+            clock: environment.clock,
+            logger: environment.logger,
+            images: environment.images
+        )
+        return [transitions, sweep]
     }
 
     /// Returns when no version waits for its next state any more: for tests, and for callers that cannot poll.

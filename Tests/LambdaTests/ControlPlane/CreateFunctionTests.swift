@@ -275,6 +275,26 @@ import Testing
         )
     }
 
+    @Test("runtime, handler and layers belong to archives, ImageUri and ImageConfig to images")
+    func packageTypes() async throws {
+        let either = "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+        #expect(try await refused { $0.packageType = .image } == .invalid(either))
+        #expect(
+            try await refused {
+                $0.packageType = .image
+                ($0.runtime, $0.handler) = (nil, nil)
+            } == .invalid("Please provide ImageUri when creating a function with packageType Image.")
+        )
+        #expect(
+            try await refused { $0.code = FunctionCode(imageUri: "localhost/a") }
+                == .invalid("Please don't provide ImageUri when creating a function with packageType Zip.")
+        )
+        #expect(
+            try await refused { $0.imageConfig = ImageConfig(command: ["x"]) }
+                == .invalid("Please don't provide ImageConfig when creating a function with packageType Zip.")
+        )
+    }
+
     private struct Unhonoured: Sendable {
         var member: String
         var change: @Sendable (inout CreateFunctionInput) -> Void
@@ -289,7 +309,6 @@ import Testing
                 $0.deadLetterConfig = DeadLetterConfig(targetArn: "arn:aws:sqs:us-east-1:000000000000:q")
             },
             Unhonoured("KMSKeyArn") { $0.kmsKeyArn = "arn:aws:kms:us-east-1:000000000000:key/k" },
-            Unhonoured("PackageType Image") { $0.packageType = .image },
             Unhonoured("SnapStart (ApplyOn PublishedVersions)") {
                 $0.snapStart = SnapStart(applyOn: .publishedVersions)
             },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
 import MartletCore
+import OCI
 import ServiceLifecycle
 import Storage
 
@@ -14,12 +15,14 @@ struct PackageSweep: Service {
     struct Idle: Sendable {
         var packages: [ContentAddress: Instant] = [:]
         var layerSets: [String: Instant] = [:]
+        var images: [ImageDigest: Instant] = [:]
     }
 
     let store: LambdaStore
     let intake: PackageIntake
     let clock: any WallClock
     let logger: Logger
+    var images: ImageStore? = nil
 
     func run() async throws {
         try await cancelWhenGracefulShutdown {
@@ -43,6 +46,19 @@ struct PackageSweep: Service {
         try await finishLeaving()
         try await sweepPackages(&idle.packages)
         try await sweepLayerSets(&idle.layerSets)
+        try await sweepImages(&idle.images)
+    }
+
+    private func sweepImages(_ idle: inout [ImageDigest: Instant]) async throws {
+        guard let images else { return }
+        let now = clock.now
+        renew(&idle, with: try await images.idleImages(besides: try await usedImages()), now)
+        let leaving = idle.filter { $0.value <= now - Self.grace }.keys
+        try await images.remove(Set(leaving), keeping: try await usedImages())
+    }
+
+    private func usedImages() async throws -> Set<ImageDigest> {
+        Set(try await store.read { try $0.usedImages() }.compactMap { ImageDigest(hex: $0.hex) })
     }
 
     private func sweepPackages(_ idle: inout [ContentAddress: Instant]) async throws {

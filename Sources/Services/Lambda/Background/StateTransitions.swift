@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
 import MartletCore
+import OCI
 import ServiceLifecycle
 
 /// Moves new versions from Pending to Active and updates from InProgress to Successful, once code and layers are in place on
 /// this machine. Which versions wait is in the store, so a restart goes on where it was.
+///
+/// Versions with an image have a lane of their own: pulling one may take minutes, and nobody else is to wait for it.
 struct StateTransitions: Service {
     private static let batch = 32
+    /// Pulls at once.
+    private static let imageBatch = 8
+    private static let pullAttempts = 3
     private static let pauseAfterFailure = Duration.seconds(1)
 
     private let store: LambdaStore
@@ -15,8 +21,19 @@ struct StateTransitions: Service {
     private let clock: any WallClock
     private let ids: any IDSource
     private let logger: Logger
-    private let signals: AsyncStream<Void>
-    private let signal: AsyncStream<Void>.Continuation
+    private let lanes: [Lane]
+
+    private struct Lane: Sendable {
+        var isForImages: Bool
+        var signals: AsyncStream<Void>
+        var signal: AsyncStream<Void>.Continuation
+
+        init(isForImages: Bool) {
+            self.isForImages = isForImages
+            // One signal is enough to look again, however many versions began to wait meanwhile.
+            (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        }
+    }
 
     init(
         store: LambdaStore,
@@ -28,18 +45,25 @@ struct StateTransitions: Service {
     ) {
         (self.store, self.source, self.changes) = (store, source, changes)
         (self.clock, self.ids, self.logger) = (clock, ids, logger)
-        // One signal is enough to look again, however many versions began to wait meanwhile.
-        (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        lanes = [Lane(isForImages: false), Lane(isForImages: true)]
     }
 
     /// A version waits.
-    func begin() { signal.yield() }
+    func begin() {
+        for lane in lanes { lane.signal.yield() }
+    }
 
     func run() async throws {
         begin()
-        for await _ in signals.cancelOnGracefulShutdown() {
+        await withTaskGroup(of: Void.self) { group in
+            for lane in lanes { group.addTask { await run(lane) } }
+        }
+    }
+
+    private func run(_ lane: Lane) async {
+        for await _ in lane.signals.cancelOnGracefulShutdown() {
             do {
-                try await settleAll()
+                try await cancelWhenGracefulShutdown { try await settle(lane) }
             } catch is CancellationError {
                 return
             } catch {
@@ -48,15 +72,22 @@ struct StateTransitions: Service {
                     metadata: ["cause": "\(error)"]
                 )
                 try? await clock.sleep(for: Self.pauseAfterFailure)  // cancelled: the loop ends by itself
-                begin()
+                lane.signal.yield()
             }
         }
     }
 
     /// Returns when no version waits any more.
     func settleAll() async throws {
+        for lane in lanes { try await settle(lane) }
+    }
+
+    private func settle(_ lane: Lane) async throws {
+        let limit = lane.isForImages ? Self.imageBatch : Self.batch
         while true {
-            let waiting = try await store.read { try $0.unsettledVersions(limit: Self.batch) }
+            let waiting = try await store.read {
+                try $0.unsettledVersions(withImage: lane.isForImages, limit: limit)
+            }
             if waiting.isEmpty { return }
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for version in waiting { group.addTask { try await settle(version) } }
@@ -70,7 +101,7 @@ struct StateTransitions: Service {
         guard let version = try await store.read({ try $0.version(waiting.number, of: name, in: scope) }) else {
             return try await store.write { try $0.forgetTransition(waiting) }
         }
-        let failure = await prepare(version)
+        let failure = try await prepare(version)
         let revisionID = ids.uuid()
         try await changes.of(name, in: scope) { tx in
             guard var current = try tx.version(waiting.number, of: name, in: scope) else { return }
@@ -83,13 +114,31 @@ struct StateTransitions: Service {
     }
 
     /// Nil when the version can be run.
-    private func prepare(_ version: VersionRecord) async -> VersionStatus.Reason? {
+    private func prepare(_ version: VersionRecord) async throws -> VersionStatus.Reason? {
         do {
-            _ = try await source.executable(version)
+            try await prepareWithPatience(version)
             return nil
+        } catch let error as CancellationError {
+            // The server stops; the version waits for the next start.
+            throw error
+        } catch let fault as ImageFault {
+            logger.warning("an image cannot be used", metadata: ["version": "\(version.key)", "cause": "\(fault)"])
+            return VersionStatus.Reason(fault)
         } catch {
             logger.error("a version cannot be prepared", metadata: ["version": "\(version.key)", "cause": "\(error)"])
             return .internalError
+        }
+    }
+
+    /// A registry that does not answer is asked again.
+    private func prepareWithPatience(_ version: VersionRecord) async throws {
+        for attempt in 1... {
+            do {
+                _ = try await source.executable(version)
+                return
+            } catch let fault as ImageFault where fault.kind == .unavailable && attempt < Self.pullAttempts {
+                try await clock.sleep(for: .seconds(attempt * 2))
+            }
         }
     }
 }

@@ -30,10 +30,13 @@ struct EnvironmentStarter: Sendable {
     /// Throws `RuntimeUnavailable`, `SandboxError`, or what the credential vendor throws.
     func start(_ version: ExecutableVersion) async throws -> ExecutionEnvironment {
         let startedAt = clock.monotonicMicroseconds
-        let runtime = try locator.choose(version.runtime)
+        let runtime = try version.image == nil ? locator.choose(version.runtime) : .image
         let log = makeLog(version)
         let format = PlatformLog(version.logging.format)
-        log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
+        // AWS knows no runtime version of an image, and says nothing.
+        if version.image == nil {
+            log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
+        }
         if runtime.isNearest, let interpreter = runtime.interpreter {
             log.platform(
                 "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n"
@@ -101,13 +104,17 @@ struct EnvironmentStarter: Sendable {
                 bootstrap: bootstrap(version, runtime)
             )
         )
+        guard !plan.command.isEmpty else {
+            throw SandboxError(.cannotExecute, "the image names no entry point: No such file or directory")
+        }
         var listeners = [SandboxListener(port: LaunchPlan.runtimeAPIPort)]
         if gateway != nil { listeners.append(SandboxListener(port: LaunchPlan.endpointPort)) }
         return SandboxSpecification(
             id: id,
             command: plan.command,
             environment: plan.environment,
-            workingDirectory: LaunchPlan.taskRoot,
+            workingDirectory: plan.workingDirectory,
+            root: plan.root,
             mounts: plan.mounts,
             limits: SandboxLimits(
                 memoryBytes: version.memoryMiB << 20,
@@ -119,6 +126,8 @@ struct EnvironmentStarter: Sendable {
 
     private func bootstrap(_ version: ExecutableVersion, _ runtime: RuntimeChoice) -> String {
         switch (RuntimeFamily(version.runtime), runtime.interpreter) {
+        // An interpreter of an image cannot be asked to compile here.
+        case (.python, _?) where runtime.image != nil: "python.py"
         case (.python, let interpreter?): runtimeFiles.pythonBootstrap(for: interpreter)
         case (.node, _): "node.cjs"
         default: ""

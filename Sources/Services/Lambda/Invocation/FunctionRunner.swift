@@ -56,7 +56,8 @@ struct FunctionRunner: Sendable {
             return await invoke(environment, version, invocation)
         case .failed:
             return try await invokeAfterFailedInit(version, invocation)
-        case .notStarted(let error as SandboxError) where error.code == .cannotExecute:
+        case .notStarted(let error as SandboxError)
+        where error.code == .cannotExecute || (error.code == .badSpecification && version.image != nil):
             return invalidEntrypoint(error, version, invocation)
         case .notStarted(let error):
             throw error
@@ -75,10 +76,12 @@ struct FunctionRunner: Sendable {
     ) -> Outcome {
         let isMissing = error.message.hasSuffix("No such file or directory")
         let reason = error.message.split(separator: ": ").last.map { $0.lowercased() } ?? "it cannot be executed"
-        let message = isMissing ? Self.noBootstrap : "fork/exec \(LaunchPlan.taskRoot)/bootstrap: \(reason)"
+        let program = version.image.map { $0.command.first ?? "" } ?? "\(LaunchPlan.taskRoot)/bootstrap"
+        let message =
+            isMissing && version.image == nil ? Self.noBootstrap : "fork/exec \(program): \(reason)"
         let failure = FunctionError.platform(
-            "Runtime.InvalidEntrypoint",
-            message,
+            error.code == .badSpecification ? "Runtime.InvalidWorkingDir" : "Runtime.InvalidEntrypoint",
+            error.code == .badSpecification ? error.message : message,
             requestID: invocation.id,
             status: .error
         )

@@ -23,6 +23,8 @@ struct ExecutableVersion: Sendable {
     var tracingMode: String
     /// Of `$LATEST` the time of the last update, of a version that of its publication.
     var lastModified: Instant
+    /// Nil for PackageType Zip. With it there is neither package nor layer, and `runtime` is empty.
+    var image: ExecutableImage? = nil
 }
 
 /// Names one version's environments: two executions with equal keys may share a warm environment, others never.

@@ -5,12 +5,7 @@ import MartletCore
 extension FunctionSettings {
     /// What a new function is to be, with AWS's defaults. Layers are attached by the caller.
     init(_ input: CreateFunctionInput, name: String) throws {
-        guard let runtime = input.runtime?.rawValue, !runtime.isEmpty, let handler = input.handler, !handler.isEmpty
-        else {
-            throw InvalidParameterValueException(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages."
-            )
-        }
+        let (runtime, handler) = try Self.program(input)
         self.init(
             runtime: runtime,
             handler: handler,
@@ -32,14 +27,50 @@ extension FunctionSettings {
             environment: input.environment.map { $0.variables ?? [:] },
             layers: []
         )
-        try SettingsRules.check(self)
+        try SettingsRules.check(self, isImage: input.packageType == .image)
+    }
+
+    /// Both empty for a container image, which brings its own.
+    private static func program(_ input: CreateFunctionInput) throws -> (runtime: String, handler: String) {
+        let (runtime, handler) = (input.runtime?.rawValue ?? "", input.handler ?? "")
+        guard input.packageType == .image else {
+            guard !runtime.isEmpty, !handler.isEmpty else {
+                throw InvalidParameterValueException(
+                    "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+                )
+            }
+            return (runtime, handler)
+        }
+        guard runtime.isEmpty, handler.isEmpty, input.layers?.isEmpty ?? true else {
+            throw InvalidParameterValueException(
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+            )
+        }
+        return ("", "")
+    }
+
+    /// Throws InvalidParameterValueException for what only the other package type has.
+    func checkPackageType(_ input: UpdateFunctionConfigurationInput) throws {
+        if image == nil {
+            guard let given = input.imageConfig, !FunctionImage.Overrides(given).isEmpty else { return }
+            throw InvalidParameterValueException(
+                "Please don't provide ImageConfig when updating a function with packageType Zip."
+            )
+        }
+        guard input.runtime == nil, input.handler?.isEmpty ?? true, input.layers?.isEmpty ?? true else {
+            throw InvalidParameterValueException(
+                "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+            )
+        }
+        try input.imageConfig.map(FunctionImage.Overrides.init)?.check()
     }
 
     /// After UpdateFunctionConfiguration: what it does not name stays. Layers are attached by the caller.
     func changed(by input: UpdateFunctionConfigurationInput) throws -> FunctionSettings {
         var settings = self
         settings.runtime = input.runtime?.rawValue ?? runtime
-        settings.handler = input.handler ?? handler
+        settings.handler = image == nil ? input.handler ?? handler : ""
+        if let overrides = input.imageConfig { settings.image?.overrides = FunctionImage.Overrides(overrides) }
         settings.role = try input.role.map(Self.role) ?? role
         settings.description = input.description ?? description
         settings.sizes.timeoutSeconds = input.timeout ?? sizes.timeoutSeconds
@@ -49,7 +80,7 @@ extension FunctionSettings {
         settings.logging = logging.changed(by: input.loggingConfig)
         if let environment = input.environment { settings.environment = environment.variables ?? [:] }
         // A runtime that has been deprecated since stays as long as nobody touches it.
-        try SettingsRules.check(settings, mayKeepRuntime: input.runtime == nil)
+        try SettingsRules.check(settings, mayKeepRuntime: input.runtime == nil, isImage: image != nil)
         return settings
     }
 

@@ -17,6 +17,9 @@ struct FunctionSettings: Sendable, Equatable {
     /// Nil when never given: AWS then leaves `Environment` out of its answers, but prints an empty one that was.
     var environment: [String: String]?
     var layers: [AttachedLayer]
+    /// Nil for a function of PackageType Zip. With it `runtime` and `handler` are empty, and `VersionRecord.code` is named by
+    /// the image's digest.
+    var image: FunctionImage? = nil
 
     struct Sizes: Sendable, Equatable {
         var timeoutSeconds: Int
@@ -38,7 +41,7 @@ struct CodePackage: Sendable, Equatable {
     var size: Int
     var unpackedSize: Int
 
-    /// AWS's CodeSha256: the sum in base 64.
+    /// AWS's CodeSha256 of an archive: the sum in base 64.
     var sha256Base64: String { Base64.encode(Hex.decode(address.hex) ?? []) }
 
     init(address: ContentAddress, size: Int, unpackedSize: Int) {

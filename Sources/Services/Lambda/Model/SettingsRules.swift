@@ -12,10 +12,11 @@ enum SettingsRules {
     static let descriptionCharacters = 256
     static let handlerBytes = 128
 
-    static func check(_ settings: FunctionSettings, mayKeepRuntime: Bool = false) throws {
-        if !mayKeepRuntime { try RuntimeCatalog.check(settings.runtime) }
+    static func check(_ settings: FunctionSettings, mayKeepRuntime: Bool = false, isImage: Bool = false) throws {
+        if !mayKeepRuntime, !isImage { try RuntimeCatalog.check(settings.runtime) }
         try check(settings.sizes)
-        try checkText(settings)
+        try checkDescription(settings)
+        if !isImage { try checkHandler(settings) }
         try EnvironmentRules.check(settings.environment ?? [:])
         try check(settings.logging)
     }
@@ -50,7 +51,7 @@ enum SettingsRules {
         }
     }
 
-    private static func checkText(_ settings: FunctionSettings) throws {
+    private static func checkDescription(_ settings: FunctionSettings) throws {
         if settings.description.unicodeScalars.count > descriptionCharacters {
             throw CommonError.constraint(
                 settings.description,
@@ -58,6 +59,9 @@ enum SettingsRules {
                 "Member must have length less than or equal to \(descriptionCharacters)"
             )
         }
+    }
+
+    private static func checkHandler(_ settings: FunctionSettings) throws {
         if settings.handler.utf8.count > handlerBytes {
             throw CommonError.constraint(
                 settings.handler,

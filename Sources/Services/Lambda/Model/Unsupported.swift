@@ -7,14 +7,23 @@ import MartletCore
 enum Unsupported {
     static func check(_ input: CreateFunctionInput) throws {
         try check(input.vpcConfig, input.fileSystemConfigs, input.deadLetterConfig, input.kmsKeyArn)
-        try check(input.imageConfig, input.snapStart, runtime: input.runtime)
-        if input.packageType == .image { throw CommonError.notImplemented("PackageType Image") }
+        let isImage = input.packageType == .image
+        try check(input.snapStart, runtime: input.runtime)
+        if !isImage, let image = input.imageConfig, !FunctionImage.Overrides(image).isEmpty {
+            throw InvalidParameterValueException(
+                "Please don't provide ImageConfig when creating a function with packageType Zip."
+            )
+        }
+        if !isImage, input.code.imageUri?.isEmpty == false {
+            throw InvalidParameterValueException(
+                "Please don't provide ImageUri when creating a function with packageType Zip."
+            )
+        }
         try refuse(input.codeSigningConfigArn, "CodeSigningConfigArn")
         try refuse(input.tenancyConfig, "TenancyConfig")
         try refuse(input.publishTo, "PublishTo")
         try checkCode(
             s3Bucket: input.code.s3Bucket,
-            imageUri: input.code.imageUri,
             sourceKMSKeyArn: input.code.sourceKMSKeyArn
         )
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
@@ -22,23 +31,17 @@ enum Unsupported {
 
     static func check(_ input: UpdateFunctionConfigurationInput, runtime: String) throws {
         try check(input.vpcConfig, input.fileSystemConfigs, input.deadLetterConfig, input.kmsKeyArn)
-        try check(input.imageConfig, input.snapStart, runtime: input.runtime ?? Runtime(runtime))
+        try check(input.snapStart, runtime: input.runtime ?? Runtime(runtime))
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
     }
 
     static func check(_ input: UpdateFunctionCodeInput) throws {
         try refuse(input.publishTo, "PublishTo")
-        if input.imageUri?.isEmpty == false {
-            throw InvalidParameterValueException(
-                "Please don't provide ImageUri when updating a function with packageType Zip."
-            )
-        }
-        try checkCode(s3Bucket: input.s3Bucket, imageUri: nil, sourceKMSKeyArn: input.sourceKMSKeyArn)
+        try checkCode(s3Bucket: input.s3Bucket, sourceKMSKeyArn: input.sourceKMSKeyArn)
     }
 
-    static func checkCode(s3Bucket: String?, imageUri: String?, sourceKMSKeyArn: String?) throws {
+    static func checkCode(s3Bucket: String?, sourceKMSKeyArn: String?) throws {
         try refuse(s3Bucket, "code from S3 (S3Bucket)")
-        try refuse(imageUri, "container images (ImageUri)")
         try refuse(sourceKMSKeyArn, "SourceKMSKeyArn")
     }
 
@@ -63,12 +66,7 @@ enum Unsupported {
         try refuse(key, "KMSKeyArn")
     }
 
-    private static func check(_ image: ImageConfig?, _ snapStart: SnapStart?, runtime: Runtime?) throws {
-        if image?.command?.isEmpty == false || image?.entryPoint?.isEmpty == false
-            || image?.workingDirectory?.isEmpty == false
-        {
-            throw CommonError.notImplemented("ImageConfig")
-        }
+    private static func check(_ snapStart: SnapStart?, runtime: Runtime?) throws {
         guard snapStart?.applyOn == .publishedVersions else { return }
         if let runtime, !RuntimeCatalog.withSnapStart.contains(runtime.rawValue) {
             throw InvalidParameterValueException("\(runtime) is not supported for SnapStart enabled functions.")

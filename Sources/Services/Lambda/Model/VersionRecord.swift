@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
+import Storage
 
 /// A function as a whole: what its versions share.
 struct FunctionRecord: Sendable, Equatable {
@@ -70,6 +71,8 @@ struct VersionRecord: Sendable, Equatable {
     }
 
     var reference: FunctionReference { FunctionReference(scope: scope, name: functionName, qualifier: number.text) }
+    /// AWS's CodeSha256: of an archive in base 64, of an image the digits of its digest.
+    var codeSum: String { settings.image == nil ? code.sha256Base64 : code.address.hex }
     var unqualifiedARN: ARN { scope.arn("lambda", "function:\(functionName)") }
     var key: VersionKey {
         VersionKey(scope: scope, functionName: functionName, version: number.text, generation: marks.generation)

@@ -6,6 +6,21 @@ extension LambdaService {
     /// Where the server must serve `downloadCode`.
     package static let codePath = "/_martlet/lambda/code/"
 
+    /// AWS: FunctionCodeLocation
+    func codeLocation(of version: VersionRecord, seenFrom endpoint: Endpoint) throws -> FunctionCodeLocation {
+        if let image = version.settings.image {
+            return FunctionCodeLocation(
+                repositoryType: "ECR",
+                imageUri: image.uri,
+                resolvedImageUri: image.resolved
+            )
+        }
+        return FunctionCodeLocation(
+            repositoryType: "S3",
+            location: try codeLocation(of: version.code.address, seenFrom: endpoint)
+        )
+    }
+
     /// A link to the archive, good for ten minutes. The token is sealed: it cannot be guessed or made longer-lived, and
     /// nothing about it is stored.
     func codeLocation(of address: ContentAddress, seenFrom endpoint: Endpoint) throws -> String {

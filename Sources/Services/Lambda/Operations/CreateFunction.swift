@@ -16,13 +16,33 @@ extension LambdaService {
         }
         settings.layers = try await attach(input.layers ?? [], context)
         try await checkRole(settings.role, of: reference, context)
-        try control.runtimes.check(runtime: settings.runtime, architecture: settings.architecture)
-        let code = try await intake.admit(input.code.zipFile, context)
+        let code = try await firstCode(input, &settings, context)
         try SettingsRules.checkUnpackedSize(code, settings.layers)
         let latest = newVersion(of: reference, settings, code)
         let answer = try await store(latest, tags: tags, publishing: input.publish == true)
         control.transitions.begin()
         return FunctionConfiguration(answer, qualifier: nil)
+    }
+
+    private func firstCode(
+        _ input: CreateFunctionInput,
+        _ settings: inout FunctionSettings,
+        _ context: RequestContext
+    ) async throws -> CodePackage {
+        guard input.packageType == .image else {
+            try control.runtimes.check(runtime: settings.runtime, architecture: settings.architecture)
+            return try await intake.admit(input.code.zipFile, context)
+        }
+        guard let uri = input.code.imageUri, !uri.isEmpty, input.code.zipFile == nil else {
+            throw InvalidParameterValueException(
+                "Please provide ImageUri when creating a function with packageType Image."
+            )
+        }
+        var (image, code) = try await control.images.find(uri, architecture: settings.architecture)
+        if let overrides = input.imageConfig { image.overrides = FunctionImage.Overrides(overrides) }
+        try image.overrides.check()
+        settings.image = image
+        return code
     }
 
     private func store(_ latest: VersionRecord, tags: [String: String], publishing: Bool) async throws -> VersionRecord

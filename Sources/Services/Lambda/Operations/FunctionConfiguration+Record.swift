@@ -11,9 +11,9 @@ extension FunctionConfiguration {
         functionName = version.functionName
         functionArn = version.reference.arn(qualifier: qualifier).description
         self.version = version.number.text
-        runtime = Runtime(settings.runtime)
+        runtime = settings.image == nil ? Runtime(settings.runtime) : nil
         role = settings.role
-        handler = settings.handler
+        handler = settings.image == nil ? settings.handler : nil
         description = settings.description
         timeout = settings.sizes.timeoutSeconds
         memorySize = settings.sizes.memoryMiB
@@ -25,13 +25,17 @@ extension FunctionConfiguration {
             settings.layers.isEmpty
             ? nil : settings.layers.map { Layer(arn: $0.arn.description, codeSize: $0.code.size) }
         loggingConfig = LoggingConfig(settings.logging)
-        packageType = .zip
+        packageType = settings.image == nil ? .zip : .image
+        imageConfigResponse = settings.image.flatMap {
+            $0.overrides.isEmpty ? nil : ImageConfigResponse(imageConfig: $0.overrides.shape)
+        }
         snapStart = SnapStartResponse(applyOn: SnapStartApplyOn.none, optimizationStatus: .off)
         codeSize = version.code.size
-        codeSha256 = version.code.sha256Base64
+        codeSha256 = version.codeSum
         lastModified = version.marks.lastModified.lambdaText
         revisionId = version.marks.revisionID
-        runtimeVersionConfig = RuntimeVersionConfig(runtimeVersionArn: version.runtimeVersionARN)
+        runtimeVersionConfig =
+            settings.image == nil ? RuntimeVersionConfig(runtimeVersionArn: version.runtimeVersionARN) : nil
         setStatus(version.status)
     }
 

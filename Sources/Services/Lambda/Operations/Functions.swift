@@ -12,10 +12,7 @@ extension LambdaService {
         }
         return GetFunctionOutput(
             configuration: FunctionConfiguration(version, qualifier: reference.qualifier),
-            code: FunctionCodeLocation(
-                repositoryType: "S3",
-                location: try codeLocation(of: version.code.address, seenFrom: context.endpoint)
-            ),
+            code: try codeLocation(of: version, seenFrom: context.endpoint),
             tags: tags.isEmpty ? nil : tags,
             concurrency: function.reservedConcurrency.map { Concurrency(reservedConcurrentExecutions: $0) }
         )

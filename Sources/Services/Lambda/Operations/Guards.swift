@@ -161,6 +161,7 @@ extension VersionRecord {
             settings.environment == nil ? "-" : "+",
         ]
         fields += settings.layers.map(\.line)
+        fields += settings.image?.fingerprintFields ?? []
         fields += (settings.environment ?? [:]).sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
         // Lengths keep neighbours apart: "ab","c" is not "a","bc".
         let text = fields.map { "\($0.utf8.count):\($0)" }.joined()

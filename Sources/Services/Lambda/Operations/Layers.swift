@@ -10,7 +10,7 @@ extension LambdaService {
     ) async throws -> PublishLayerVersionOutput {
         let reference = try LayerReference(input.layerName, in: context.scope)
         guard reference.scope == context.scope, reference.version == nil else { throw CommonError.accessDenied() }
-        try Unsupported.checkCode(s3Bucket: input.content.s3Bucket, imageUri: nil, sourceKMSKeyArn: nil)
+        try Unsupported.checkCode(s3Bucket: input.content.s3Bucket, sourceKMSKeyArn: nil)
         let code = try await intake.admit(input.content.zipFile, context)
         let (created, policyRevisionID) = (clock.now, ids.uuid())
         let about = LayerVersionRecord.About(

@@ -15,19 +15,44 @@ extension LambdaService {
         let before = try await changeable(reference, input.revisionId)
         try Unsupported.check(input)
         let architecture = try FunctionSettings.architecture(input.architectures) ?? before.settings.architecture
-        try control.runtimes.check(runtime: before.settings.runtime, architecture: architecture)
-        let isDryRun = input.dryRun == true
-        let code =
-            isDryRun
-            ? try await intake.inspect(input.zipFile, context) : try await intake.admit(input.zipFile, context)
-        try SettingsRules.checkUnpackedSize(code, before.settings.layers)
-        guard !isDryRun else { return FunctionConfiguration(before.holding(code, architecture), qualifier: nil) }
+        let (code, image) = try await newCode(input, architecture, before.settings, context)
+        guard input.dryRun != true else {
+            return FunctionConfiguration(before.holding(code, image, architecture), qualifier: nil)
+        }
         let (version, isPublished) = try await change(
             reference,
             input.revisionId,
             publishing: input.publish == true
-        ) { $0.holding(code, architecture) }
+        ) { $0.holding(code, image, architecture) }
         return FunctionConfiguration(version, qualifier: isPublished ? version.number.text : nil)
+    }
+
+    private func newCode(
+        _ input: UpdateFunctionCodeInput,
+        _ architecture: String,
+        _ settings: FunctionSettings,
+        _ context: RequestContext
+    ) async throws -> (CodePackage, FunctionImage?) {
+        if settings.image != nil {
+            guard let uri = input.imageUri, !uri.isEmpty, input.zipFile == nil else {
+                throw InvalidParameterValueException(
+                    "Please provide ImageUri when updating a function with packageType Image."
+                )
+            }
+            let (image, code) = try await control.images.find(uri, architecture: architecture)
+            return (code, image)
+        }
+        if input.imageUri?.isEmpty == false {
+            throw InvalidParameterValueException(
+                "Please don't provide ImageUri when updating a function with packageType Zip."
+            )
+        }
+        try control.runtimes.check(runtime: settings.runtime, architecture: architecture)
+        let code =
+            input.dryRun == true
+            ? try await intake.inspect(input.zipFile, context) : try await intake.admit(input.zipFile, context)
+        try SettingsRules.checkUnpackedSize(code, settings.layers)
+        return (code, nil)
     }
 
     /// Changes the settings of `$LATEST` that the request names.
@@ -40,6 +65,7 @@ extension LambdaService {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let before = try await changeable(reference, input.revisionId)
         try Unsupported.check(input, runtime: before.settings.runtime)
+        try before.settings.checkPackageType(input)
         let layers = try await input.layers.asyncMap { try await attach($0, context) }
         let preview = try before.settings.changed(by: input)
         if input.role != nil { try await checkRole(preview.role, of: reference, context) }
@@ -100,16 +126,25 @@ extension LambdaReading {
 }
 
 extension VersionRecord {
-    fileprivate func holding(_ code: CodePackage, _ architecture: String) -> VersionRecord {
+    /// What the function has changed about how its image is run stays.
+    fileprivate func holding(
+        _ code: CodePackage,
+        _ image: FunctionImage?,
+        _ architecture: String
+    ) -> VersionRecord {
         var version = self
         version.code = code
+        if var image {
+            image.overrides = settings.image?.overrides ?? image.overrides
+            version.settings.image = image
+        }
         version.settings.architecture = architecture
         return version
     }
 }
 
 extension Optional {
-    fileprivate func asyncMap<T>(_ transform: (Wrapped) async throws -> T) async rethrows -> T? {
+    func asyncMap<T>(_ transform: (Wrapped) async throws -> T) async rethrows -> T? {
         guard let self else { return nil }
         return try await transform(self)
     }

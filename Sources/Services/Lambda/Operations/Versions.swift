@@ -79,9 +79,9 @@ extension LambdaWrite {
 
 extension VersionRecord {
     fileprivate func checkSum(_ sum: String?) throws {
-        guard let sum, sum != code.sha256Base64 else { return }
+        guard let sum, sum != codeSum else { return }
         throw InvalidParameterValueException(
-            "CodeSHA256 (\(sum)) is different from current CodeSHA256 in $LATEST (\(code.sha256Base64)). Please try again with the CodeSHA256 in $LATEST."
+            "CodeSHA256 (\(sum)) is different from current CodeSHA256 in $LATEST (\(codeSum)). Please try again with the CodeSHA256 in $LATEST."
         )
     }
 

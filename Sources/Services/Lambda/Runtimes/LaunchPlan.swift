@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
+import OCI
 import Sandbox
 
 /// What one environment of a version is started with: command, variables, mounts. A value, made without touching the host.
@@ -7,6 +8,8 @@ struct LaunchPlan: Sendable, Equatable {
     var command: [String]
     var environment: [String: String]
     var mounts: [SandboxMount]
+    var root = RootFileSystem.host
+    var workingDirectory = Self.taskRoot
 
     /// Where things are inside.
     static let taskRoot = "/var/task"
@@ -31,6 +34,12 @@ struct LaunchPlan: Sendable, Equatable {
 
     /// `runtimeFiles` is the host directory that holds the bootstraps.
     init(_ version: ExecutableVersion, runtime: RuntimeChoice, runtimeFiles: String, instance: Instance) {
+        if let image = version.image {
+            (command, workingDirectory, mounts) = (image.command, image.workingDirectory, [])
+            root = .directory(image.root)
+            environment = Self.environment(version, image, instance)
+            return
+        }
         mounts = [SandboxMount(source: version.codePath, target: Self.taskRoot)]
         if let layers = version.layersPath { mounts.append(SandboxMount(source: layers, target: Self.layersRoot)) }
         if let interpreter = runtime.interpreter {
@@ -39,11 +48,13 @@ struct LaunchPlan: Sendable, Equatable {
         }
         command = Self.command(version, runtime, instance.bootstrap)
         environment = Self.environment(version, runtime, instance)
+        if let image = runtime.image { root = .directory(image.root) }
     }
 
     private static func command(_ version: ExecutableVersion, _ runtime: RuntimeChoice, _ bootstrap: String) -> [String]
     {
         guard let interpreter = runtime.interpreter else {
+            if RuntimeFamily(version.runtime) != .provided { return ["\(runtimeRoot)/bootstrap"] }
             // AWS looks into the package first, then into the layers.
             let script = #"for b in /var/task/bootstrap /opt/bootstrap; do [ -x "$b" ] && exec "$b"; done; exit 127"#
             return version.layersPath == nil ? ["\(taskRoot)/bootstrap"] : ["/bin/sh", "-c", script]
@@ -62,8 +73,26 @@ struct LaunchPlan: Sendable, Equatable {
     ) -> [String: String] {
         // The function's own variables first: reserved ones cannot be set by it, the rest may override Martlet's defaults.
         var variables = defaults(version, runtime)
+        variables.merge(runtime.image?.configuration.environment ?? [:]) { _, image in image }
         variables.merge(version.environment) { _, own in own }
         variables.merge(reserved(version, instance)) { _, reserved in reserved }
+        return variables
+    }
+
+    /// In an image: what the image sets, then the function's own, then what is AWS's to set.
+    private static func environment(
+        _ version: ExecutableVersion,
+        _ image: ExecutableImage,
+        _ instance: Instance
+    ) -> [String: String] {
+        var variables = ["LAMBDA_TASK_ROOT": taskRoot, "LAMBDA_RUNTIME_DIR": runtimeRoot]
+        variables["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        variables.merge(image.environment) { _, image in image }
+        variables.merge(version.environment) { _, own in own }
+        var reserved = reserved(version, instance)
+        // The image's entry point knows its handler and where its things are.
+        for name in ["_HANDLER", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"] { reserved[name] = nil }
+        variables.merge(reserved) { _, reserved in reserved }
         return variables
     }
 
@@ -106,7 +135,8 @@ struct LaunchPlan: Sendable, Equatable {
             "LAMBDA_TASK_ROOT": taskRoot,
             "LAMBDA_RUNTIME_DIR": runtimeRoot,
         ]
-        if RuntimeFamily(version.runtime) != .provided {
+        let hasBootstrap = version.image == nil && RuntimeFamily(version.runtime) != .provided
+        if hasBootstrap {
             variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_\(version.runtime)"
         }
         if let endpoint = instance.endpointURL {
@@ -117,7 +147,7 @@ struct LaunchPlan: Sendable, Equatable {
             variables["AWS_LAMBDA_LOG_LEVEL"] = version.logging.applicationLevel ?? "INFO"
         }
         // The bootstraps frame records of several lines on the output pipe, so that each stays one log event.
-        if RuntimeFamily(version.runtime) != .provided { variables["MARTLET_LOG_FD"] = "2" }
+        if hasBootstrap { variables["MARTLET_LOG_FD"] = "2" }
         return variables
     }
 }

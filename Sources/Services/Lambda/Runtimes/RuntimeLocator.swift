@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+package import OCI
 
 /// How a runtime is served on this host.
 struct RuntimeChoice: Sendable, Equatable {
@@ -9,6 +10,13 @@ struct RuntimeChoice: Sendable, Equatable {
     var isNearest: Bool
     /// In INIT_START: `python:3.12`.
     var displayName: String
+
+    /// The root that functions of the runtime run in, instead of the host's. Without an interpreter the image's own
+    /// `/var/runtime/bootstrap` runs them, as on AWS.
+    var image: RuntimeImage? = nil
+
+    /// A container image brings its own.
+    static let image = RuntimeChoice(interpreter: nil, isNearest: false, displayName: "")
 }
 
 /// Why a runtime cannot be served, in words that say what to do.
@@ -21,13 +29,21 @@ package struct RuntimeLocator: Sendable {
     private let finder: InterpreterFinder
     /// `open` mode: a laptop rather runs 3.12 code on 3.11 than not at all.
     private let allowsNearest: Bool
+    /// What `martlet runtimes pull` has brought goes before the host's.
+    private let images: RuntimeImages?
 
-    package init(finder: InterpreterFinder, allowsNearest: Bool) {
+    package init(finder: InterpreterFinder, allowsNearest: Bool, images: RuntimeImages? = nil) {
         self.finder = finder
         self.allowsNearest = allowsNearest
+        self.images = images
     }
 
     func choose(_ identifier: String) throws -> RuntimeChoice {
+        if let image = images?.image(for: identifier) { return try choose(identifier, in: image) }
+        return try chooseOfHost(identifier)
+    }
+
+    private func chooseOfHost(_ identifier: String) throws -> RuntimeChoice {
         switch RuntimeFamily(identifier) {
         case .provided:
             return RuntimeChoice(interpreter: nil, isNearest: false, displayName: identifier.replacing(".", with: ":"))
@@ -51,6 +67,30 @@ package struct RuntimeLocator: Sendable {
                 message: "Martlet does not run \(identifier) yet; see docs/runtimes.md for what it runs."
             )
         }
+    }
+
+    /// AWS's base images have a runtime client that starts everything; of others the interpreter is taken.
+    private func choose(_ identifier: String, in image: RuntimeImage) throws -> RuntimeChoice {
+        let (root, path) = (ImageRoot(path: image.root), image.configuration.environment["PATH"])
+        var choice = RuntimeChoice(interpreter: nil, isNearest: false, displayName: identifier, image: image)
+        if RuntimeFamily(identifier) == .provided || root.isExecutable("\(LaunchPlan.runtimeRoot)/bootstrap") {
+            return choice
+        }
+        let (name, version) =
+            switch RuntimeFamily(identifier) {
+            case .python(let minor): ("python3.\(minor)", "3.\(minor)")
+            case .node(let major): ("node", String(major))
+            case .provided, .other: ("", "")
+            }
+        let program = root.program(name, path: path, from: "/")
+        guard !name.isEmpty, root.isExecutable(program) else {
+            throw RuntimeUnavailable(
+                message:
+                    "The image \(image.reference) has neither /var/runtime/bootstrap nor an interpreter for \(identifier)."
+            )
+        }
+        choice.interpreter = Interpreter(path: program, prefixes: [], version: version)
+        return choice
     }
 
     private func choose(

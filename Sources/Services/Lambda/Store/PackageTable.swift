@@ -37,6 +37,14 @@ extension LambdaReading {
         }
     }
 
+    /// The images that versions have.
+    func usedImages() throws -> [ContentAddress] {
+        try tx.rows(String.self, "SELECT DISTINCT code_address FROM lambda_version WHERE image IS NOT NULL").compactMap
+        {
+            ContentAddress(hex: $0)
+        }
+    }
+
     fileprivate func isUsed(_ address: ContentAddress) throws -> Bool {
         try tx.count(
             """

@@ -12,6 +12,7 @@ enum LambdaSchema {
         Migration("layers") { _ in [layers, layerVersions] },
         Migration("function settings") { _ in [eventConfigs, urls, urlsByFunction] },
         Migration("packages") { _ in [packages] },
+        Migration("container images") { _ in [images] },
     ]
 
     /// `revision` counts every change that an invocation could see, for caches of other nodes.
@@ -113,6 +114,9 @@ enum LambdaSchema {
     private static let urlsByFunction: SQL = """
         CREATE UNIQUE INDEX lambda_url_function ON lambda_url (account, region, function_name, qualifier)
         """
+
+    /// Null for code that was uploaded as an archive.
+    private static let images: SQL = "ALTER TABLE lambda_version ADD COLUMN image TEXT"
 
     /// Every archive in the file store, so that those that nobody uses any more can be found and removed.
     private static let packages: SQL = """

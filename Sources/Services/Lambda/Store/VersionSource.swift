@@ -6,6 +6,7 @@ import MartletCore
 struct VersionSource: Sendable {
     let store: LambdaStore
     let packages: UnpackedPackages
+    let images: FunctionImages
 
     func changeCount(of name: String, in scope: Scope) async throws -> Int {
         try await store.read { try $0.changeCount(of: name, in: scope) }
@@ -65,6 +66,9 @@ struct VersionSource: Sendable {
     func executable(_ version: VersionRecord) async throws -> ExecutableVersion {
         let settings = version.settings
         guard let role = ARN(settings.role) else { throw MartletError("lambda.row", "a role in the store is damaged") }
+        let image = try await settings.image.asyncMap {
+            try await images.execution(of: $0, architecture: settings.architecture)
+        }
         return ExecutableVersion(
             key: version.key,
             runtime: settings.runtime,
@@ -74,12 +78,13 @@ struct VersionSource: Sendable {
             temporaryMiB: settings.sizes.temporaryMiB,
             environment: settings.environment ?? [:],
             role: role,
-            codePath: try await packages.path(of: version.code.address),
+            codePath: image == nil ? try await packages.path(of: version.code.address) : "",
             layersPath: try await packages.path(ofLayers: settings.layers.map(\.code.address)),
             architecture: settings.architecture,
             logging: settings.logging,
             tracingMode: settings.tracingMode,
-            lastModified: version.marks.lastModified
+            lastModified: version.marks.lastModified,
+            image: image
         )
     }
 }

@@ -64,13 +64,17 @@ extension LambdaReading {
         ).map { try $0.opened(with: seal) }
     }
 
-    /// Versions of any account that wait for their next state, oldest names first.
-    func unsettledVersions(limit: Int) throws -> [UnsettledVersion] {
+    /// Versions of any account that wait for their next state, oldest names first: those that have an image, which may have
+    /// to be pulled, or those that have not.
+    func unsettledVersions(withImage: Bool, limit: Int) throws -> [UnsettledVersion] {
         try tx.rows(
             UnsettledVersion.self,
             """
-            SELECT account, region, function_name, version FROM lambda_transition
-            ORDER BY account, region, function_name, version LIMIT \(limit)
+            SELECT t.account, t.region, t.function_name, t.version FROM lambda_transition t
+            LEFT JOIN lambda_version v ON v.account = t.account AND v.region = t.region
+                AND v.function_name = t.function_name AND v.version = t.version
+            WHERE (v.image IS NOT NULL) = \(withImage)
+            ORDER BY t.account, t.region, t.function_name, t.version LIMIT \(limit)
             """
         )
     }
@@ -106,7 +110,8 @@ extension LambdaWrite {
                 \(status.state), \(status.stateReason?.code), \(status.stateReason?.text),
                 \(status.update), \(status.updateReason?.code), \(status.updateReason?.text),
                 \(version.marks.revisionID), \(version.marks.generation), \(version.marks.fingerprint),
-                \(version.marks.lastModified), \(version.runtimeUpdates.updateOn), \(version.runtimeUpdates.runtimeVersionARN))
+                \(version.marks.lastModified), \(version.runtimeUpdates.updateOn), \(version.runtimeUpdates.runtimeVersionARN),
+                \(settings.image?.text))
             """
         )
         guard !status.isSettled else { return }
