@@ -4,13 +4,16 @@
 import base64
 import hashlib
 import http.server
+import importlib.util
 import io
 import json
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import threading
@@ -82,6 +85,38 @@ class Layout:
         if options:
             run("umoci", "config", "--image", name, *options)
         return "oci:" + name
+
+
+def python_image(layout, tag, files=(), packages=(), packages_from="", **config):
+    """The system's Python with what it needs, and nothing else. Its reference, and its version."""
+    python = os.path.realpath("/usr/bin/python3")
+    name = "%s:%s" % (layout.path, tag)
+    run("umoci", "new", "--image", name)
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = os.path.join(folder, "bundle")
+        run("umoci", "unpack", "--rootless", "--image", name, bundle)
+        root = os.path.join(bundle, "rootfs")
+        library = run(python, "-S", "-c", "import os; print(os.path.dirname(os.__file__))").strip()
+        os.makedirs(root + library)
+        run("sh", "-c", "tar -C %s --exclude=./test --exclude=__pycache__ --exclude=./config-* --exclude=./idlelib -cf - . | tar -C %s -xf -"
+            % (library, root + library))
+        os.makedirs(os.path.join(root, "site"))
+        for package in packages:
+            run("cp", "-r", os.path.join(packages_from, package), os.path.join(root, "site"))
+        programs = [python] + [os.path.join(f, n) for f, _, names in os.walk(root) for n in names if n.endswith(".so")]
+        needed = {word for p in programs for word in subprocess.run(["ldd", p], capture_output=True, text=True).stdout.split()
+                  if word.startswith("/") and not word.endswith(":")}
+        for path in sorted({python, *needed}):
+            run("cp", "--parents", "-L", path, root)
+        os.symlink(os.path.basename(python), os.path.join(root, "usr/bin/python3"))
+        for path, text in dict(files).items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), "w") as file:
+                file.write(text)
+        run("umoci", "repack", "--image", name, bundle)
+    options = [o for key, value in config.items() for item in (value if isinstance(value, list) else [value]) for o in ("--config." + key, item)]
+    run("umoci", "config", "--image", name, *options)
+    return "oci:" + name, run(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
 
 
 def digest_of(reference):
@@ -314,34 +349,41 @@ class PulledRuntimes(EndToEndTest):
 
     @unittest.skipUnless(os.path.exists("/usr/bin/python3"), "wants the system's Python")
     def test_an_images_interpreter_runs_with_martlets_bootstrap(self):
-        # The host's Python and what it needs, as an image: its root is this machine's /usr and nothing else.
         self.serve()
-        real = os.path.realpath("/usr/bin/python3")
-        version = run(real, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
-        name = "%s:python" % self.layout.path
-        run("umoci", "new", "--image", name)
-        bundle = os.path.join(self.folder, "bundle")
-        run("umoci", "unpack", "--rootless", "--image", name, bundle)
-        libraries = [word for word in run("ldd", real).split() if word.startswith("/")]
-        extensions = run(
-            real, "-S", "-c", "import json, math, _socket, select, zlib, datetime, _datetime, sys\n"
-            "print(*[m.__file__ for m in sys.modules.values() if getattr(m, '__file__', '') and m.__file__.endswith('.so')])").split()
-        for extension in extensions:
-            libraries += [word for word in run("ldd", extension).split() if word.startswith("/")]
-        for path in sorted({real, *libraries}):
-            run("cp", "--parents", "-L", path, os.path.join(bundle, "rootfs"))
-        library = run(real, "-S", "-c", "import os; print(os.path.dirname(os.__file__))").strip()
-        os.makedirs(os.path.join(bundle, "rootfs" + library), exist_ok=True)
-        run("cp", "-a", library + "/.", os.path.join(bundle, "rootfs" + library))
-        run("umoci", "repack", "--image", name, bundle)
-        run("umoci", "config", "--image", name, "--config.env", "PATH=/usr/bin", "--config.env", "IMAGE=yes")
-        self.pull("oci:" + name, "python" + version)
+        uri, version = python_image(self.layout, "python", env=["PATH=/usr/bin", "IMAGE=yes"])
+        self.pull(uri, "python" + version)
         function = self.create(
             "import os\ndef handler(e, c): return [e, os.environ['IMAGE'], os.path.exists('/bin/sh'), sorted(os.listdir('/var'))]",
             runtime="python" + version)
         answer = function.invoke({"x": 1})
         self.assertIsNone(answer.error, answer.body)
         self.assertEqual(answer.json, [{"x": 1}, "yes", False, ["runtime", "task"]])
+
+    @unittest.skipUnless(os.path.exists("/usr/bin/python3"), "wants the system's Python")
+    def test_the_official_runtime_client_is_the_entry_point_of_an_image(self):
+        self.server = Server("--image-directory", self.folder)
+        self.server.__enter__()
+        self.addCleanup(self.server.__exit__, None, None, None)
+        self.own = Account(self.server.endpoint)
+        client = os.path.dirname(os.path.dirname(importlib.util.find_spec("awslambdaric").origin))
+        if sys.version_info[:2] != tuple(map(int, run("/usr/bin/python3", "-c", "import sys; print(*sys.version_info[:2])").split())):
+            self.skipTest("the client was built for another Python")
+        app = "def handler(event, context):\n    print('in the image')\n    return {'got': event, 'id': context.aws_request_id}\n"
+        uri, _ = python_image(
+            self.layout, "ric", {"app/app.py": app}, [p for p in os.listdir(client) if "aws" not in p or "awslambdaric" == p],
+            client, entrypoint=["python3", "-m", "awslambdaric"], cmd=["app.handler"], workingdir="/app", env=["PATH=/usr/bin", "PYTHONPATH=/site"])
+        created = self.lambda_.create_function(
+            FunctionName="ric", Role="arn:aws:iam::%s:role/r" % ACCOUNT, PackageType="Image", Code={"ImageUri": uri}, Timeout=20,
+            MemorySize=512)
+        function = Function(self.lambda_, created).wait()
+        for event in ({"a": 1}, "two"):
+            answer = function.invoke(event)
+            self.assertIsNone(answer.error, answer.body)
+            self.assertEqual(answer.json, {"got": event, "id": answer.request_id})
+            self.assertIn("in the image", answer.lines)
+        function.update(ImageConfig={"Command": ["app.missing"]})
+        answer = function.invoke({})
+        self.assertEqual((answer.error, answer.json["errorType"]), ("Unhandled", "Runtime.HandlerNotFound"), answer.body)
 
     def test_what_cannot_be_pulled_says_why(self):
         self.serve()
@@ -360,6 +402,8 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
 
     layout = None
     seen = []
+    layers_may_come = threading.Event()
+    layers_may_come.set()
 
     def log_message(self, *_):
         pass
@@ -373,6 +417,9 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
                 return self.answer(401, b"{}")
             return self.answer(200, b'{"token": "let-me-in"}')
         if self.path.startswith("/elsewhere/"):
+            # Small blobs, configurations, come at once; layers when they may.
+            if os.path.getsize(os.path.join(self.layout, "blobs/sha256", self.path.split("/")[-1])) > 10_000:
+                self.layers_may_come.wait(60)
             return self.file(self.path.split("/")[-1])
         if self.headers.get("Authorization") != "Bearer let-me-in":
             return self.answer(401, b"{}", ("WWW-Authenticate", 'Bearer realm="http://127.0.0.1:%d/token",service="tests",scope="repository:app:pull,push"' % port))
@@ -399,8 +446,11 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        try:
+            self.end_headers()
+            self.wfile.write(body)
+        except ConnectionError:
+            pass  # the server that asked has ended
 
 
 @unittest.skipUnless(TOOLS, "wants umoci, skopeo and a static busybox")
@@ -430,6 +480,33 @@ class Registries(ImageTest):
                 server.kill()
                 server.start()
                 self.assertEqual(function.invoke({}).json["version"], "2")
+
+    def test_a_slow_pull_holds_up_nobody_and_goes_on_after_a_restart(self):
+        TokenRegistry.layout = self.layout.path
+        TokenRegistry.layers_may_come.clear()
+        self.addCleanup(TokenRegistry.layers_may_come.set)
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenRegistry) as registry:
+            threading.Thread(target=registry.serve_forever, daemon=True).start()
+            self.addCleanup(registry.shutdown)
+            host = "127.0.0.1:%d" % registry.server_address[1]
+            logins = os.path.join(self.folder, "slow-logins.json")
+            with open(logins, "w") as file:
+                json.dump({"auths": {host: {"auth": base64.b64encode(b"user:secret").decode()}}}, file)
+            with Server("--registry-logins", logins) as server:
+                account = Account(server.endpoint)
+                created = account.lambda_.create_function(
+                    FunctionName="slow", Role="arn:aws:iam::%s:role/r" % ACCOUNT, PackageType="Image", Timeout=20,
+                    Code={"ImageUri": host + "/app:one"})
+                quick = account.create("def handler(e, c): return 'quick'")
+                self.assertEqual(quick.invoke().json, "quick")
+                state = account.lambda_.get_function_configuration(FunctionName="slow")
+                self.assertEqual((state["State"], state["StateReasonCode"]), ("Pending", "Creating"))
+                self.assertFails("ResourceConflictException", 409, account.lambda_.invoke, FunctionName="slow")
+                server.process.send_signal(signal.SIGTERM)
+                self.assertEqual(server.wait(), 0)
+                TokenRegistry.layers_may_come.set()
+                server.start()
+                self.assertEqual(Function(account.lambda_, created).wait().invoke({}).json["version"], "1")
 
     @unittest.skipUnless(shutil.which("docker-registry"), "wants docker-registry")
     def test_an_image_that_skopeo_has_pushed_to_a_real_registry(self):

@@ -39,7 +39,7 @@ struct LayoutSource: ImageSource {
     }
 
     private func file(_ name: String) async throws -> [UInt8] {
-        try await ImageThreads.run {
+        try await ImageThreads.runQuickly {
             let file = try open(name)
             defer { file.close() }
             return try file.contents(limit: limits.documentBytes)

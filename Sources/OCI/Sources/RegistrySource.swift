@@ -17,7 +17,7 @@ struct RegistrySource: ImageSource {
     private static let redirects = 5
     private static let documentPatience = TimeAmount.seconds(30)
     /// For a layer of several gigabytes; one that stops coming is given up after the client's read timeout.
-    private static let blobPatience = TimeAmount.minutes(60)
+    private static let blobPatience = TimeAmount.minutes(30)
 
     /// Redirects are followed here, because a login must not follow them to another host.
     private static let client: HTTPClient = {
@@ -110,6 +110,8 @@ struct RegistrySource: ImageSource {
         } catch let error where error is ImageFault || error is CancellationError {
             throw error
         } catch {
+            // The client has an error of its own for it.
+            try Task.checkCancellation()
             throw ImageFault(.unavailable, "\(host) cannot be reached: \(error)")
         }
     }

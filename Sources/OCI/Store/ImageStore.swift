@@ -104,7 +104,7 @@ package final class ImageStore: Sendable {
                 "the image is made for \(configuration.architecture.prefix(40)), not for \(platform)"
             )
         }
-        try await ImageThreads.run { [self] in
+        try await ImageThreads.runQuickly { [self] in
             try makeDirectories()
             try put(bytes, as: digest)
         }
@@ -195,7 +195,7 @@ extension ImageStore {
     }
 
     private func stored(_ digest: ImageDigest) async throws -> [UInt8]? {
-        try await ImageThreads.run { [self] in try storedNow(digest) }
+        try await ImageThreads.runQuickly { [self] in try storedNow(digest) }
     }
 
     /// Nil for what is not here, or is damaged.
@@ -232,7 +232,7 @@ extension ImageStore {
             let writer = try BlobWriter(draft, expecting: descriptor)
             do {
                 try await source.blob(descriptor.digest, into: writer)
-                try await ImageThreads.run { [self] in
+                try await ImageThreads.runQuickly { [self] in
                     try writer.finish()
                     try settle(draft, as: place)
                 }

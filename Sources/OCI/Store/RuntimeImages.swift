@@ -16,7 +16,7 @@ package final class RuntimeImages: Sendable {
     package func assign(_ image: ResolvedImage, to runtime: String) async throws {
         guard Self.isName(runtime) else { throw ImageFault(.badReference, "“\(runtime)” is no runtime identifier.") }
         _ = try await store.root(of: image)
-        try await ImageThreads.run { [store] in
+        try await ImageThreads.runQuickly { [store] in
             try store.makeDirectories()
             let draft = "\(store.directory)/unfinished/\(store.ids.hex(32))"
             let text = Array("\(image.reference)\n".utf8)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
 import MartletCore
+import NIOConcurrencyHelpers
 import OCI
 import ServiceLifecycle
 
@@ -10,8 +11,8 @@ import ServiceLifecycle
 /// Versions with an image have a lane of their own: pulling one may take minutes, and nobody else is to wait for it.
 struct StateTransitions: Service {
     private static let batch = 32
-    /// Pulls at once.
-    private static let imageBatch = 8
+    /// Waiting versions that are looked through for those whose pull can begin.
+    private static let imagesSeen = 1_000
     private static let pullAttempts = 3
     private static let pauseAfterFailure = Duration.seconds(1)
 
@@ -56,24 +57,46 @@ struct StateTransitions: Service {
     func run() async throws {
         begin()
         await withTaskGroup(of: Void.self) { group in
-            for lane in lanes { group.addTask { await run(lane) } }
+            for lane in lanes { group.addTask { await (lane.isForImages ? pull(lane) : run(lane)) } }
         }
     }
 
     private func run(_ lane: Lane) async {
         for await _ in lane.signals.cancelOnGracefulShutdown() {
-            do {
-                try await cancelWhenGracefulShutdown { try await settle(lane) }
-            } catch is CancellationError {
-                return
-            } catch {
-                logger.error(
-                    "versions wait for their next state longer than they should",
-                    metadata: ["cause": "\(error)"]
-                )
-                try? await clock.sleep(for: Self.pauseAfterFailure)  // cancelled: the loop ends by itself
-                lane.signal.yield()
+            _ = await retrying(lane) { try await settle(lane) }
+        }
+    }
+
+    /// Each by itself, as many as there are slots for.
+    private func pull(_ lane: Lane) async {
+        let slots = NIOLockedValueBox(PullSlots())
+        await withDiscardingTaskGroup { group in
+            for await _ in lane.signals.cancelOnGracefulShutdown() {
+                let waiting = await retrying(lane) {
+                    try await store.read { try $0.unsettledVersions(withImage: true, limit: Self.imagesSeen) }
+                }
+                for version in slots.withLockedValue({ $0.begin(waiting ?? []) }) {
+                    group.addTask {
+                        _ = await retrying(lane) { try await settle(version) }
+                        slots.withLockedValue { $0.end(version) }
+                        lane.signal.yield()
+                    }
+                }
             }
+        }
+    }
+
+    /// Nil when the server stops, or when it fails: then the lane looks again, a little later.
+    private func retrying<T: Sendable>(_ lane: Lane, _ work: @escaping @Sendable () async throws -> T) async -> T? {
+        do {
+            return try await cancelWhenGracefulShutdown(work)
+        } catch is CancellationError {
+            return nil
+        } catch {
+            logger.error("versions wait for their next state longer than they should", metadata: ["cause": "\(error)"])
+            try? await clock.sleep(for: Self.pauseAfterFailure)  // cancelled: the loop ends by itself
+            lane.signal.yield()
+            return nil
         }
     }
 
@@ -83,10 +106,9 @@ struct StateTransitions: Service {
     }
 
     private func settle(_ lane: Lane) async throws {
-        let limit = lane.isForImages ? Self.imageBatch : Self.batch
         while true {
             let waiting = try await store.read {
-                try $0.unsettledVersions(withImage: lane.isForImages, limit: limit)
+                try $0.unsettledVersions(withImage: lane.isForImages, limit: Self.batch)
             }
             if waiting.isEmpty { return }
             try await withThrowingTaskGroup(of: Void.self) { group in

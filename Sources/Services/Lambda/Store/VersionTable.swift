@@ -85,9 +85,11 @@ struct UnsettledVersion: RowDecodable, Hashable {
     var scope: Scope
     var functionName: String
     var number: VersionNumber
+}
 
+extension UnsettledVersion {
     init(row: inout Row) throws {
-        (scope, functionName, number) = (try row.scope(), try row.text(), try row.versionNumber())
+        self.init(scope: try row.scope(), functionName: try row.text(), number: try row.versionNumber())
     }
 }
 
