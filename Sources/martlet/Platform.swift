@@ -81,7 +81,8 @@ enum Platform {
                 locator: RuntimeLocator(
                     finder: .ofThisHost(),
                     allowsNearest: isOpen,
-                    images: RuntimeImages(images)
+                    // Without namespaces there is no root to give.
+                    images: settings.sandbox == .namespace ? RuntimeImages(images) : nil
                 ),
                 runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
                 credentials: RoleCredentialVendor(mint: mint, roles: roles),

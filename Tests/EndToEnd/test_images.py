@@ -453,6 +453,49 @@ class TokenRegistry(http.server.BaseHTTPRequestHandler):
             pass  # the server that asked has ended
 
 
+class HostileRegistry(http.server.BaseHTTPRequestHandler):
+    """What it does wrong is the tag's name."""
+
+    asked = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        port = self.server.server_address[1]
+        kind = self.path.split("/")[-1]
+        if "/manifests/loop" in self.path:
+            return self.answer(302, b"", ("Location", self.path))
+        if "/manifests/downgrade" in self.path:
+            return self.answer(302, b"", ("Location", "http://169.254.169.254/latest"))
+        if "/manifests/realm" in self.path:
+            return self.answer(401, b"", ("WWW-Authenticate", 'Bearer realm="http://169.254.169.254/token"'))
+        if "/manifests/file" in self.path:
+            return self.answer(302, b"", ("Location", "file:///etc/passwd"))
+        if "/manifests/endless" in self.path:
+            return self.answer(200, b" " * (8 << 20))
+        if "/manifests/rubbish" in self.path:
+            return self.answer(200, os.urandom(5_000))
+        if "/manifests/error" in self.path:
+            return self.answer(500, b"{}")
+        if "/manifests/sha256:" in self.path:
+            return self.answer(200, b'{"schemaVersion": 2}')
+        layer = b"\0" * 1_024
+        config = json.dumps({"os": "linux", "rootfs": {"diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+        digest = "sha256:" + hashlib.sha256(layer).hexdigest()
+        if "/manifests/" in self.path:
+            size = len(layer) + {"longer": -1, "shorter": 1}.get(kind, 0)
+            layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest, "size": size}]
+            return self.answer(200, json.dumps({
+                "schemaVersion": 2, "layers": layers,
+                "config": {"digest": "sha256:" + hashlib.sha256(config).hexdigest(), "size": len(config)}}).encode())
+        self.answer(200, layer if kind == digest else config)
+
+    def answer(self, status, body, *headers):
+        TokenRegistry.answer(self, status, body, *headers)
+
+
 @unittest.skipUnless(TOOLS, "wants umoci, skopeo and a static busybox")
 class Registries(ImageTest):
     def test_a_registry_that_wants_a_token(self):
@@ -480,6 +523,32 @@ class Registries(ImageTest):
                 server.kill()
                 server.start()
                 self.assertEqual(function.invoke({}).json["version"], "2")
+
+    def test_a_hostile_registry_gets_nothing_and_gives_nothing(self):
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), HostileRegistry) as registry:
+            threading.Thread(target=registry.serve_forever, daemon=True).start()
+            self.addCleanup(registry.shutdown)
+            name = "127.0.0.1:%d/app" % registry.server_address[1]
+            for tag in ("loop", "downgrade", "realm", "file", "endless", "rubbish", "error"):
+                with self.subTest(tag=tag):
+                    self.assertFails("InvalidParameterValueException", 400, self.create_image, name + ":" + tag)
+            self.assertEqual(sum("loop" in path for path in HostileRegistry.asked), 6)
+            self.assertFails("InvalidParameterValueException", 400, self.create_image, "%s@sha256:%s" % (name, "0" * 64))
+            for tag in ("longer", "shorter"):
+                with self.subTest(tag=tag):
+                    function = self.create_image(name + ":" + tag, wait=False)
+                    state = eventually(lambda: (lambda c: c["State"] != "Pending" and c)(
+                        self.lambda_.get_function_configuration(FunctionName=function.name)))
+                    self.assertEqual((state["State"], state["StateReasonCode"]), ("Failed", "InvalidImage"), state)
+            self.assertEqual(os.listdir(os.path.join(self.server.data, "images/unfinished")), [])
+
+    def test_only_the_registries_that_the_operator_names_are_asked(self):
+        with Server("--image-registry", "registry.example.com") as server:
+            account = Account(server.endpoint)
+            error = self.assertFails(
+                "InvalidParameterValueException", 400, account.lambda_.create_function, FunctionName="f", PackageType="Image",
+                Role="arn:aws:iam::%s:role/r" % ACCOUNT, Code={"ImageUri": "127.0.0.1:1/app"})
+            self.assertIn("--image-registry", error["Error"]["Message"])
 
     def test_a_slow_pull_holds_up_nobody_and_goes_on_after_a_restart(self):
         TokenRegistry.layout = self.layout.path
