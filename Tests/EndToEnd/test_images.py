@@ -249,6 +249,10 @@ class Images(ImageTest):
         missing = self.create_image(self.first, ImageConfig={"EntryPoint": ["/no/such"]}).invoke({})
         self.assertEqual((missing.error, missing.json["errorType"]), ("Unhandled", "Runtime.InvalidEntrypoint"), missing.body)
         self.assertIn("/no/such", missing.json["errorMessage"])
+        climbing = self.create_image(self.first, ImageConfig={"EntryPoint": ["/bin/../client"]}).invoke({})
+        self.assertEqual((climbing.error, climbing.json["errorType"]), ("Unhandled", "Runtime.InvalidEntrypoint"), climbing.body)
+        many = self.create_image(self.first, ImageConfig={"Command": ["x"] * 1_400}).invoke({})
+        self.assertEqual((many.error, many.json["errorType"]), ("Unhandled", "Runtime.InvalidEntrypoint"), many.body)
         nowhere = self.create_image(self.first, ImageConfig={"WorkingDirectory": "/no/such"}).invoke({})
         self.assertEqual((nowhere.error, nowhere.json["errorType"]), ("Unhandled", "Runtime.InvalidWorkingDir"), nowhere.body)
 

@@ -79,8 +79,10 @@ struct FunctionRunner: Sendable {
         let program = version.image.map { $0.command.first ?? "" } ?? "\(LaunchPlan.taskRoot)/bootstrap"
         let message =
             isMissing && version.image == nil ? Self.noBootstrap : "fork/exec \(program): \(reason)"
+        // An image's or ImageConfig's directory, which the jailer could not enter or take.
+        let isDirectory = error.code == .badSpecification && error.message.contains("working directory")
         let failure = FunctionError.platform(
-            error.code == .badSpecification ? "Runtime.InvalidWorkingDir" : "Runtime.InvalidEntrypoint",
+            isDirectory ? "Runtime.InvalidWorkingDir" : "Runtime.InvalidEntrypoint",
             error.code == .badSpecification ? error.message : message,
             requestID: invocation.id,
             status: .error
