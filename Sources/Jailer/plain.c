@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -60,7 +59,8 @@ static void allow(int rules, const char *path, uint64_t rights) {
 
 int landlock_apply(const struct birth *birth, struct failure *f) {
     if (host.landlock == 0) return 0;
-    static const char *const readable[] = {"/bin", "/etc", "/lib", "/lib32", "/lib64", "/opt", "/proc", "/sbin",
+    // No /opt: what a function finds there is its layers, and they lie elsewhere.
+    static const char *const readable[] = {"/bin", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/sbin",
         "/sys/devices/system/cpu", "/usr"};
     static const char *const usable[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
         "/dev/shm"};
@@ -163,15 +163,38 @@ void descendants_usage(pid_t init, uint64_t *peak, uint64_t *now, uint64_t *cpu)
 
 // ---- the directories that stand for /tmp ----
 
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk) {
-    (void)status, (void)kind, (void)walk;
-    remove(path);
-    return 0;
+enum { DEEPEST_REMOVAL = 256 };      // each level takes a descriptor
+
+// Takes ownership of `directory`. A function may have closed its own directories to its user, so they are opened first;
+// links are not followed.
+static void remove_contents(int directory, int depth) {
+    fchmod(directory, 0700);
+    DIR *list = fdopendir(directory);
+    if (!list) {
+        close(directory);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(list));) {
+        const char *name = entry->d_name;
+        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || unlinkat(directory, name, 0) == 0) continue;
+        int child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (child < 0 && errno == EACCES && fchmodat(directory, name, 0700, 0) == 0)
+            child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (child >= 0 && depth < DEEPEST_REMOVAL) remove_contents(child, depth + 1);
+        else if (child >= 0) close(child);
+        unlinkat(directory, name, AT_REMOVEDIR);
+    }
+    closedir(list);
 }
 
-// Its processes are gone, so nobody exchanges a directory for a link meanwhile; links are not followed.
+// Its processes are gone, so nobody exchanges a directory for a link meanwhile.
 void remove_scratch(const char *path) {
-    if (path[0]) nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    if (!path[0]) return;
+    int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory < 0 && errno == EACCES && chmod(path, 0700) == 0)
+        directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (directory >= 0) remove_contents(directory, 0);
+    rmdir(path);
 }
 
 int make_scratch(const char *path, struct failure *f) {

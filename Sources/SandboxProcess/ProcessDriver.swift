@@ -5,15 +5,16 @@ package import Sandbox
 /// Ordinary processes, for hosts that allow nothing else. Must be asked for by name. See `SandboxDriver`.
 ///
 /// Nothing is mounted: paths in the command, the working directory and the environment that lie below a mount's
-/// target are rewritten to its source, `/tmp` to a private directory, and addresses of listeners to the ports that
-/// the kernel chose.
+/// target are rewritten to its source, `/tmp` to a private directory, which `TMPDIR`, `TEMP` and `TMP` name, and addresses
+/// of listeners to the ports that the kernel chose. A path that stands in a program's own text stays what it is.
 package struct ProcessDriver: SandboxDriver {
     package let name = "process"
     package let guarantee = """
         NO ISOLATION. Functions run as the server's own user, see the host's processes and reach its whole network, the server \
         included; a hostile function owns what this user owns. Only for code that you would run in your own shell. Landlock \
         keeps honest mistakes out of other files where the kernel has it; memory, process and CPU limits hold only where there \
-        are cgroups; the size of /tmp is not limited.
+        are cgroups. Nothing is mounted: package, layers and temporary files lie where the variables say, not at /var/task, \
+        /opt and /tmp, and the size of the directory for temporary files is not limited.
         """
 
     private let jailer: Jailer

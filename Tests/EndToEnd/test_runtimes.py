@@ -16,8 +16,8 @@ set -eu
 api="http://$AWS_LAMBDA_RUNTIME_API/2018-06-01/runtime/invocation"
 echo "booting $_HANDLER"
 while true; do
-    event=$(curl -sS -D /tmp/headers "$api/next")
-    id=$(grep -i '^lambda-runtime-aws-request-id:' /tmp/headers | tr -d '\r' | cut -d' ' -f2)
+    event=$(curl -sS -D "${TMPDIR:-/tmp}/headers" "$api/next")
+    id=$(grep -i '^lambda-runtime-aws-request-id:' "${TMPDIR:-/tmp}/headers" | tr -d '\r' | cut -d' ' -f2)
     echo "got $event"
     case $event in
     *fail*) curl -sS -o /dev/null -H 'Lambda-Runtime-Function-Error-Type: Custom.Failed' \

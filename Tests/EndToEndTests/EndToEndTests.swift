@@ -33,6 +33,10 @@ import Testing
             try await Script.run("test_isolation")
         }
 
+        @Test("find layers and temporary files in the process sandbox too") func processSandbox() async throws {
+            try await Script.run("test_process_sandbox")
+        }
+
         @Test("use boto3 as their role, and the official runtime client") func clientsInside() async throws {
             try await Script.run("test_clients_inside")
         }

@@ -61,8 +61,25 @@ import Testing
                 }
             )
             #expect(shared.command == ["/data/layer/bin/run", "/data/code/f"])
-            #expect(shared.environment == ["API": "127.0.0.1:\(view.ports[0])", "/var/task": "/data/code"])
+            let own = ["API": "127.0.0.1:\(view.ports[0])", "/var/task": "/data/code"]
+            let temporary = ["TMPDIR": "/scratch/me", "TEMP": "/scratch/me", "TMP": "/scratch/me"]
+            #expect(shared.environment == own.merging(temporary) { own, _ in own })
             #expect(shared.workingDirectory == "/data/code")
+        }
+    }
+
+    @Test("a directory for temporary files that the function names itself stays its choice")
+    func temporaryDirectories() throws {
+        try view("/scratch/me") { view in
+            let shared = view.applied(
+                to: specification(["/bin/sh"]) { $0.environment = ["TMPDIR": "/tmp/mine", "TEMP": "/var/task"] }
+            )
+            #expect(
+                shared.environment == ["TMPDIR": "/scratch/me/mine", "TEMP": "/data/code", "TMP": "/scratch/me"]
+            )
+        }
+        try view(nil) { view in
+            #expect(view.applied(to: specification(["/bin/sh"]) { $0.environment = [:] }).environment.isEmpty)
         }
     }
 }

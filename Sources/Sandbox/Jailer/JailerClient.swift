@@ -9,6 +9,8 @@ internal import Synchronization
 final class JailerClient: Sendable {
     private struct State {
         var isOver = false
+        /// `shutDown` was called, so the jailer's end is no surprise.
+        var isShuttingDown = false
         var nextRequest: UInt32 = 1
         var waiting: [UInt32: CheckedContinuation<JailerMessage, any Error>] = [:]
         var sandboxes: [UInt64: JailedSandbox] = [:]
@@ -143,7 +145,11 @@ final class JailerClient: Sendable {
 
     /// Ends the jailer and with it every sandbox. Returns when they are gone.
     func shutDown() async {
-        for sandbox in state.withLock({ $0.sandboxes.values }) { sandbox.willBeKilled() }
+        let sandboxes = state.withLock { state in
+            state.isShuttingDown = true
+            return state.sandboxes.values
+        }
+        for sandbox in sandboxes { sandbox.willBeKilled() }
         process.hangUp()
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
@@ -188,17 +194,17 @@ final class JailerClient: Sendable {
     }
 
     private func end() {
-        let (waiting, sandboxes, atEnd) = state.withLock { state in
+        let (waiting, sandboxes, atEnd, isSurprise) = state.withLock { state in
             state.isOver = true
             defer {
                 state.waiting = [:]
                 state.sandboxes = [:]
                 state.atEnd = []
             }
-            return (state.waiting, state.sandboxes, state.atEnd)
+            return (state.waiting, state.sandboxes, state.atEnd, !state.isShuttingDown)
         }
-        if !sandboxes.isEmpty {
-            logger.notice("the jailer ended with sandboxes running", metadata: ["count": "\(sandboxes.count)"])
+        if isSurprise && !sandboxes.isEmpty {
+            logger.warning("the jailer ended with sandboxes running", metadata: ["count": "\(sandboxes.count)"])
         }
         for continuation in waiting.values {
             continuation.resume(throwing: SandboxError(.ended, "The jailer has ended"))

@@ -5,12 +5,16 @@ internal import LinuxSystem
 ///
 /// A port may be taken there, so the kernel chooses one, and addresses of the specified ports in the environment and
 /// the command are rewritten. Where nothing can be mounted, so are paths: each mount's target to its source, `/tmp`
-/// to a directory of the sandbox's own.
+/// to a directory of the sandbox's own, which the variables for temporary files name, since `/tmp` is not it.
 struct SharedView: Sendable {
     let listeners: [FileDescriptor]
     let ports: [UInt16]
     private let addresses: [(from: String, to: String)]
     private let paths: [(target: String, source: String)]
+    private let scratch: String?
+
+    /// POSIX's name, and those that Python and Node.js look at too.
+    private static let temporaryVariables = ["TMPDIR", "TEMP", "TMP"]
 
     /// `scratch` is the directory that stands for `/tmp`; nil where files are the sandbox's own. Throws `SandboxError`.
     init(_ specification: SandboxSpecification, scratch: String?) throws {
@@ -26,6 +30,7 @@ struct SharedView: Sendable {
             listeners.closeAll()
             throw SandboxError(.failed, "The sandbox cannot listen on 127.0.0.1: \(error)")
         }
+        self.scratch = scratch
         self.listeners = listeners
         self.ports = ports
         addresses = zip(specification.listeners, ports).flatMap { listener, port in
@@ -64,6 +69,7 @@ struct SharedView: Sendable {
         var shared = specification
         shared.command = specification.command.map(text)
         shared.environment = specification.environment.mapValues(text)
+        for name in Self.temporaryVariables { shared.environment[name] = shared.environment[name] ?? scratch }
         shared.workingDirectory = path(specification.workingDirectory)
         return shared
     }

@@ -127,10 +127,14 @@ struct EnvironmentStarter: Sendable {
     private func bootstrap(_ version: ExecutableVersion, _ runtime: RuntimeChoice) -> String {
         switch (RuntimeFamily(version.runtime), runtime.interpreter) {
         // An interpreter of an image cannot be asked to compile here.
-        case (.python, _?) where runtime.image != nil: "python.py"
-        case (.python, let interpreter?): runtimeFiles.pythonBootstrap(for: interpreter)
-        case (.node, _): "node.cjs"
-        default: ""
+        case (.python, _?) where runtime.image != nil: "\(LaunchPlan.runtimeRoot)/python.py"
+        case (.python, let interpreter?): "\(LaunchPlan.runtimeRoot)/\(runtimeFiles.pythonBootstrap(for: interpreter))"
+        case (.node, _): "\(LaunchPlan.runtimeRoot)/node.cjs"
+        case (.provided, _):
+            // Where there is none, the sandbox says so.
+            CustomBootstrap.path(in: version) ?? CustomBootstrap.paths[0]
+        // The runtime of an image that brings its own.
+        default: "\(LaunchPlan.runtimeRoot)/bootstrap"
         }
     }
 

@@ -74,11 +74,10 @@ struct FunctionRunner: Sendable {
         _ version: ExecutableVersion,
         _ invocation: Invocation
     ) -> Outcome {
-        let isMissing = error.message.hasSuffix("No such file or directory")
         let reason = error.message.split(separator: ": ").last.map { $0.lowercased() } ?? "it cannot be executed"
-        let program = version.image.map { $0.command.first ?? "" } ?? "\(LaunchPlan.taskRoot)/bootstrap"
-        let message =
-            isMissing && version.image == nil ? Self.noBootstrap : "fork/exec \(program): \(reason)"
+        // One that is there and yet not found names an interpreter, or a loader, that is missing.
+        let program = version.image.map { $0.command.first ?? "" } ?? CustomBootstrap.path(in: version)
+        let message = program.map { "fork/exec \($0): \(reason)" } ?? CustomBootstrap.isMissing
         // An image's or ImageConfig's directory, which the jailer could not enter or take.
         let isDirectory = error.code == .badSpecification && error.message.contains("working directory")
         let failure = FunctionError.platform(
@@ -107,8 +106,6 @@ struct FunctionRunner: Sendable {
         log.platform(format.report(report, at: now))
         return Outcome(result: InvocationResult(outcome: .failure(failure), duration: .zero), logTail: log.tail())
     }
-
-    private static let noBootstrap = "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
 
     // MARK: Finding an environment
 
@@ -301,14 +298,6 @@ struct FunctionRunner: Sendable {
             return FunctionError(payload: payload, errorType: failure.errorType, status: .error)
         }
         if failure.status == .timeout { return .timedOut(after: invocation.timeout, requestID: invocation.id) }
-        if failure.exit == .exited(status: 127), RuntimeFamily(version.runtime) == .provided {
-            return .platform(
-                "Runtime.InvalidEntrypoint",
-                Self.noBootstrap,
-                requestID: invocation.id,
-                status: .error
-            )
-        }
         return ExecutionEnvironment.exitError(failure.exit ?? .killed, requestID: invocation.id)
     }
 }

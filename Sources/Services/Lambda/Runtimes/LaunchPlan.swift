@@ -28,7 +28,7 @@ struct LaunchPlan: Sendable, Equatable {
         var runtimeAPI: String
         /// Nil when there is no AWS endpoint inside.
         var endpointURL: String?
-        /// The bootstrap's file name in the runtime directory; empty for `provided`.
+        /// What the runtime begins with, as a path inside: Martlet's bootstrap, or for `provided` the function's own.
         var bootstrap: String
     }
 
@@ -53,16 +53,11 @@ struct LaunchPlan: Sendable, Equatable {
 
     private static func command(_ version: ExecutableVersion, _ runtime: RuntimeChoice, _ bootstrap: String) -> [String]
     {
-        guard let interpreter = runtime.interpreter else {
-            if RuntimeFamily(version.runtime) != .provided { return ["\(runtimeRoot)/bootstrap"] }
-            // AWS looks into the package first, then into the layers.
-            let script = #"for b in /var/task/bootstrap /opt/bootstrap; do [ -x "$b" ] && exec "$b"; done; exit 127"#
-            return version.layersPath == nil ? ["\(taskRoot)/bootstrap"] : ["/bin/sh", "-c", script]
-        }
+        guard let interpreter = runtime.interpreter else { return [bootstrap] }
         switch RuntimeFamily(version.runtime) {
         // Without `site`: the bootstrap adds the site-packages itself, last, and starts sooner.
-        case .python: return [interpreter.path, "-S", "-s", "-B", "\(runtimeRoot)/\(bootstrap)"]
-        default: return [interpreter.path, "\(runtimeRoot)/\(bootstrap)"]
+        case .python: return [interpreter.path, "-S", "-s", "-B", bootstrap]
+        default: return [interpreter.path, bootstrap]
         }
     }
 
@@ -110,7 +105,11 @@ struct LaunchPlan: Sendable, Equatable {
         case .node(let major):
             variables["NODE_PATH"] =
                 "/opt/nodejs/node\(major)/node_modules:/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
-        case .python, .provided, .other:
+        case .python:
+            // Python is not told of its layers by a variable on AWS. This one is Martlet's, for sandboxes that cannot mount
+            // them at /opt; the bootstrap takes it away.
+            variables["MARTLET_LAYERS"] = layersRoot
+        case .provided, .other:
             break
         }
         return variables

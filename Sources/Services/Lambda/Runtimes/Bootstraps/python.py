@@ -15,7 +15,8 @@ import _socket
 
 API = "/2018-06-01/runtime/"
 NO_BREAK_SPACE = "\u00a0"
-HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD")
+HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD", "MARTLET_LAYERS")
+LAYERS = os.environ.get("MARTLET_LAYERS", "/opt")  # elsewhere where the sandbox cannot mount
 
 
 class Current:
@@ -587,7 +588,7 @@ def search_path(claimed):
     """Function first, then layers, then the interpreter's own, then its site packages."""
     version = "python%d.%d" % sys.version_info[:2]
     task = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
-    paths = [task, "/opt/python/lib/" + version + "/site-packages", "/opt/python"]
+    paths = [task, LAYERS + "/python/lib/" + version + "/site-packages", LAYERS + "/python"]
     if claimed:  # the interpreter started before this variable was known
         paths += [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
     here = os.path.dirname(os.path.abspath(__file__))
