@@ -3,7 +3,7 @@
 
 import time
 
-from harness import CUSTOM, NODE, EndToEndTest
+from harness import CUSTOM, NODE, EndToEndTest, zip_of
 
 SOMETIMES = """
 import os, sys, time
@@ -106,6 +106,18 @@ class Failures(EndToEndTest):
                 self.assertIn("about to " + event, answer.lines)
         self.assertGreater(self.result(function, "run"), before, "a new environment has taken its place")
 
+    def test_signals_are_named_as_go_names_them(self):
+        function = self.create("import os\ndef handler(number, context): os.kill(os.getpid(), number)")
+        names = {
+            1: "hangup", 3: "quit", 4: "illegal instruction", 5: "trace/breakpoint trap", 7: "bus error", 8: "floating point exception",
+            10: "user defined signal 1", 11: "segmentation fault", 14: "alarm clock", 31: "bad system call", 40: "signal 40"}
+        for number, name in names.items():
+            with self.subTest(signal=number):
+                answer = function.invoke(number)
+                self.assertUnhandled(
+                    answer, "Runtime.ExitError",
+                    "RequestId: %s Error: Runtime exited with error: signal: %s" % (answer.request_id, name))
+
     def test_a_timeout_ends_the_environment_and_is_counted_from_the_hand_over(self):
         function = self.create(SOMETIMES, Timeout=1)
         before = self.result(function, "run")
@@ -155,6 +167,29 @@ class Failures(EndToEndTest):
         answer = self.create({"bootstrap": "\x7fELF not really"}, runtime=CUSTOM).invoke({})
         self.assertEqual(answer.error, "Unhandled")
         self.assertIn(answer.json["errorType"], ("Runtime.InvalidEntrypoint", "Runtime.ExitError"), answer.body)
+
+    def assertCannotBeEntered(self, answer, reason):
+        self.assertUnhandled(answer, "Runtime.InvalidEntrypoint", "RequestId: %s Error: %s" % (answer.request_id, reason))
+        self.assertLogged(answer, "error", "Runtime.InvalidEntrypoint")
+
+    def test_a_bootstrap_whose_interpreter_is_missing_is_not_taken_for_a_missing_bootstrap(self):
+        script = {"bootstrap": "#!/usr/bin/no-such-interpreter\n"}
+        answer = self.create(script, runtime=CUSTOM).invoke({})
+        self.assertCannotBeEntered(answer, "fork/exec /var/task/bootstrap: no such file or directory")
+        layer = self.lambda_.publish_layer_version(LayerName="e2e-no-interpreter", Content={"ZipFile": zip_of(script)})
+        function = self.create({"data": ""}, runtime=CUSTOM, Layers=[layer["LayerVersionArn"]])
+        self.assertCannotBeEntered(function.invoke({}), "fork/exec /opt/bootstrap: no such file or directory")
+        self.lambda_.delete_layer_version(LayerName="e2e-no-interpreter", VersionNumber=layer["Version"])
+
+    def test_a_bootstrap_without_the_permission_to_execute_it(self):
+        code = {"ZipFile": zip_of({"bootstrap": "#!/bin/sh\n"}, executable=())}
+        self.assertCannotBeEntered(
+            self.create(code, runtime=CUSTOM).invoke({}), "fork/exec /var/task/bootstrap: permission denied")
+
+    def test_a_script_that_does_not_find_a_command_has_been_entered_all_the_same(self):
+        answer = self.create("#!/bin/sh\nexec no-such-command\n", runtime=CUSTOM).invoke({})
+        self.assertUnhandled(
+            answer, "Runtime.ExitError", "RequestId: %s Error: Runtime exited with error: exit status 127" % answer.request_id)
 
     def test_a_binary_of_another_architecture_says_exec_format_error(self):
         # The header of a 64-bit ARM executable and nothing behind it.

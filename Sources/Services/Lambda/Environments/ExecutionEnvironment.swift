@@ -254,7 +254,7 @@ final class ExecutionEnvironment: Sendable {
                 ? "Runtime exited without providing a reason" : "Runtime exited with error: exit status \(status)"
             return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
         case .signalled(let signal):
-            let what = "Runtime exited with error: signal: \(signalName(signal))"
+            let what = "Runtime exited with error: signal: \(SignalName.text(of: signal))"
             return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
         case .outOfMemory:
             return .platform(
@@ -280,21 +280,6 @@ final class ExecutionEnvironment: Sendable {
             status: .error,
             exit: exit
         )
-    }
-
-    /// As Go's runtime prints signals, which is what AWS shows.
-    private static func signalName(_ signal: Int32) -> String {
-        switch signal {
-        case 4: "illegal instruction"
-        case 6: "aborted"
-        case 7: "bus error"
-        case 8: "floating point exception"
-        case 9: "killed"
-        case 11: "segmentation fault"
-        case 15: "terminated"
-        case 31: "bad system call"
-        default: "signal \(signal)"
-        }
     }
 }
 
