@@ -9,6 +9,10 @@ import Testing
             try await Script.run("test_runtimes")
         }
 
+        @Test("are written in Swift as the example shows") func swiftFunction() async throws {
+            try await Script.run("test_swift_function")
+        }
+
         @Test("get the event and answer the caller, in every type of invocation") func invoke() async throws {
             try await Script.run("test_invoke")
         }
