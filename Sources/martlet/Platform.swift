@@ -70,7 +70,7 @@ enum Platform {
         // The services.
         let iam = IAMService(store: iamStore, cipher: storage.cipher, clock: clock, ids: ids)
         let sts = STSService(roles: roles, mint: mint, sessions: sessions)
-        let logs = LogsService(database: storage.database, clock: clock, ids: ids, logger: logger)
+        let logs = LogsService(database: storage.database, clock: clock, logger: logger)
         try await logs.migrate()
         let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)

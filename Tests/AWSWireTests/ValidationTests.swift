@@ -45,6 +45,21 @@ struct ValidationTests {
         )
     }
 
+    @Test("an enumeration that its service judges is left alone")
+    func judgedByService() throws {
+        struct Size: StringEnumeration {
+            let rawValue: String
+            init(_ rawValue: String) { self.rawValue = rawValue }
+            static let allValues = ["big", "small"]
+        }
+        var value: Size? = Size("huge")
+        for (options, isBroken) in [(Field.Options(), true), (.judgedByService, false)] {
+            let validator = Validator(ValidationStyle())
+            try validator.enumeration(&value, Field("Size", options))
+            #expect((validator.error != nil) == isBroken)
+        }
+    }
+
     @Test("an enumeration lists its values in the model's order")
     func enumeration() throws {
         let error = try message(

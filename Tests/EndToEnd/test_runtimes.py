@@ -133,6 +133,21 @@ def handler(event, context):
             self.account.create({"Main.java": ""}, runtime="java21", handler="Main::run")
         self.assertIn("java21", str(caught.exception))
 
+    def test_an_unknown_runtime_is_refused_in_aws_s_words(self):
+        function = self.create("def handler(e, c): pass")
+        for call in (
+                lambda: self.account.create("x", runtime="cobol85", wait=False),
+                lambda: self.lambda_.update_function_configuration(FunctionName=function.name, Runtime="cobol85")):
+            message = self.assertFails("InvalidParameterValueException", 400, call)["Error"]["Message"]
+            self.assertRegex(
+                message, r"^Value cobol85 at 'runtime' failed to satisfy constraint: "
+                r"Member must satisfy enum value set: \[nodejs.*, provided\.al2023\] or be a valid ARN$")
+        # A layer's runtimes are a list, and that is checked as the model says.
+        message = self.assertFails(
+            "ValidationException", 400, self.lambda_.publish_layer_version, LayerName="unknown", Content={"ZipFile": b"x"},
+            CompatibleRuntimes=["cobol85"])["Error"]["Message"]
+        self.assertIn("Value '[cobol85]' at 'compatibleRuntimes' failed to satisfy constraint: ", message)
+
     def test_open_mode_runs_the_nearest_interpreter_and_says_so_in_the_log(self):
         wanted = "python3.14" if PYTHON != "python3.14" else "python3.13"
         function = self.create("import sys\ndef handler(e, c): return list(sys.version_info[:2])", runtime=wanted)

@@ -98,7 +98,7 @@ package struct ServiceModel: Sendable {
     /// Operations that the model names and Martlet does not do: name, method and path.
     package let unimplemented: [UnimplementedOperation]
     /// How this service words violations of the model's constraints; nil for its protocol's usual way.
-    package var validation: ValidationStyle?
+    package let validation: ValidationStyle?
     /// In front of an error's name in JSON, without the `#`: `com.amazonaws.sqs`. Nil where AWS writes the bare name.
     package let errorNamespace: String?
 

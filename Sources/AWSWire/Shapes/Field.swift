@@ -43,6 +43,8 @@ package struct Field: Sendable {
         package static let xmlAttribute = Options(rawValue: 16)
         /// A header member that holds JSON text in base 64 (`jsonvalue`).
         package static let jsonValue = Options(rawValue: 32)
+        /// An enumeration that the validator leaves alone: the service refuses other values in its own words.
+        package static let judgedByService = Options(rawValue: 64)
     }
 
     /// The member's name in the model. Violations name it with a lower-case first letter.

@@ -18,14 +18,7 @@ package struct IAMService: IAMAPI, ServiceProvider {
         self.ids = ids
     }
 
-    package var model: ServiceModel { Self.model }
-
-    /// IAM names violations without the values, under a code of its own.
-    private static let model: ServiceModel = {
-        var model = ServiceModel.iam
-        model.validation = ValidationStyle(code: "ValidationError", showsValues: false)
-        return model
-    }()
+    package var model: ServiceModel { .iam }
     package var operations: [Operation] { iamOperations }
 
     package func resources(of operation: String, input: any Shape, in scope: Scope) -> [ARN] {

@@ -11,7 +11,6 @@ package import Storage
 package struct LogsService: LogsAPI, ServiceProvider {
     let store: LogsStore
     let clock: any WallClock
-    let ids: any IDSource
     let scanLimits: ScanLimits
     /// Removes what has expired or was deleted.
     package let sweeper: LogSweeper
@@ -20,13 +19,11 @@ package struct LogsService: LogsAPI, ServiceProvider {
     package init(
         database: any Database,
         clock: any WallClock,
-        ids: any IDSource,
         logger: Logger,
         scanLimits: ScanLimits = ScanLimits()
     ) {
         store = LogsStore(database: database)
         self.clock = clock
-        self.ids = ids
         self.scanLimits = scanLimits
         sweeper = LogSweeper(store: store, clock: clock, logger: logger)
     }
@@ -40,25 +37,10 @@ package struct LogsService: LogsAPI, ServiceProvider {
     /// Returns once everything of the account is gone, or of all accounts when it is nil.
     package func reset(account: AccountID?) async throws { try await store.removeAll(of: account) }
 
-    package var model: ServiceModel { .logsWithItsErrors }
+    package var model: ServiceModel { .logs }
     package var operations: [Operation] { logsOperations }
 
     package func resources(of operation: String, input: any Shape, in scope: Scope) -> [ARN] {
         LogsResources.named(by: input, in: scope)
     }
-}
-
-extension ServiceModel {
-    /// The generated model, and what no model says: broken constraints are `InvalidParameterException` in this service.
-    fileprivate static let logsWithItsErrors = ServiceModel(
-        name: logs.name,
-        signingName: logs.signingName,
-        apiVersion: logs.apiVersion,
-        targetPrefix: logs.targetPrefix,
-        protocols: logs.protocols,
-        endpointPrefix: logs.endpointPrefix,
-        actionPrefix: logs.actionPrefix,
-        unimplemented: logs.unimplemented,
-        validation: ValidationStyle(code: InvalidParameterException.errorCode)
-    )
 }

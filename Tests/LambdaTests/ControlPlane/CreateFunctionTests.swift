@@ -214,6 +214,24 @@ import Testing
         )
     }
 
+    @Test("a runtime that AWS does not know is refused in the service's own words, not as a broken constraint")
+    func unknownRuntime() async throws {
+        let text =
+            "Value cobol85 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
+            + "[\(RuntimeCatalog.supported.joined(separator: ", "))] or be a valid ARN"
+        #expect(try await refused { $0.runtime = Runtime("cobol85") } == .invalid(text))
+        try await ControlGround.run { ground in
+            try await ground.create()
+            let refused = await refusal {
+                _ = try await ground.lambda.call(
+                    LambdaOperations.updateFunctionConfiguration,
+                    .init(functionName: "f", runtime: Runtime("cobol85"))
+                )
+            }
+            #expect(refused == .invalid(text))
+        }
+    }
+
     @Test("sizes beyond an ordinary function's are refused")
     func sizes() async throws {
         #expect(

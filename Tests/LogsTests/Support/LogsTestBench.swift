@@ -27,7 +27,6 @@ struct LogsTestBench: Sendable {
             LogsService(
                 database: ground.database,
                 clock: ground.clock,
-                ids: ground.ids,
                 logger: ground.logger,
                 scanLimits: scanLimits
             )

@@ -71,7 +71,7 @@ extension Validator {
     }
 
     package func enumeration<E: StringEnumeration>(_ value: inout E?, _ field: Field) throws {
-        guard !isMissing(field), let some = value else { return }
+        guard !isMissing(field), !field.options.contains(.judgedByService), let some = value else { return }
         report(Constraints.enumeration(brokenBy: some), some.rawValue, field)
     }
 

@@ -111,6 +111,7 @@ extension ServiceModel {
             UnimplementedOperation("UploadSSHPublicKey", "POST", "/"),
             UnimplementedOperation("UploadServerCertificate", "POST", "/"),
             UnimplementedOperation("UploadSigningCertificate", "POST", "/"),
-        ]
+        ],
+        validation: ValidationStyle(code: "ValidationError", showsValues: false)
     )
 }

@@ -116,7 +116,7 @@ struct CreateFunctionInput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&functionName, Field("FunctionName", .required, length: 1...140, pattern: Patterns.functionName))
-        try c.enumeration(&runtime, Field("Runtime"))
+        try c.enumeration(&runtime, Field("Runtime", .judgedByService))
         try c.string(&role, Field("Role", .required, length: 0...10000, pattern: Patterns.roleArn))
         try c.string(&handler, Field("Handler", length: 0...128, pattern: Patterns.handler))
         try c.structure(&code, Field("Code", .required))
@@ -847,7 +847,7 @@ struct UpdateFunctionConfigurationInput: Shape {
         try c.int(&memorySize, Field("MemorySize", range: 128...32768))
         try c.structure(&vpcConfig, Field("VpcConfig"))
         try c.structure(&environment, Field("Environment"))
-        try c.enumeration(&runtime, Field("Runtime"))
+        try c.enumeration(&runtime, Field("Runtime", .judgedByService))
         try c.structure(&deadLetterConfig, Field("DeadLetterConfig"))
         try c.string(&kmsKeyArn, Field("KMSKeyArn", length: 0...10000, pattern: Patterns.kmsKeyArn))
         try c.structure(&tracingConfig, Field("TracingConfig"))

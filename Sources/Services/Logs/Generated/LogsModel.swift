@@ -111,6 +111,7 @@ extension ServiceModel {
             UnimplementedOperation("UpdateLogAnomalyDetector", "POST", "/"),
             UnimplementedOperation("UpdateLookupTable", "POST", "/"),
             UnimplementedOperation("UpdateScheduledQuery", "POST", "/"),
-        ]
+        ],
+        validation: ValidationStyle(code: "InvalidParameterException")
     )
 }

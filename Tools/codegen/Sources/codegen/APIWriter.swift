@@ -77,7 +77,10 @@ struct APIWriter {
         if file.isGlobal { lines.append("isGlobal: true,") }
         lines += ["unimplemented: ["] + selection.unimplemented.map(unimplemented)
         var last = "]"
-        if let code = file.validationCode { last += ",\n        validationCode: \(literal(code))" }
+        if let style = file.validation {
+            let hiding = style.hidesValues ? ", showsValues: false" : ""
+            last += ",\n        validation: ValidationStyle(code: \(literal(style.code))\(hiding))"
+        }
         if let namespace = file.errorNamespace { last += ",\n        errorNamespace: \(literal(namespace))" }
         lines.append(last)
         let text = lines.map { "        \($0)\n" }.joined()

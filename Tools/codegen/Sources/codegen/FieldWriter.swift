@@ -87,6 +87,9 @@ struct FieldWriter {
     func arguments(of reference: Reference, in parent: ModelShape) throws -> [String] {
         var options: [String] = parent.required.contains(reference.name) ? [".required"] : []
         options += try self.options(of: reference)
+        if selection.file.judgedByService.contains("\(parent.name).\(reference.name)") {
+            options.append(".judgedByService")
+        }
         let place = try self.place(of: reference, in: parent)
         return try [literal(reference.name)] + optionSet(options) + wireName(of: reference)
             + place.map { ["in: .\($0)"] }.orEmpty + constraints(of: reference) + elements(of: reference)

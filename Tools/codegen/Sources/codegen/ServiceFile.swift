@@ -18,16 +18,17 @@ struct ServiceFile {
     /// Errors that AWS answers although no operation of the model lists them.
     let errors: [String]
     let isGlobal: Bool
-    /// What the service calls a broken constraint, where that is not the protocol's usual name.
-    let validationCode: String?
+    /// How the service words broken constraints, where that is not the protocol's usual way.
+    let validation: Validation?
+    /// Members whose values the service judges in its own words, beside what the model says: `CreateFunctionRequest.Runtime`.
+    let judgedByService: [String]
     /// In front of an error's name in JSON: `com.amazonaws.sqs`.
     let errorNamespace: String?
 
     init(folder: String, _ json: JSON) throws {
         let known = [
             "service", "model", "operations", "actionPrefix", "actions", "errorDefaults", "errors", "global",
-            "validationCode",
-            "errorNamespace",
+            "validation", "judgedByService", "errorNamespace",
         ]
         for (key, _) in json.members where !known.contains(key) {
             throw Failure("\(folder)/service.json: unknown member \(key)")
@@ -44,8 +45,26 @@ struct ServiceFile {
         errorDefaults = (json["errorDefaults"]?.members ?? []).reduce(into: [:]) { $0[$1.key] = Self.texts($1.value) }
         errors = json["errors"]?.strings ?? []
         isGlobal = json["global"]?.isTrue ?? false
-        validationCode = json["validationCode"]?.string
+        validation = try json["validation"].map { try Validation(folder, $0) }
+        judgedByService = json["judgedByService"]?.strings ?? []
         errorNamespace = json["errorNamespace"]?.string
+    }
+
+    /// The arguments of AWSWire's `ValidationStyle` that differ from its defaults.
+    struct Validation {
+        let code: String
+        let hidesValues: Bool
+
+        init(_ folder: String, _ json: JSON) throws {
+            for (key, _) in json.members where !["code", "hidesValues"].contains(key) {
+                throw Failure("\(folder)/service.json: unknown member validation.\(key)")
+            }
+            guard let code = json["code"]?.string else {
+                throw Failure("\(folder)/service.json: \"validation\" wants a \"code\"")
+            }
+            self.code = code
+            hidesValues = json["hidesValues"]?.isTrue ?? false
+        }
     }
 
     private static func texts(_ json: JSON?) -> [String: String] {

@@ -9,6 +9,7 @@ struct ServiceGenerator {
 
     func files() throws -> [String: String] {
         let model = selection.model
+        try checkMemberNames()
         let writer = StructureWriter(
             fields: FieldWriter(selection: selection, patterns: PatternTable(model.shapes.values))
         )
@@ -28,6 +29,16 @@ struct ServiceGenerator {
         put(api.operations() + [api.table()], as: "Operations", into: &files)
         put([try api.serviceModel()], as: "Model", into: &files)
         return files
+    }
+
+    /// A misspelled name would quietly leave the model's constraint in force.
+    private func checkMemberNames() throws {
+        let known = Set(
+            selection.model.shapes.values.flatMap { shape in shape.members.map { "\(shape.name).\($0.name)" } }
+        )
+        for name in selection.file.judgedByService where !known.contains(name) {
+            throw Failure("\(prefix)/service.json: judgedByService: no member \(name)")
+        }
     }
 
     private func inputs(_ writer: StructureWriter) throws -> [String] {

@@ -66,14 +66,33 @@ import Testing
         #expect(throws: Failure.self) { try files(operations: #"["Missing"]"#) }
     }
 
-    private func files(operations: String = #"["GetItem", "PutItem"]"#) throws -> [String: String] {
+    @Test("a service words broken constraints its own way, and may judge a member itself")
+    func validation() throws {
+        let files = try files(
+            more: #""validation": {"code": "Odd", "hidesValues": true}, "judgedByService": ["PutItemRequest.Kind"]"#
+        )
+        let text = files.values.joined()
+        #expect(text.contains(#"validation: ValidationStyle(code: "Odd", showsValues: false)"#))
+        #expect(text.contains(#"c.enumeration(&kind, Field("Kind", [.required, .judgedByService]))"#))
+        for wrong in [
+            #""judgedByService": ["PutItemRequest.Sort"]"#, #""validation": {"code": "Odd", "shape": 1}"#,
+            #""validation": {}"#,
+        ] {
+            #expect(throws: Failure.self) { try self.files(more: wrong) }
+        }
+    }
+
+    private func files(
+        operations: String = #"["GetItem", "PutItem"]"#,
+        more: String = #""global": false"#
+    ) throws -> [String: String] {
         let file = try ServiceFile(
             folder: "Shop",
             JSON.parse(
                 Array(
                     """
                     {"service": "shop", "model": "shop/1", "operations": \(operations),
-                     "errorDefaults": {"GoneException": {"Type": "User"}}}
+                     "errorDefaults": {"GoneException": {"Type": "User"}}, \(more)}
                     """.utf8
                 )
             )
