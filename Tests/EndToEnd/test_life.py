@@ -4,6 +4,8 @@
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import unittest
@@ -58,6 +60,39 @@ class Life(EndToEndTest):
                 self.assertTrue(processes_with(mark))
                 getattr(server, end)()
                 eventually(lambda: not processes_with(mark))
+
+    def test_callers_that_hang_up_leave_nothing_open_and_nothing_in_the_log(self):
+        with Server() as server:
+            self.own = Account(server.endpoint)
+            self.own.lambda_.list_functions()
+            open_files = lambda: len(os.listdir("/proc/%d/fd" % server.process.pid))
+            log, files = server.log(), open_files()
+            for reset in (False, True):
+                for head, sent in (
+                        (b"Content-Length: 1000", b'{"FunctionName":'), (b"Content-Length: 60000000", b"x" * 3_000_000),
+                        (b"Transfer-Encoding: chunked", b'5\r\n{"a":'), (b"Content-Length: 1", b"")):
+                    for path in (b"/2015-03-31/functions", b"/2015-03-31/functions/none/invocations"):
+                        caller = socket.create_connection(("127.0.0.1", server.port))
+                        if reset:
+                            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        try:
+                            caller.sendall(b"POST %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n\r\n%s" % (path, head, sent))
+                        except ConnectionError:
+                            pass  # refused for its length before it had sent all
+                        caller.close()
+            eventually(lambda: open_files() <= files)
+            self.assertEqual(self.own.lambda_.list_functions()["Functions"], [])
+            self.assertEqual(server.log(), log)
+            self.assertEqual(server.stop(), 0)
+
+    def test_ending_with_environments_running_is_no_matter_for_a_warning(self):
+        with Server() as server:
+            self.own = Account(server.endpoint)
+            self.result(self.own.create("def handler(e, c): return e"), 1)
+            log = server.log()
+            self.assertEqual(server.stop(), 0)
+            added = server.log()[len(log):]
+            self.assertFalse([line for line in added.splitlines() if " warning " in line or " error " in line or "jailer" in line], added)
 
     def test_two_servers_do_not_share_a_data_directory(self):
         with Server() as server:

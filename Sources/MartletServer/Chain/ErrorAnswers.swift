@@ -3,7 +3,6 @@ import AWSWire
 import HTTPTypes
 import Logging
 import MartletCore
-import NIOHTTP1
 
 /// Turns whatever a step threw into AWS's answer. The one place where internal failures are logged.
 struct ErrorAnswers: Sendable {
@@ -22,8 +21,8 @@ struct ErrorAnswers: Sendable {
         case let error as BodyTooLarge: return tooLarge(error, exchange)
         case is CancellationError:
             return CommonError("ServiceUnavailable", "The server is shutting down. Try again.", status: 503)
-        case is HTTPParserError:
-            // The caller hung up in the middle of its body. Nobody reads the answer.
+        case is BodyCutShort:
+            // Nobody reads the answer.
             return CommonError("IncompleteBody", "The request ended before its body was complete.", status: 400)
         default:
             exchange.logger.error("request failed", metadata: ["cause": "\(error)"])

@@ -58,7 +58,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         timer?.cancel()
         timer = nil
         self.context = nil
-        if case .streaming(let source) = body { source.finish(ChannelError.inputClosed) }
+        if case .streaming(let source) = body { source.finish(BodyCutShort()) }
         body = .none
     }
 
@@ -235,7 +235,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// What is no HTTP never becomes a request; it is answered here, and NIO closes the connection.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .streaming(let source) = body {
-            source.finish(error)
+            source.finish(BodyCutShort())
             body = .none
         } else if let error = error as? HTTPParserError, !state.isAnswering {
             refuse(error == .headerOverflow ? .headersTooLarge : .malformed, context)

@@ -78,3 +78,6 @@ struct BodyDemand: NIOAsyncSequenceProducerDelegate {
     func produceMore() { eventLoop.execute { handler.value.resumeBody(streamID) } }
     func didTerminate() { eventLoop.execute { handler.value.dropBody(streamID) } }
 }
+
+/// The caller hung up in the middle of its body, or went on with what is no HTTP: its own affair, not the server's failure.
+struct BodyCutShort: Error {}
