@@ -15,11 +15,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import test_node
 import test_python
+import test_ruby
 
 
 def load_tests(loader, _, __):
     suite = unittest.TestSuite()
-    for module in (test_python, test_node):
+    for module in (test_python, test_node, test_ruby):
         suite.addTests(loader.loadTestsFromModule(module))
     return suite
 
