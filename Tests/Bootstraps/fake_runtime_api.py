@@ -135,11 +135,11 @@ class Function:
     def __init__(self, command, files, handler, environment=None, claim=False, framed=False, api=None, early=False):
         self.api = api or FakeRuntimeAPI()
         self.task = os.path.realpath(tempfile.mkdtemp())
-        for name, text in files.items():
+        for name, content in files.items():
             path = os.path.join(self.task, name)
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(text)
+            with open(path, "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode("utf-8"))
         self.command, self.handler, self.claim, self.framed = command, handler, claim, framed
         self.early = early
         self.environment = {
