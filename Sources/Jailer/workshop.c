@@ -19,7 +19,7 @@ const char *const shared_directories[] = {"bin", "lib", "lib32", "lib64", "libx3
 // Of the host's /etc: what programs need and everybody may know.
 static const char *const shared_settings[] = {
     "alternatives", "ca-certificates", "ca-certificates.conf", "crypto-policies", "gai.conf", "ld.so.cache",
-    "ld.so.conf", "ld.so.conf.d", "localtime", "java-17-openjdk", "java-21-openjdk", "mime.types", "os-release",
+    "ld.so.conf", "ld.so.conf.d", "localtime", "java-17-openjdk", "java-21-openjdk", "java-25-openjdk", "mime.types", "os-release",
     "pki", "protocols", "python3", "python3.11", "python3.12", "python3.13", "services", "ssl", "timezone", "tls",
 };
 

@@ -6,8 +6,10 @@ import io
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import zipfile
@@ -30,6 +32,25 @@ def _output(*command):
 PYTHON = "python" + _output(SYSTEM_PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
 NODE = "nodejs%s.x" % _output("node", "--version").lstrip("v").split(".")[0]
 CUSTOM = "provided.al2023"
+#: Debian's Ruby may be older than any that AWS still has, so the nearest one serves.
+RUBY = "ruby3.4" if shutil.which("ruby") else None
+JAVA = "java%s" % _output("javac", "--version").split()[1].split(".")[0] if shutil.which("javac") else None
+JAVA_RUNTIME = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Sources/Services/Lambda/Runtimes/Bootstraps/java.jar")
+
+
+def java_classes(source, name):
+    """Path → bytes of what a source file compiles to, against the handler interfaces that the runtime has."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name + ".java")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(source)
+        subprocess.run(["javac", "-encoding", "UTF-8", "-cp", JAVA_RUNTIME, "-d", folder + "/out", path], check=True)
+        found = {}
+        for root, _, names in os.walk(folder + "/out"):
+            for file_name in names:
+                with open(os.path.join(root, file_name), "rb") as file:
+                    found[os.path.relpath(os.path.join(root, file_name), folder + "/out")] = file.read()
+        return found
 
 
 def endpoint():

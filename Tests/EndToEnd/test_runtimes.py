@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from harness import CUSTOM, NODE, PYTHON, EndToEndTest
+from harness import CUSTOM, JAVA, NODE, PYTHON, RUBY, EndToEndTest, java_classes, zip_of
 from server import ROOT
 
 BASH = r"""#!/bin/sh
@@ -43,6 +43,58 @@ exports.handler = (event, context, callback) => {
   setTimeout(() => event.fail ? callback(new TypeError('told to')) : callback(null, { twice: event.n * 2 }), 5);
   setTimeout(() => {}, 60000);
 };
+"""
+
+
+RUBY_SOURCE = """
+LOG = Logger.new($stdout)
+module Deep
+  class Thing
+    def self.go(event:, context:) = { up: event['text'].upcase, root: Dir.pwd, ruby: RUBY_VERSION }
+  end
+end
+def handler(event:, context:)
+  puts "first\\nsecond"
+  LOG.info("from the logger")
+  raise ArgumentError, 'told to' if event['fail']
+  exit 3 if event['exit']
+  { event: event, id: context.aws_request_id, name: context.function_name, left: context.get_remaining_time_in_millis }
+end
+"""
+
+JAVA_SOURCE = r"""
+package example;
+
+import com.amazonaws.services.lambda.runtime.Context;
+import com.amazonaws.services.lambda.runtime.RequestHandler;
+import java.util.*;
+
+public class Order implements RequestHandler<Order.Event, Map<String, Object>> {
+    public static class Event {
+        private String name;
+        private List<Integer> numbers;
+        public String getName() { return name; }
+        public void setName(String name) { this.name = name; }
+        public List<Integer> getNumbers() { return numbers; }
+        public void setNumbers(List<Integer> numbers) { this.numbers = numbers; }
+    }
+
+    public Map<String, Object> handleRequest(Event event, Context context) {
+        context.getLogger().log("first\nsecond\n");
+        System.out.println("to standard output");
+        if (event.getName() == null) throw new IllegalArgumentException("no name");
+        Map<String, Object> answer = new TreeMap<>();
+        answer.put("name", event.getName().toUpperCase());
+        answer.put("sum", event.getNumbers().stream().mapToInt(n -> n).sum());
+        answer.put("id", context.getAwsRequestId());
+        answer.put("memory", context.getMemoryLimitInMB());
+        answer.put("heap", Runtime.getRuntime().maxMemory() >> 20);
+        answer.put("java", Runtime.version().feature());
+        return answer;
+    }
+
+    public String shout(String text) { return text + "!"; }
+}
 """
 
 
@@ -130,8 +182,8 @@ def handler(event, context):
 
     def test_a_runtime_that_martlet_has_not_yet_is_refused_by_name(self):
         with self.assertRaises(Exception) as caught:
-            self.account.create({"Main.java": ""}, runtime="java21", handler="Main::run")
-        self.assertIn("java21", str(caught.exception))
+            self.account.create({"Main.cs": ""}, runtime="dotnet8", handler="Main::run")
+        self.assertIn("dotnet8", str(caught.exception))
 
     def test_an_unknown_runtime_is_refused_in_aws_s_words(self):
         function = self.create("def handler(e, c): pass")
@@ -154,3 +206,74 @@ def handler(event, context):
         self.assertEqual("python%d.%d" % tuple(self.result(function)), PYTHON)
         log = self.log_of(function)
         self.assertEqual(len([line for line in log if wanted in line and "[WARN]" in line]), 1, log)
+
+    @unittest.skipIf(not RUBY, "wants Ruby")
+    def test_a_ruby_handler_gets_event_and_context_and_logs_whole_records(self):
+        function = self.create({"app.rb": RUBY_SOURCE}, runtime=RUBY, Timeout=7)
+        answer = function.invoke({"text": "grüß"})
+        self.assertIsNone(answer.error, answer.body)
+        got = answer.json
+        self.assertTrue(3_000 < got.pop("left") <= 7_000)
+        self.assertEqual(got, {"event": {"text": "grüß"}, "id": answer.request_id, "name": function.name})
+        log = self.log_of(function)
+        self.assertIn("first\nsecond\n", log)
+        self.assertEqual(len([m for m in log if "INFO %s -- : from the logger" % answer.request_id in m]), 1, log)
+
+    @unittest.skipIf(not RUBY, "wants Ruby")
+    def test_a_ruby_handler_may_be_a_class_method(self):
+        function = self.create({"lib/app.rb": RUBY_SOURCE}, runtime=RUBY, handler="lib/app.Deep::Thing.go")
+        got = self.result(function, {"text": "abc"})
+        self.assertEqual((got["up"], got["root"]), ("ABC", "/var/task"))
+
+    @unittest.skipIf(not RUBY, "wants Ruby")
+    def test_a_ruby_handler_that_raises_is_an_unhandled_error(self):
+        function = self.create({"app.rb": RUBY_SOURCE}, runtime=RUBY)
+        answer = function.invoke({"fail": True})
+        self.assertEqual((answer.status, answer.error), (200, "Unhandled"))
+        self.assertEqual((answer.json["errorType"], answer.json["errorMessage"]), ("Function<ArgumentError>", "told to"))
+        self.assertRegex(answer.json["stackTrace"][0], r"^/var/task/app\.rb:\d+:in ")
+        self.assertEqual(function.invoke({"exit": True}).json["errorType"], "Function<SystemExit>")
+        self.assertEqual(self.result(function, {"n": 1})["event"], {"n": 1})
+        broken = self.create({"app.rb": "require 'not_there'"}, runtime=RUBY).invoke({})
+        self.assertEqual((broken.json["errorType"], broken.json["errorMessage"]), ("Init<LoadError>", "cannot load such file -- not_there"))
+
+    @unittest.skipIf(not RUBY, "wants Ruby")
+    def test_ruby_finds_the_gems_of_the_package(self):
+        place = "vendor/bundle/ruby/%s.0/" % RUBY[4:]
+        spec = "Gem::Specification.new { |s| s.name = 'greeter'; s.version = '1.2.0'; s.summary = 'x'; s.authors = ['x']; s.files = ['lib/greeter.rb'] }"
+        files = {"app.rb": "require 'greeter'\ndef handler(event:, context:) = GREETING",
+                 place + "specifications/greeter-1.2.0.gemspec": spec, place + "gems/greeter-1.2.0/lib/greeter.rb": "GREETING = 'hello'"}
+        self.assertEqual(self.result(self.create(files, runtime=RUBY)), "hello")
+
+    @unittest.skipIf(not JAVA, "wants a JDK")
+    def test_a_java_handler_gets_its_event_as_an_object(self):
+        function = self.create(java_classes(JAVA_SOURCE, "Order"), runtime=JAVA, handler="example.Order")
+        answer = function.invoke({"name": "grüß", "numbers": [1, 2, 3], "more": {}})
+        self.assertIsNone(answer.error, answer.body)
+        got = answer.json
+        self.assertTrue(380 <= got.pop("heap") <= 436)
+        self.assertEqual(got, {"name": "GRÜSS", "sum": 6, "id": answer.request_id, "memory": 512, "java": int(JAVA[4:])})
+        log = self.log_of(function)
+        self.assertIn("first\nsecond\n", log)
+        self.assertIn("to standard output\n", log)
+        failed = function.invoke({})
+        self.assertEqual((failed.error, failed.json["errorType"], failed.json["errorMessage"]), ("Unhandled", "java.lang.IllegalArgumentException", "no name"))
+        self.assertRegex(failed.json["stackTrace"][0], r"^example\.Order\.handleRequest\(Order\.java:\d+\)$")
+
+    @unittest.skipIf(not JAVA, "wants a JDK")
+    def test_a_java_handler_may_be_any_method_in_a_jar_of_the_package(self):
+        jar = zip_of(java_classes(JAVA_SOURCE, "Order"))
+        function = self.create({"lib/order.jar": jar}, runtime=JAVA, handler="example.Order::shout", MemorySize=256)
+        self.assertEqual(self.result(function, "hey"), "hey!")
+
+    @unittest.skipIf(not JAVA, "wants a JDK")
+    def test_java_options_of_the_function_are_honoured(self):
+        options = {"Variables": {"JAVA_TOOL_OPTIONS": "-Xmx64m -Dwho=me"}}
+        function = self.create(java_classes(JAVA_SOURCE, "Order"), runtime=JAVA, handler="example.Order", Environment=options)
+        self.assertTrue(60 <= self.result(function, {"name": "x", "numbers": []})["heap"] <= 64)
+        self.assertTrue([m for m in self.log_of(function) if "Picked up JAVA_TOOL_OPTIONS" in m])
+
+    @unittest.skipIf(not JAVA, "wants a JDK")
+    def test_a_java_class_that_is_missing_is_named(self):
+        answer = self.create({"lib/readme.txt": "nothing"}, runtime=JAVA, handler="example.Nope::go").invoke({})
+        self.assertEqual(answer.json, {"errorMessage": "Class not found: example.Nope", "errorType": "java.lang.ClassNotFoundException"})

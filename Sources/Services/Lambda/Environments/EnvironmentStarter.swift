@@ -129,7 +129,9 @@ struct EnvironmentStarter: Sendable {
         // An interpreter of an image cannot be asked to compile here.
         case (.python, _?) where runtime.image != nil: "\(LaunchPlan.runtimeRoot)/python.py"
         case (.python, let interpreter?): "\(LaunchPlan.runtimeRoot)/\(runtimeFiles.pythonBootstrap(for: interpreter))"
-        case (.node, _): "\(LaunchPlan.runtimeRoot)/node.cjs"
+        case (.node, _?): "\(LaunchPlan.runtimeRoot)/node.cjs"
+        case (.ruby, _?): "\(LaunchPlan.runtimeRoot)/ruby.rb"
+        case (.java, _?): "\(LaunchPlan.runtimeRoot)/java.jar"
         case (.provided, _):
             // Where there is none, the sandbox says so.
             CustomBootstrap.path(in: version) ?? CustomBootstrap.paths[0]

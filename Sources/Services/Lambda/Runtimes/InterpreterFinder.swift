@@ -10,7 +10,7 @@ struct Interpreter: Sendable, Equatable {
     var path: String
     /// Host directories that it needs beside the root file system, mounted at their own path.
     var prefixes: [String]
-    /// `3.12` of Python, `20` of Node.js.
+    /// `3.12` of Python, `20` of Node.js, `3.4` of Ruby, `21` of Java.
     var version: String
 }
 
@@ -29,7 +29,14 @@ package final class InterpreterFinder: Sendable {
             ["/usr/bin", "/usr/local/bin"] + path.split(separator: ":").map(String.init).filter { $0.hasPrefix("/") }
         if let home {
             directories += Self.subdirectories(of: "\(home)/.pyenv/versions").map { "\($0)/bin" }
-            directories += Self.subdirectories(of: "\(home)/.nvm/versions/node").map { "\($0)/bin" }
+            for folder in [
+                ".nvm/versions/node", ".rbenv/versions", ".rubies", ".rvm/rubies", ".sdkman/candidates/java",
+            ] {
+                directories += Self.subdirectories(of: "\(home)/\(folder)").map { "\($0)/bin" }
+            }
+        }
+        for folder in ["/usr/lib/jvm", "/opt/java", "/opt/rubies"] {
+            directories += Self.subdirectories(of: folder).map { "\($0)/bin" }
         }
         self.init(searchPath: directories)
     }
@@ -44,6 +51,13 @@ package final class InterpreterFinder: Sendable {
     var pythons: [Int: Interpreter] { once("python", findPythons) }
     /// By major version.
     var nodes: [Int: Interpreter] { once("node", findNodes) }
+
+    /// By version: 304 for Ruby 3.4.
+    var rubies: [Int: Interpreter] { once("ruby", findRubies) }
+    /// By feature version; from 17 on, the oldest that the bootstrap runs on.
+    var javas: [Int: Interpreter] { once("java", findJavas) }
+
+    static let oldestJava = 17
 
     private func once(_ name: String, _ find: () -> [Int: Interpreter]) -> [Int: Interpreter] {
         found.withLockedValue { found in
@@ -81,6 +95,59 @@ package final class InterpreterFinder: Sendable {
             }
         }
         return result
+    }
+
+    private func findRubies() -> [Int: Interpreter] {
+        var result: [Int: Interpreter] = [:]
+        for directory in searchPath where !directory.hasSuffix("/shims") {
+            for name in ["ruby", "ruby3.1", "ruby3.2", "ruby3.3", "ruby3.4", "ruby4.0"] {
+                guard let found = interpreter("\(directory)/\(name)", version: ""),
+                    // `ruby 3.1.2p20 (2022-04-12 revision 4491bb740a) [x86_64-linux-gnu]`
+                    let text = HostCommand.output(of: [found.path, "--version"]), text.hasPrefix("ruby "),
+                    let version = RuntimeFamily.rubyVersion(
+                        number: text.dropFirst(5).prefix { $0.isNumber || $0 == "." }
+                    ),
+                    result[version] == nil
+                else { continue }
+                let number = "\(version / 100).\(version % 100)"
+                result[version] = Interpreter(path: found.path, prefixes: found.prefixes, version: number)
+            }
+        }
+        return result
+    }
+
+    private func findJavas() -> [Int: Interpreter] {
+        var result: [Int: Interpreter] = [:]
+        for directory in searchPath {
+            guard let found = interpreter("\(directory)/java", version: ""),
+                let feature = Self.javaFeature(of: found.path),
+                feature >= Self.oldestJava, result[feature] == nil
+            else { continue }
+            result[feature] = Interpreter(path: found.path, prefixes: found.prefixes, version: String(feature))
+        }
+        return result
+    }
+
+    /// What the `release` file beside `bin` says, which is quicker than to ask; else what the interpreter says.
+    private static func javaFeature(of path: String) -> Int? {
+        let mark = "JAVA_VERSION=\""
+        let lines = prefix(of: path).map { start(of: "\($0)/release").split(separator: "\n") } ?? []
+        if let line = lines.first(where: { $0.hasPrefix(mark) }) {
+            return Int(line.dropFirst(mark.count).prefix { $0.isNumber })
+        }
+        // `openjdk 21.0.7 2025-04-15`
+        let words = HostCommand.output(of: [path, "--version"])?.split(separator: " ") ?? []
+        return words.count > 1 ? Int(words[1].prefix { $0.isNumber }) : nil
+    }
+
+    /// The first 4 KiB of a file; empty when it cannot be read.
+    private static func start(of path: String) -> String {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        var bytes = [UInt8](repeating: 0, count: 4_096)
+        let count = read(file, &bytes, bytes.count)
+        return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
     }
 
     private func interpreter(_ path: String, version: String) -> Interpreter? {

@@ -57,6 +57,9 @@ struct LaunchPlan: Sendable, Equatable {
         switch RuntimeFamily(version.runtime) {
         // Without `site`: the bootstrap adds the site-packages itself, last, and starts sooner.
         case .python: return [interpreter.path, "-S", "-s", "-B", bootstrap]
+        // Without RubyGems, which the bootstrap loads when something needs it; texts are UTF-8 whatever locales the host has.
+        case .ruby: return [interpreter.path, "--disable-gems", "-EUTF-8", bootstrap]
+        case .java: return [interpreter.path] + JavaOptions(version).flags + ["-jar", bootstrap]
         default: return [interpreter.path, bootstrap]
         }
     }
@@ -109,7 +112,11 @@ struct LaunchPlan: Sendable, Equatable {
             // Python is not told of its layers by a variable on AWS. This one is Martlet's, for sandboxes that cannot mount
             // them at /opt; the bootstrap takes it away.
             variables["MARTLET_LAYERS"] = layersRoot
-        case .provided, .other:
+        case .ruby(let version):
+            let number = "\(version / 100).\(version % 100).0"
+            variables["GEM_PATH"] = "/var/task/vendor/bundle/ruby/\(number):/opt/ruby/gems/\(number)"
+            variables["RUBYLIB"] = "/var/task:/var/runtime/lib:/opt/ruby/lib"
+        case .java, .provided, .other:
             break
         }
         return variables

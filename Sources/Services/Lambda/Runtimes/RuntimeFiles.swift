@@ -15,6 +15,8 @@ package final class RuntimeFiles: Sendable {
         try Self.makeDirectory(directory)
         try Self.write(PackageResources.python_py, to: "\(directory)/python.py")
         try Self.write(PackageResources.node_cjs, to: "\(directory)/node.cjs")
+        try Self.write(PackageResources.ruby_rb, to: "\(directory)/ruby.rb")
+        try Self.write(PackageResources.java_jar, to: "\(directory)/java.jar")
     }
 
     /// The bootstrap for a Python: compiled by that very interpreter once, which saves 6 ms of each cold start. The source

@@ -51,7 +51,7 @@ package struct RuntimeLocator: Sendable {
             return try choose(
                 minor,
                 among: finder.pythons,
-                name: "python:3.",
+                name: "python:3.\(minor)",
                 missing:
                     "Python 3.\(minor) is not installed on this host; install it with: apt-get install python3.\(minor)"
             )
@@ -59,9 +59,19 @@ package struct RuntimeLocator: Sendable {
             return try choose(
                 major,
                 among: finder.nodes,
-                name: "nodejs:",
+                name: "nodejs:\(major)",
                 missing: "Node.js \(major) is not installed on this host; install it with: apt-get install nodejs"
             )
+        case .ruby(let version):
+            let number = "\(version / 100).\(version % 100)"
+            return try choose(
+                version,
+                among: finder.rubies,
+                name: "ruby:\(number)",
+                missing: "Ruby \(number) is not installed on this host; install it with: apt-get install ruby"
+            )
+        case .java(let feature):
+            return try choose(feature, among: finder.javas, name: "java:\(feature)", missing: Self.missingJava(feature))
         case .other:
             throw RuntimeUnavailable(
                 message: "Martlet does not run \(identifier) yet; see docs/runtimes.md for what it runs."
@@ -80,7 +90,8 @@ package struct RuntimeLocator: Sendable {
             switch RuntimeFamily(identifier) {
             case .python(let minor): ("python3.\(minor)", "3.\(minor)")
             case .node(let major): ("node", String(major))
-            case .provided, .other: ("", "")
+            // Those of AWS have the bootstrap above; of others nothing is known.
+            case .ruby, .java, .provided, .other: ("", "")
             }
         let program = root.program(name, path: path, from: "/")
         guard !name.isEmpty, root.isExecutable(program) else {
@@ -93,6 +104,13 @@ package struct RuntimeLocator: Sendable {
         return choice
     }
 
+    private static func missingJava(_ feature: Int) -> String {
+        let package = "openjdk-\(max(feature, InterpreterFinder.oldestJava))-jre-headless"
+        return feature < InterpreterFinder.oldestJava
+            ? "Martlet runs Java functions on Java 17 and newer, those of java\(feature) in open mode only; install one with: apt-get install \(package)"
+            : "Java \(feature) is not installed on this host; install it with: apt-get install \(package)"
+    }
+
     private func choose(
         _ version: Int,
         among interpreters: [Int: Interpreter],
@@ -100,11 +118,11 @@ package struct RuntimeLocator: Sendable {
         missing: String
     ) throws -> RuntimeChoice {
         if let exact = interpreters[version] {
-            return RuntimeChoice(interpreter: exact, isNearest: false, displayName: "\(name)\(version)")
+            return RuntimeChoice(interpreter: exact, isNearest: false, displayName: name)
         }
         let nearest = interpreters.min { abs($0.key - version) < abs($1.key - version) }
         guard allowsNearest, let nearest else { throw RuntimeUnavailable(message: missing) }
-        return RuntimeChoice(interpreter: nearest.value, isNearest: true, displayName: "\(name)\(version)")
+        return RuntimeChoice(interpreter: nearest.value, isNearest: true, displayName: name)
     }
 }
 

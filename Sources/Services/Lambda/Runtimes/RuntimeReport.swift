@@ -10,6 +10,10 @@ package struct RuntimeReport: Sendable {
         var lines = ["✓ provided.al2023, provided.al2: your own bootstrap"]
         lines += pythons.isEmpty ? ["✗ python: none found; install one with: apt-get install python3"] : pythons
         lines += nodes.isEmpty ? ["✗ nodejs: none found; install it with: apt-get install nodejs"] : nodes
+        let rubies = finder.rubies.sorted { $0.key < $1.key }.map { "✓ ruby\($0.value.version): \($0.value.path)" }
+        let javas = finder.javas.sorted { $0.key < $1.key }.map { "✓ java\($0.value.version): \($0.value.path)" }
+        lines += rubies.isEmpty ? ["✗ ruby: none found; install it with: apt-get install ruby"] : rubies
+        lines += javas.isEmpty ? ["✗ java: none found; install it with: apt-get install default-jre-headless"] : javas
         lines.append("– other versions run on the nearest one above in open mode, and are refused in the other modes")
         self.lines = lines
     }
