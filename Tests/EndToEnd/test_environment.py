@@ -136,7 +136,9 @@ def beat():
         time.sleep(0.01)
 threading.Thread(target=beat, daemon=True).start()
 def handler(e, c):
-    return [len(beats), max(b - a for a, b in zip(beats, beats[1:])) if len(beats) > 1 else 0]
+    # The event may be here before the thread has had its turn: then its gap is still open.
+    moments = beats + [time.monotonic()]
+    return [len(beats), max((b - a for a, b in zip(moments, moments[1:])), default=0)]
 """
         function = self.create(source)
         self.result(function)

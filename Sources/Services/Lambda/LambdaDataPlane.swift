@@ -112,6 +112,8 @@ package struct LambdaDataPlane: Sendable {
     func reset(account: AccountID?) async throws {
         try await events.reset(account: account)
         for key in pool.keys() where account == nil || key.scope.account == account { await pool.retire(key) }
+        // Lines still on their way would make a log group anew after the logs were reset.
+        await logs.flush()
     }
 
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.

@@ -68,6 +68,21 @@ import Testing
         }
     }
 
+    @Test("a sweep that the end of the server cuts off is no failure of the server")
+    func cutOff() async throws {
+        try await ControlGround.run { ground in
+            let sweep = PackageSweep(
+                store: ground.control.store,
+                intake: ground.control.intake,
+                clock: ground.server.clock,
+                logger: ground.control.environment.logger
+            )
+            let running = Task { try await sweep.run() }
+            running.cancel()
+            try await running.value
+        }
+    }
+
     @Test("merged layers go an hour after the last function that has them")
     func layerSets() async throws {
         try await ControlGround.run { ground in

@@ -25,12 +25,14 @@ struct PackageSweep: Service {
     var images: ImageStore? = nil
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             var idle = Idle()
             while true {
                 do {
                     try await sweep(&idle)
-                } catch let error where !(error is CancellationError) {
+                } catch is CancellationError {
+                    return  // the server stops
+                } catch {
                     logger.error("unused packages could not be removed", metadata: ["cause": "\(error)"])
                 }
                 do {
