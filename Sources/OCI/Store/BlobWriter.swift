@@ -25,12 +25,8 @@ final class BlobWriter: @unchecked Sendable {
         }
         count += bytes.count
         sum.update(bufferPointer: bytes)
-        var rest = bytes
-        while !rest.isEmpty {
-            let written = write(file, rest.baseAddress, rest.count)
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw RootDirectory.failure("write a blob") }
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+        do { try FileDescriptor(file).writeAll(bytes) } catch {
+            throw RootDirectory.failure("write a blob", error.code)
         }
     }
 

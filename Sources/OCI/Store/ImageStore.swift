@@ -137,6 +137,7 @@ package final class ImageStore: Sendable {
             return place
         }
         return try await flights.run("root \(image.digest)") { [self] in
+            try Task.checkCancellation()
             if access(place, F_OK) == 0 { return place }
             let source = try source(image.reference)
             var layers: [(path: String, digest: ImageDigest)] = []
@@ -223,6 +224,7 @@ extension ImageStore {
     private func file(_ descriptor: Descriptor, _ source: any ImageSource) async throws -> String {
         let place = blobPath(descriptor.digest)
         return try await flights.run("blob \(descriptor.digest)") { [self] in
+            try Task.checkCancellation()
             if access(place, F_OK) == 0 {
                 touch(place)
                 return place

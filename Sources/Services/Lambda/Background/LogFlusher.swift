@@ -27,6 +27,7 @@ package final class LogFlusher: LogQueue, Service {
     private let logger: Logger
     private let interval: Duration
     private let state = NIOLockedValueBox(State())
+    private let flights = SingleFlight()
 
     package init(sink: any LogSink, clock: any WallClock, logger: Logger, interval: Duration = .milliseconds(200)) {
         self.sink = sink
@@ -56,8 +57,13 @@ package final class LogFlusher: LogQueue, Service {
         await flush()
     }
 
-    /// Hands over everything that waits. Also for tests and for clients that must see what they have just caused.
+    /// Hands over everything that waits, and returns when the sink has it all, what an earlier flush has taken included. Also
+    /// for tests and for clients that must see what they have just caused.
     package func flush() async {
+        await flights.run("flush") { await self.handOver() }
+    }
+
+    private func handOver() async {
         let (waiting, dropped) = state.withLockedValue { state in
             defer { state = State() }
             return (state.waiting, state.dropped)
