@@ -99,8 +99,8 @@ package final class MartletServer: Service {
     package func shutDown() { main.withLockedValue { $0 }?.drain() }
 
     /// Serves a listening socket that somebody else made, such as the one inside a sandbox's network: the same chain,
-    /// fewer connections, and in every mode only keys that Martlet issued. `name` stands in the log. The socket is the server's from now on; it is closed by `stop` or
-    /// with the server.
+    /// fewer connections, and in every mode only keys that Martlet issued. `name` stands in the log. The socket is the
+    /// server's from now on; it is closed by `stop` or with the server.
     package func serve(listener descriptor: Int32, as name: String) async throws -> ServedListener {
         var limits = configuration.limits
         limits.connections = limits.sandboxConnections

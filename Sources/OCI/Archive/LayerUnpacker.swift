@@ -57,12 +57,8 @@ struct LayerUnpacker: TarSink {
             throw ImageFault(.tooLarge, "the image is larger than it may be, unpacked")
         }
         bytesLeft -= piece.count
-        var rest = piece
-        while !rest.isEmpty {
-            let written = write(file, rest.baseAddress, rest.count)
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw RootDirectory.failure("write a file") }
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
+        do { try FileDescriptor(file).writeAll(piece) } catch {
+            throw RootDirectory.failure("write a file", error.code)
         }
     }
 

@@ -129,9 +129,8 @@ struct RootDirectory {
     }
 
     /// To be called right after the failed system call.
-    static func failure(_ what: String) -> ImageFault {
-        let code = errno
-        return ImageFault(.unavailable, "cannot \(what) of the image: \(SystemError.text(of: code))")
+    static func failure(_ what: String, _ code: Int32 = errno) -> ImageFault {
+        ImageFault(.unavailable, "cannot \(what) of the image: \(SystemError.text(of: code))")
     }
 
     /// The bytes of a name or a link's target, for a system call.

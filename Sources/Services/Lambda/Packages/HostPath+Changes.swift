@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import LinuxSystem
 import MartletCore
 
 extension HostPath {
@@ -23,18 +24,12 @@ extension HostPath {
         let file = withPointer { open($0, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode) }
         guard file >= 0 else { throw failure("create") }
         defer { close(file) }
-        try fill { bytes in try append(bytes, to: file) }
+        try fill { bytes in try append(bytes, to: FileDescriptor(file)) }
         guard fchmod(file, mode) == 0 else { throw failure("set the mode of") }
     }
 
-    private func append(_ bytes: UnsafeRawBufferPointer, to file: Int32) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let written = write(file, rest.baseAddress, rest.count)
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw failure("write") }
-            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(written))
-        }
+    private func append(_ bytes: UnsafeRawBufferPointer, to file: FileDescriptor) throws {
+        do { try file.writeAll(bytes) } catch { throw failure("write", error.code) }
     }
 
     func makeLink(to target: [UInt8]) throws {

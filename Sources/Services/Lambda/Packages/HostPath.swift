@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import LinuxSystem
 import MartletCore
 
 /// A path on this machine, in bytes: names inside packages need not be UTF-8.
@@ -50,8 +51,7 @@ struct HostPath: Sendable, CustomStringConvertible {
     }
 
     /// To be called right after the failed system call.
-    func failure(_ what: String) -> MartletError {
-        let reason = String(cString: strerror(errno))
-        return MartletError("package.disk", "cannot \(what) \(description): \(reason)")
+    func failure(_ what: String, _ code: Int32 = errno) -> MartletError {
+        MartletError("package.disk", "cannot \(what) \(description): \(SystemError.text(of: code))")
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import LinuxSystem
 import MartletCore
 import NIOConcurrencyHelpers
 
@@ -65,16 +66,15 @@ package final class RuntimeFiles: Sendable {
         let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure(temporary) }
         defer { close(file) }
-        var written = 0
-        while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-            guard count > 0 else { throw failure(temporary) }
-            written += count
+        do {
+            try bytes.withUnsafeBytes { try FileDescriptor(file).writeAll($0) }
+        } catch let error as SystemError {
+            throw failure(temporary, error.code)
         }
         guard fchmod(file, 0o644) == 0, rename(temporary, path) == 0 else { throw failure(path) }
     }
 
-    private static func failure(_ path: String) -> MartletError {
-        MartletError("lambda.runtimes", "cannot write \(path): \(String(cString: strerror(errno)))")
+    private static func failure(_ path: String, _ code: Int32 = errno) -> MartletError {
+        MartletError("lambda.runtimes", "cannot write \(path): \(SystemError.text(of: code))")
     }
 }
