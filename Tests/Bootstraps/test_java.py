@@ -10,7 +10,8 @@ import tempfile
 import unittest
 import zipfile
 
-from fake_runtime_api import BOOTSTRAPS, FakeRuntimeAPI, Function
+from contract import BootstrapContract
+from fake_runtime_api import BOOTSTRAPS, Function
 
 BOOTSTRAP = os.path.realpath(os.path.join(BOOTSTRAPS, "java.jar"))
 COMPILER = shutil.which("javac")
@@ -216,10 +217,15 @@ def jar(files):
     return buffer.getvalue()
 
 
-class JavaTests:
+class JavaTests(BootstrapContract):
     """Runs once for each interpreter; see the end of this file."""
 
     interpreter = None
+    ECHO, CLAIMED = "app.Methods::same", "app.Methods::place"
+    CLAIM_ENVIRONMENT, CLAIM_EVENT = {"WHO": "me", "TZ": ":Europe/Berlin"}, "WHO"
+
+    def check_claimed(self, f, answer):
+        self.assertEqual((answer[:2], f.log()), (["me", "Europe/Berlin"], ""))
 
     @classmethod
     def setUpClass(cls):
@@ -303,24 +309,6 @@ class JavaTests:
                 self.assertEqual((post.kind, post.json["errorType"], post.json["errorMessage"]),
                                  ("error", "java.lang.RuntimeException", "An error occurred during JSON parsing"), body[:20])
             self.assertEqual(f.invoke({"id": "still"}).json["id"], "still")
-
-    def test_large_and_chunked_events_pass_both_ways(self):
-        text = "é" * (3 * 1024 * 1024 - 8)
-        api = FakeRuntimeAPI()
-        with self.function("app.Methods::same", api=api) as f:
-            self.assertEqual(f.invoke(json.dumps(text, ensure_ascii=False).encode()).json, text)
-            api.chunked_events = True
-            self.assertEqual(f.invoke({"a": "b" * 100000}).json, {"a": "b" * 100000})
-            api.chunked_events = False
-            api.close_after_post = True
-            self.assertEqual([f.invoke(n).json for n in (1, 2, 3)], [1, 2, 3])
-
-    def test_an_answer_refused_as_too_large_does_not_end_the_process(self):
-        with self.function("app.Methods::same") as f:
-            f.api.post_status = b"413 Payload Too Large"
-            f.invoke(1)
-            f.api.post_status = b"202 Accepted"
-            self.assertEqual(f.invoke(2).json, 2)
 
     # Errors
 
@@ -415,19 +403,6 @@ class JavaTests:
             self.assertIsNone(f.invoke({}, Lambda_Runtime_Trace_Id=None).json)
         with self.function("app.Methods::environment", framed=True) as f:
             self.assertEqual(f.invoke("AWS_LAMBDA_FUNCTION_NAME").json, "f false")
-
-    def test_a_claimed_process_becomes_the_function(self):
-        environment = {"WHO": "me", "TZ": ":Europe/Berlin"}
-        for early in (False, True):
-            with self.function("app.Methods::place", claim=True, early=early, environment=environment) as f:
-                f.send_claim()
-                self.assertEqual(f.invoke("WHO").json[:2], ["me", "Europe/Berlin"])
-                self.assertEqual((f.api.connections, f.log()), (1, ""))
-
-    def test_a_process_that_is_never_claimed_ends_quietly(self):
-        with self.function("app.Methods::none", claim=True) as f:
-            os.close(f.claim_writer)
-            self.assertEqual((f.exit_code(), f.log()), (0, ""))
 
 
 for number, path in enumerate(INTERPRETERS):

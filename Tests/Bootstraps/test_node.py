@@ -7,7 +7,8 @@ import os
 import shutil
 import unittest
 
-from fake_runtime_api import BOOTSTRAPS, FakeRuntimeAPI, Function
+from contract import BootstrapContract
+from fake_runtime_api import BOOTSTRAPS, Function
 
 BOOTSTRAP = os.path.join(BOOTSTRAPS, "node.cjs")
 INTERPRETERS = [p for p in os.environ.get("MARTLET_TEST_NODES", "").split(":") if p] or [
@@ -18,10 +19,17 @@ if not INTERPRETERS:
 CLASSIC, MODERN = "AWS_Lambda_nodejs20.x", "AWS_Lambda_nodejs24.x"
 
 
-class NodeTests:
+class NodeTests(BootstrapContract):
     """Runs once for each interpreter; see the end of this file."""
 
     interpreter = None
+    ECHO = "exports.handler = async (e) => e"
+    CLAIMED = "exports.handler = async () => { console.log('hi'); return [process.env.WHO, process.cwd(), new Date(0).getHours(), Object.keys(process.env).filter((k) => k.startsWith('MARTLET'))] }"
+    CLAIM_ENVIRONMENT = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+
+    def check_claimed(self, f, answer):
+        self.assertEqual(answer, ["me", f.task, 5, []])
+        self.assertEqual(json.loads(f.log())["message"], "hi")
 
     def function(self, source, handler="app.handler", name="app.js", extra=None, runtime=CLASSIC, **options):
         function = Function([self.interpreter, BOOTSTRAP], {name: source, **(extra or {})}, handler, **options)
@@ -147,30 +155,6 @@ class NodeTests:
                 trace = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
                 self.assertEqual(f.invoke({}, **headers).json, fixed + ["blue", {"custom": {"a": "é"}}, {"cognitoIdentityId": "i"}, True, trace])
                 self.assertEqual(f.invoke({}, Lambda_Runtime_Trace_Id=None).json, fixed + [None, None, None, True, None])
-
-    def test_a_payload_of_six_megabytes_passes_both_ways(self):
-        text = "é" * (3 * 1024 * 1024 - 8)
-        self.assertEqual(self.answer("exports.handler = async (e) => e", text).json, text)
-
-    def test_chunked_events_are_read(self):
-        api = FakeRuntimeAPI()
-        api.chunked_events = True
-        with self.function("exports.handler = async (e) => e", api=api) as f:
-            self.assertEqual(f.invoke({"a": "b" * 100000}).json, {"a": "b" * 100000})
-            self.assertEqual(f.invoke([1]).json, [1])
-
-    def test_a_closed_connection_is_opened_again(self):
-        api = FakeRuntimeAPI()
-        api.close_after_post = True
-        with self.function("exports.handler = async (e) => e", api=api) as f:
-            self.assertEqual([f.invoke(n).json for n in (1, 2, 3)], [1, 2, 3])
-
-    def test_an_answer_refused_as_too_large_does_not_end_the_process(self):
-        with self.function("exports.handler = async (e) => e") as f:
-            f.api.post_status = b"413 Payload Too Large"
-            f.invoke(1)
-            f.api.post_status = b"202 Accepted"
-            self.assertEqual(f.invoke(2).json, 2)
 
     # Callbacks
 
@@ -380,23 +364,6 @@ class NodeTests:
         source = "exports.handler = async () => typeof awslambda"
         self.assertEqual(self.answer(source).json, "object")
         self.assertEqual(self.answer(source, environment={"AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA": "1"}).json, "undefined")
-
-    # Claims
-
-    def test_a_claimed_process_becomes_the_function(self):
-        source = "exports.handler = async () => { console.log('hi'); return [process.env.WHO, process.cwd(), new Date(0).getHours(), Object.keys(process.env).filter((k) => k.startsWith('MARTLET'))] }"
-        environment = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
-        for early in (False, True):
-            with self.function(source, claim=True, early=early, environment=environment) as f:
-                f.send_claim()
-                self.assertEqual(f.invoke({}).json, ["me", f.task, 5, []])
-                self.assertEqual(json.loads(f.log())["message"], "hi")
-                self.assertEqual(f.api.connections, 1)
-
-    def test_a_process_that_is_never_claimed_ends_quietly(self):
-        with self.function("", claim=True) as f:
-            os.close(f.claim_writer)
-            self.assertEqual((f.exit_code(), f.log()), (0, ""))
 
 
 for number, path in enumerate(INTERPRETERS):

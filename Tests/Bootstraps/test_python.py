@@ -10,7 +10,8 @@ import sys
 import tempfile
 import unittest
 
-from fake_runtime_api import BOOTSTRAPS, FakeRuntimeAPI, Function
+from contract import BootstrapContract
+from fake_runtime_api import BOOTSTRAPS, Function
 
 BOOTSTRAP = os.path.join(BOOTSTRAPS, "python.py")
 INTERPRETERS = [p for p in os.environ.get("MARTLET_TEST_PYTHONS", "").split(":") if p] or [
@@ -19,10 +20,17 @@ INTERPRETERS = [p for p in os.environ.get("MARTLET_TEST_PYTHONS", "").split(":")
 NBSP = "\u00a0"
 
 
-class PythonTests:
+class PythonTests(BootstrapContract):
     """Runs once for each interpreter; see the end of this file."""
 
     interpreter = None
+    ECHO = "def handler(e, c): return e"
+    CLAIMED = "import os, logging, time\ndef handler(e, c):\n    logging.warning('hi')\n    return [os.environ['WHO'], os.getcwd(), time.strftime('%H', time.gmtime(0)), time.localtime(0).tm_hour]"
+    CLAIM_ENVIRONMENT = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON", "PYTHONPATH": "/tmp/extra"}
+
+    def check_claimed(self, f, answer):
+        self.assertEqual(answer, ["me", f.task, "00", 5])
+        self.assertEqual(json.loads(f.log())["message"], "hi")
 
     def function(self, source, handler="app.handler", extra=None, bootstrap=BOOTSTRAP, **options):
         files = {"app.py": source, **(extra or {})}
@@ -101,32 +109,6 @@ class PythonTests:
                 self.assertTrue(post.json["errorMessage"].startswith("Unable to unmarshal input: "), post.json)
             self.assertEqual(f.invoke(b"").json["errorMessage"], "Unable to unmarshal input: Expecting value: line 1 column 1 (char 0)")
             self.assertEqual(f.invoke(b' \n{"a": 1.50} ').json, {"a": 1.5})
-
-    def test_a_payload_of_six_megabytes_passes_both_ways(self):
-        text = "é" * (3 * 1024 * 1024 - 8)
-        with self.function("def handler(e, c): return e") as f:
-            post = f.invoke(json.dumps(text, ensure_ascii=False).encode())
-            self.assertEqual(post.json, text)
-
-    def test_chunked_events_are_read(self):
-        api = FakeRuntimeAPI()
-        api.chunked_events = True
-        with self.function("def handler(e, c): return e", api=api) as f:
-            self.assertEqual(f.invoke({"a": "b" * 100000}).json, {"a": "b" * 100000})
-            self.assertEqual(f.invoke([1]).json, [1])
-
-    def test_a_closed_connection_is_opened_again(self):
-        api = FakeRuntimeAPI()
-        api.close_after_post = True
-        with self.function("def handler(e, c): return e", api=api) as f:
-            self.assertEqual([f.invoke(n).json for n in (1, 2, 3)], [1, 2, 3])
-
-    def test_an_answer_refused_as_too_large_does_not_end_the_process(self):
-        with self.function("def handler(e, c): return e") as f:
-            f.api.post_status = b"413 Payload Too Large"
-            f.invoke(1)
-            f.api.post_status = b"202 Accepted"
-            self.assertEqual(f.invoke(2).json, 2)
 
     # Results
 
@@ -323,21 +305,6 @@ class PythonTests:
             subprocess.run([self.interpreter, "-c", code, BOOTSTRAP, compiled], check=True)
             post = self.answer("def handler(e, c):\n    return 1 / 0", bootstrap=compiled)
         self.assertEqual([t.rsplit(", ", 1)[1].split("\n")[0] for t in post.json["stackTrace"]], ["in handler"])
-
-    def test_a_claimed_process_becomes_the_function(self):
-        source = "import os, logging, time\ndef handler(e, c):\n    logging.warning('hi')\n    return [os.environ['WHO'], os.getcwd(), time.strftime('%H', time.gmtime(0)), time.localtime(0).tm_hour]"
-        environment = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON", "PYTHONPATH": "/tmp/extra"}
-        for early in (False, True):
-            with self.function(source, claim=True, early=early, environment=environment) as f:
-                f.send_claim()
-                self.assertEqual(f.invoke({}).json, ["me", f.task, "00", 5])
-                self.assertEqual(json.loads(f.log())["message"], "hi")
-                self.assertEqual(f.api.connections, 1)
-
-    def test_a_process_that_is_never_claimed_ends_quietly(self):
-        with self.function("", claim=True) as f:
-            os.close(f.claim_writer)
-            self.assertEqual((f.exit_code(), f.log()), (0, ""))
 
 
 for number, path in enumerate(INTERPRETERS):

@@ -6,7 +6,8 @@ import os
 import shutil
 import unittest
 
-from fake_runtime_api import BOOTSTRAPS, FakeRuntimeAPI, Function
+from contract import BootstrapContract
+from fake_runtime_api import BOOTSTRAPS, Function
 
 BOOTSTRAP = os.path.realpath(os.path.join(BOOTSTRAPS, "ruby.rb"))
 INTERPRETERS = [p for p in os.environ.get("MARTLET_TEST_RUBIES", "").split(":") if p] or [
@@ -16,10 +17,17 @@ if not INTERPRETERS:
     print("not tested: Ruby is not installed")
 
 
-class RubyTests:
+class RubyTests(BootstrapContract):
     """Runs once for each interpreter; see the end of this file."""
 
     interpreter = None
+    ECHO = "def handler(event:, context:) = event"
+    CLAIMED = "def handler(event:, context:)\n  Logger.new($stdout).info('hi')\n  [ENV['WHO'], Dir.pwd, Time.at(0).hour, ENV.keys.grep(/MARTLET/)]\nend"
+    CLAIM_ENVIRONMENT = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
+
+    def check_claimed(self, f, answer):
+        self.assertEqual(answer, ["me", f.task, 5, []])
+        self.assertEqual(json.loads(f.log())["message"], "hi")
 
     def function(self, source, handler="app.handler", extra=None, **options):
         files = {"app.rb": source, **(extra or {})}
@@ -80,28 +88,6 @@ class RubyTests:
         with self.function("def handler(event:, context:) = ENV['_X_AMZN_TRACE_ID']") as f:
             self.assertEqual(f.invoke({}).json, "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700")
             self.assertIsNone(f.invoke({}, Lambda_Runtime_Trace_Id=None).json)
-
-    def test_large_and_chunked_events_pass_both_ways(self):
-        text = "é" * (3 * 1024 * 1024 - 8)
-        api = FakeRuntimeAPI()
-        with self.function("def handler(event:, context:) = event", api=api) as f:
-            self.assertEqual(f.invoke(json.dumps(text, ensure_ascii=False).encode()).json, text)
-            api.chunked_events = True
-            self.assertEqual(f.invoke({"a": "b" * 100000}).json, {"a": "b" * 100000})
-            self.assertEqual(f.invoke([1]).json, [1])
-
-    def test_a_closed_connection_is_opened_again(self):
-        api = FakeRuntimeAPI()
-        api.close_after_post = True
-        with self.function("def handler(event:, context:) = event", api=api) as f:
-            self.assertEqual([f.invoke(n).json for n in (1, 2, 3)], [1, 2, 3])
-
-    def test_an_answer_refused_as_too_large_does_not_end_the_process(self):
-        with self.function("def handler(event:, context:) = event") as f:
-            f.api.post_status = b"413 Payload Too Large"
-            f.invoke(1)
-            f.api.post_status = b"202 Accepted"
-            self.assertEqual(f.invoke(2).json, 2)
 
     def test_an_event_that_is_no_json_fails_its_invocation_only(self):
         with self.function("def handler(event:, context:) = event") as f:
@@ -225,21 +211,6 @@ class RubyTests:
                 if claim:
                     f.send_claim()
                 self.assertEqual(f.invoke({}).json, "hello")
-
-    def test_a_claimed_process_becomes_the_function(self):
-        source = "def handler(event:, context:)\n  Logger.new($stdout).info('hi')\n  [ENV['WHO'], Dir.pwd, Time.at(0).hour, ENV.keys.grep(/MARTLET/)]\nend"
-        environment = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
-        for early in (False, True):
-            with self.function(source, claim=True, early=early, environment=environment) as f:
-                f.send_claim()
-                self.assertEqual(f.invoke({}).json, ["me", f.task, 5, []])
-                self.assertEqual(json.loads(f.log())["message"], "hi")
-                self.assertEqual(f.api.connections, 1)
-
-    def test_a_process_that_is_never_claimed_ends_quietly(self):
-        with self.function("", claim=True) as f:
-            os.close(f.claim_writer)
-            self.assertEqual((f.exit_code(), f.log()), (0, ""))
 
 
 for number, path in enumerate(INTERPRETERS):
