@@ -74,6 +74,28 @@ import Testing
         }
     }
 
+    @Test("a sandbox cannot take more than its share of connections")
+    func sandboxConnections() async throws {
+        var limits = HTTPLimits()
+        limits.sandboxConnections = 2
+        try await TestServer.run(providers: ledgers, over: .live, limits: limits) { server in
+            let (descriptor, port) = try Self.listeningSocket()
+            let served = try await #require(server.server).serve(listener: descriptor, as: "sandbox")
+            let endpoint = Endpoint(host: "127.0.0.1", port: port)
+            var held: [RawConnection] = []
+            for _ in 0..<2 {
+                let connection = try await RawConnection(to: endpoint)
+                try await connection.send("GET /_martlet/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                #expect(try await !connection.receive().isEmpty)
+                held.append(connection)
+            }
+            #expect(try await RawConnection(to: endpoint).receiveAll().isEmpty)
+            // Those outside are not its share.
+            #expect(try await server.client(Ledger.rest.model).call(Ledger.put, .init("outside")).text == "outside")
+            served.stop()
+        }
+    }
+
     @Test("a listening socket that somebody else made is served, until it is stopped")
     func adopts() async throws {
         try await TestServer.run(providers: ledgers, over: .live) { server in

@@ -135,6 +135,19 @@ private final class Recorder: RuntimeAPIDelegate {
         }
     }
 
+    @Test("ten thousand broken calls leave the Runtime API healthy")
+    func brokenCalls() async throws {
+        try await serving { endpoint, recorder in
+            let call =
+                "POST \(Self.base)/invocation/a/response HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                + "Connection: close\r\n\r\n2\r\n{}\r\n0\r\nLambda-Runtime-Function-Error-Type: A\r\n\r\n"
+            try await Rubbish.send(10_000, like: call, to: endpoint)
+            recorder.calls.withLockedValue { $0 = [] }
+            _ = try await post("/invocation/b/response", "Content-Length: 2\r\n\r\n{}", to: endpoint)
+            #expect(recorder.calls.withLockedValue { $0 } == ["response b {}"])
+        }
+    }
+
     @Test("rubbish and unknown paths are answered or closed, and the next call is served")
     func rubbish() async throws {
         try await serving { endpoint, recorder in
