@@ -1,29 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import NIOCore
-
 // The small protocols through which services meet. The composition root fills them; no service imports another.
-
-/// Delivers a payload to what an ARN names (a function, a queue, a topic).
-package protocol EventTarget: Sendable {
-    /// The ARN's service part that this target serves, such as `lambda`.
-    var service: String { get }
-    /// Returns once the target has accepted the payload durably. At least once.
-    func deliver(_ payload: ByteBuffer, to arn: ARN, from source: EventSource) async throws
-}
-
-/// Who delivers, for the target's resource policy and its records.
-package struct EventSource: Sendable {
-    /// Such as `s3.amazonaws.com`.
-    package var servicePrincipal: String
-    package var arn: ARN?
-    package var account: AccountID
-
-    package init(servicePrincipal: String, arn: ARN?, account: AccountID) {
-        self.servicePrincipal = servicePrincipal
-        self.arn = arn
-        self.account = account
-    }
-}
 
 /// One line of a log stream, before CloudWatch Logs has stored it.
 package struct LogRecord: Sendable {
