@@ -466,6 +466,14 @@ uint32_t cgroups_oom_kills(const char *id) {
     return (uint32_t)number_at(tree, id, tree->version == 2 ? "memory.events" : "memory.oom_control", "oom_kill");
 }
 
+int cgroups_peak_file(const char *id) {
+    char path[JAILER_ID_BYTES + 64];
+    struct tree *memory = place[MEMORY];
+    if (!memory) return -1;
+    snprintf(path, sizeof path, "%s/%s", id, memory->version == 2 ? "memory.peak" : "memory.max_usage_in_bytes");
+    return openat(memory->parent, path, O_RDONLY | O_CLOEXEC);
+}
+
 void cgroups_usage(const char *id, uint64_t *peak, uint64_t *now, uint64_t *cpu) {
     struct tree *memory = place[MEMORY], *accounting = place[ACCOUNTING];
     *peak = *now = *cpu = 0;

@@ -88,13 +88,17 @@ static int set_limits(const struct limits *limits, struct failure *f) {
     return 0;
 }
 
-static int open_standard_files(int output, struct failure *f) {
+static int open_standard_files(const struct birth *birth, struct failure *f) {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (nothing < 0) return fail(f, JAILER_E_FAILED, errno, "open /dev/null");
-    if (dup2(nothing, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0)
+    if (dup2(nothing, 0) < 0 || dup2(birth->output, 1) < 0 || dup2(birth->output, 2) < 0)
         return fail(f, JAILER_E_FAILED, errno, "set the standard files");
+    // The number is free: in the jailer it is the socket to the server. A command that comes late does not inherit it.
+    bool inherits = birth->claim >= 0 && !(birth->spec->flags & JAILER_START_EXECUTES_LATE);
+    if (inherits && dup2(birth->claim, JAILER_CLAIM_DESCRIPTOR) < 0)
+        return fail(f, JAILER_E_FAILED, errno, "pass the claim's socket on");
     // Closing at exec rather than now keeps the way open on which a failure is told.
-    if (syscall(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
+    if (syscall(SYS_close_range, inherits ? JAILER_CLAIM_DESCRIPTOR + 1 : 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */) < 0)
         return fail(f, JAILER_E_HOST_LACKS, errno, "close the other files");
     return 0;
 }
@@ -114,15 +118,20 @@ int run_function(const struct birth *birth, int go, struct failure *f) {
     setsid();
     uint32_t user = host.plain ? geteuid() : host.user_namespaces ? FUNCTION_UID : birth->host_id;
     uint32_t group = host.plain ? getegid() : host.user_namespaces ? FUNCTION_GID : birth->host_id;
-    if (set_limits(&spec->limits, f) || become_powerless(user, group, f) || open_standard_files(birth->output, f))
+    if (set_limits(&spec->limits, f) || become_powerless(user, group, f) || open_standard_files(birth, f))
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return fail(f, JAILER_E_HOST_LACKS, errno, "set no_new_privs");
     if (host.plain && landlock_apply(birth, f)) return -1;
-    if (chdir(spec->directory))
+    bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
+    if (!executes_late && chdir(spec->directory))
         return fail(f, JAILER_E_SPECIFICATION, errno, "enter the working directory %.200s", spec->directory);
     reset_signals();
     umask(022);
     if (seccomp_apply(f)) return -1;
+    if (executes_late) {
+        close(go);      // as executing would: so far, all is well
+        execute_late(birth->claim);
+    }
     execve(spec->command[0], spec->command, spec->environment);
     return fail(f, JAILER_E_CANNOT_EXECUTE, errno, "execute %.200s", spec->command[0]);
 }

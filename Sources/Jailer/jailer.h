@@ -84,6 +84,9 @@ struct spec {
 int read_spec(struct reader *r, struct spec *spec, struct failure *f);
 int read_limits(struct reader *r, struct limits *limits, struct failure *f);
 int read_mounts(struct reader *r, struct mount_spec *mounts, uint32_t *count, struct failure *f);
+// The command, its environment and its directory: of a spec's fields, no others.
+int read_command(struct reader *r, struct spec *spec, struct failure *f);
+int judge_command(const struct spec *spec, struct failure *f);
 
 // ---- the host, as HELLO found it ----
 
@@ -118,6 +121,7 @@ int cgroups_freeze(const char *id, bool frozen, struct failure *f);
 void cgroups_kill(const char *id);                      // thaws, and kills what the kernel can kill by group
 uint32_t cgroups_oom_kills(const char *id);
 void cgroups_usage(const char *id, uint64_t *peak, uint64_t *now, uint64_t *cpu);
+int cgroups_peak_file(const char *id);                  // open for reading, or -1
 
 // ---- workshop.c, mounts.c, claim.c ----
 
@@ -155,6 +159,7 @@ struct birth {
     uint32_t host_id;               // user of the function's process on the host
     int control;                    // to the jailer
     int output;                     // write end of the output pipe
+    int claim;                      // the function's end of the way to the server, -1: it awaits no claim
     bool in_cgroup;                 // clone has put it there already
     char scratch[400];              // plain: the directory that stands for /tmp
 };
@@ -169,6 +174,8 @@ struct birth_report {
 };
 
 void run_init(const struct birth *birth) __attribute__((noreturn));
+// Waits for the command of a sandbox that executes late, and executes it. Ends the process otherwise.
+void execute_late(int claim) __attribute__((noreturn));
 int open_listener(uint16_t port, struct failure *f);
 int raise_loopback(struct failure *f);
 // Executes the command; returns only by failing.

@@ -91,14 +91,21 @@ static void started(struct sandbox *sandbox, const int *listeners, size_t count)
     struct writer body = {0};
     int descriptors[JAILER_MAX_DESCRIPTORS] = {sandbox->output};
     memcpy(descriptors + 1, listeners, count * sizeof(int));
+    count++;
+    if (sandbox->claim >= 0) descriptors[count++] = sandbox->claim;
+    int peak = cgroups_peak_file(sandbox->id);
+    if (peak >= 0) descriptors[count++] = peak;
     sandbox->state = RUNNING;
     sandbox->was_answered = true;
     sandbox->was_started = true;
     starting_count--;
     write_u32(&body, JAILER_OK);
     write_u64(&body, handle_of(sandbox));
-    answer(sandbox->request, &body, descriptors, 1 + count);
+    write_u32(&body, peak >= 0);
+    answer(sandbox->request, &body, descriptors, count);
+    close_if_open(&peak);
     close_if_open(&sandbox->output);
+    close_if_open(&sandbox->claim);
 }
 
 void kill_sandbox(struct sandbox *sandbox) {
@@ -179,6 +186,7 @@ static void ended(struct sandbox *sandbox) {
     close_if_open(&sandbox->control);
     close_if_open(&sandbox->mounts);
     close_if_open(&sandbox->output);
+    close_if_open(&sandbox->claim);
     sandbox->state = DEAD;
     alive_count--;
     dead_count++;
@@ -222,8 +230,15 @@ static int open_channels(int *control, int *output, uint32_t host_id, struct fai
     return fail(f, JAILER_E_FAILED, error, "make a pipe");
 }
 
+// Server's end first.
+static int open_claim(int *claim, struct failure *f) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, claim) == 0) return 0;
+    claim[0] = claim[1] = -1;
+    return fail(f, JAILER_E_FAILED, errno, "make a socket pair for the claim");
+}
+
 static int launch(struct sandbox *sandbox, const struct spec *spec, struct failure *f) {
-    int control[2], output[2], result = 0;
+    int control[2], output[2], claim[2] = {-1, -1}, result = 0;
     struct birth birth = {.spec = spec, .host_id = host.rootless ? 0 : FIRST_HOST_UID + (uint32_t)(sandbox - sandboxes)};
     if (open_channels(control, output, birth.host_id, f)) return -1;
     birth.control = control[1];
@@ -231,6 +246,8 @@ static int launch(struct sandbox *sandbox, const struct spec *spec, struct failu
     if (host.plain) snprintf(birth.scratch, sizeof birth.scratch, "%s/%.64s", host.scratch, spec->id);
     memcpy(sandbox->scratch, birth.scratch, sizeof birth.scratch);
     if (host.plain && make_scratch(birth.scratch, f)) result = -1;
+    if (sandbox->awaits_claim && open_claim(claim, f)) result = -1;
+    birth.claim = claim[1];
     if (result == 0) {
         sandbox->process = clone_child(&birth, &sandbox->pidfd);
         if (sandbox->process < 0) {
@@ -241,11 +258,14 @@ static int launch(struct sandbox *sandbox, const struct spec *spec, struct failu
     }
     close(control[1]);
     close(output[1]);
+    close_if_open(&claim[1]);
     if (result < 0) {
         close(control[0]);
         close(output[0]);
+        close_if_open(&claim[0]);
         return -1;
     }
+    sandbox->claim = claim[0];
     sandbox->control = control[0];
     sandbox->output = output[0];
     return 0;
@@ -259,7 +279,7 @@ int start_sandbox(uint32_t request, struct reader *r, struct failure *f) {
     struct sandbox *sandbox = free_slot(spec.id, f);
     if (!sandbox || cgroups_create(spec.id, &spec.limits, f)) return -1;
     uint32_t generation = sandbox->generation;
-    *sandbox = (struct sandbox){.generation = generation, .pidfd = -1, .control = -1, .output = -1, .mounts = -1,
+    *sandbox = (struct sandbox){.generation = generation, .pidfd = -1, .control = -1, .output = -1, .claim = -1, .mounts = -1,
         .request = request, .born = now_ms()};
     strcpy(sandbox->id, spec.id);
     sandbox->awaits_claim = spec.flags & JAILER_START_AWAITS_CLAIM;

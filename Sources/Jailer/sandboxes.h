@@ -17,6 +17,7 @@ struct sandbox {
     char id[JAILER_ID_BYTES + 1];
     pid_t process;
     int pidfd, control, output;
+    int claim;                      // the server's end of the way to the process, until START is answered
     int mounts;                     // its mount namespace, kept for a claim
     uint32_t request;               // START's, to be answered
     uint64_t born;                  // milliseconds

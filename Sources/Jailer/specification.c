@@ -86,25 +86,37 @@ static int read_ports(struct reader *r, struct spec *spec, struct failure *f) {
     return 0;
 }
 
+int read_command(struct reader *r, struct spec *spec, struct failure *f) {
+    spec->directory = read_string(r);
+    if (read_strings(r, spec->command, JAILER_MAX_ARGUMENTS, f, "command")) return -1;
+    return read_strings(r, spec->environment, JAILER_MAX_ENVIRONMENT, f, "environment");
+}
+
+int judge_command(const struct spec *spec, struct failure *f) {
+    if (!spec->command[0] || !is_plain_path(spec->command[0]))
+        return bad(f, "the command is not an absolute path", spec->command[0] ? spec->command[0] : "");
+    if (!is_plain_path(spec->directory))
+        return bad(f, "the working directory is not an absolute path", spec->directory);
+    return 0;
+}
+
 int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     spec->id = read_string(r);
     spec->flags = read_u32(r);
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the request");
     if (!is_id(spec->id)) return bad(f, "the sandbox's id has a character or length that is not allowed", spec->id);
-    if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK))
+    if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK | JAILER_START_EXECUTES_LATE))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
+    bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
+    if (executes_late && !(spec->flags & JAILER_START_AWAITS_CLAIM))
+        return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: a late command comes with a claim");
     if (read_limits(r, &spec->limits, f)) return -1;
-    spec->directory = read_string(r);
     spec->root = read_string(r);
-    if (read_strings(r, spec->command, JAILER_MAX_ARGUMENTS, f, "command")) return -1;
-    if (read_strings(r, spec->environment, JAILER_MAX_ENVIRONMENT, f, "environment")) return -1;
+    if (read_command(r, spec, f)) return -1;
     if (read_mounts(r, spec->mounts, &spec->mount_count, f)) return -1;
     if (read_ports(r, spec, f)) return -1;
     if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the request to its end");
-    if (!spec->command[0] || !is_plain_path(spec->command[0]))
-        return bad(f, "the command is not an absolute path", spec->command[0] ? spec->command[0] : "");
-    if (!is_plain_path(spec->directory))
-        return bad(f, "the working directory is not an absolute path", spec->directory);
+    if (!executes_late && judge_command(spec, f)) return -1;
     if (spec->root[0] && !is_plain_path(spec->root)) return bad(f, "the root is not an absolute path", spec->root);
     return 0;
 }

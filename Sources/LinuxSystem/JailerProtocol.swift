@@ -38,6 +38,8 @@ package enum JailerNumber {
     package static let helloNoUnified = UInt32(JAILER_HELLO_NO_UNIFIED)
 
     package static let startAwaitsClaim = UInt32(JAILER_START_AWAITS_CLAIM)
+    package static let startExecutesLate = UInt32(JAILER_START_EXECUTES_LATE)
+    package static let claimDescriptor = Int32(JAILER_CLAIM_DESCRIPTOR)
     package static let startHostNetwork = UInt32(JAILER_START_HOST_NETWORK)
     package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
     package static let exited = UInt32(JAILER_EXITED)
@@ -69,6 +71,21 @@ package struct JailerFailure: Error, Sendable {
     package var code: JailerFailureCode
     package var errno: Int32
     package var text: String
+
+    package init(code: JailerFailureCode, errno: Int32, text: String) {
+        self.code = code
+        self.errno = errno
+        self.text = text
+    }
+
+    /// What a process that executes late has left to say: nil when these bytes are nothing of that kind.
+    package init?(late bytes: [UInt8]) {
+        var reader = JailerReader(bytes)
+        code = JailerFailureCode(reader.u32())
+        errno = Int32(bitPattern: reader.u32())
+        text = reader.string()
+        guard !reader.isBroken else { return nil }
+    }
 }
 
 /// A message from the jailer.

@@ -25,9 +25,9 @@ package protocol Sandbox: Sendable {
     /// call.
     func takeOutput() -> FileDescriptor?
 
-    /// Mounts code and layers into a running sandbox that was booted without them, then applies memory, process, CPU
-    /// and `/tmp` limits. The processes are not told: the caller does that, over a listener. Legal once, on a sandbox
-    /// whose specification said `awaitsClaim`; a claim that has failed leaves the sandbox good for `kill` only.
+    /// Mounts code and layers into a running sandbox that was booted without them, applies memory, process, CPU and
+    /// `/tmp` limits, then gives the word. Legal once, on a sandbox whose specification said `awaitsClaim`; a claim that
+    /// has failed leaves the sandbox good for `kill` only.
     func claim(_ claim: SandboxClaim) async throws
 
     /// Changes the CPU share; nil lifts it. A function's init phase is not throttled, so the pool applies this after
@@ -37,6 +37,9 @@ package protocol Sandbox: Sendable {
     /// Stops every process without their notice. Costs 15–100 µs.
     func freeze() async throws
     func thaw() async throws
+
+    /// The highest memory use so far, read at once; nil where the host does not tell, or after the end: then `usage` does.
+    var memoryPeakBytes: Int? { get }
 
     /// Also legal after the end: then the last figures.
     func usage() async throws -> SandboxUsage
@@ -50,6 +53,7 @@ package protocol Sandbox: Sendable {
 
 extension Sandbox {
     package var listenerPorts: [UInt16] { [] }
+    package var memoryPeakBytes: Int? { nil }
     package func visiblePath(_ path: String) -> String { path }
 }
 
@@ -57,6 +61,9 @@ extension Sandbox {
 package protocol SandboxDriver: Sendable {
     /// `namespace`, `process`, later `microvm`.
     var name: String { get }
+
+    /// Whether its sandboxes can await a claim.
+    var mountsLate: Bool { get }
 
     /// What the sandbox isolates, in a sentence for `martlet doctor`.
     var guarantee: String { get }
@@ -102,8 +109,12 @@ package struct SandboxSpecification: Sendable {
     package var network: SandboxNetwork
     /// Addresses on the sandbox's own loopback that the server listens on (the Runtime API, the AWS endpoint).
     package var listeners: [SandboxListener]
-    /// The sandbox boots without code and waits for `claim`.
+    /// The sandbox boots without code and waits for `claim`. Its first process has `claimDescriptor` open, on which the
+    /// claim's word arrives. With an empty `command` it stops short of executing one, and the claim brings the command.
     package var awaitsClaim: Bool
+
+    /// The number of the descriptor.
+    package static let claimDescriptor = JailerNumber.claimDescriptor
 
     package init(
         id: SandboxID,
@@ -202,12 +213,25 @@ package struct SandboxListener: Sendable, Equatable {
 
 /// What a booted sandbox receives when a function version claims it.
 package struct SandboxClaim: Sendable {
+    /// What the first process is told once everything is mounted.
+    package enum Word: Sendable {
+        /// It hears nothing.
+        case silence
+        /// Bytes that it reads from `claimDescriptor`, and then its end. At most 64 KiB.
+        case text([UInt8])
+        /// What it executes, when it was booted without a command. A failure to execute ends the sandbox with
+        /// `SandboxExit.notExecuted`.
+        case command([String], environment: [String: String], workingDirectory: String)
+    }
+
     package var mounts: [SandboxMount]
     package var limits: SandboxLimits
+    package var word: Word
 
-    package init(mounts: [SandboxMount], limits: SandboxLimits) {
+    package init(mounts: [SandboxMount], limits: SandboxLimits, word: Word = .silence) {
         self.mounts = mounts
         self.limits = limits
+        self.word = word
     }
 }
 
@@ -231,9 +255,11 @@ package enum SandboxExit: Sendable, Equatable {
     case outOfMemory
     /// By `kill` or `shutDown`.
     case killed
+    /// The command that a claim brought could not be executed.
+    case notExecuted(SandboxError)
 }
 
-package struct SandboxError: Error, Sendable, CustomStringConvertible {
+package struct SandboxError: Error, Sendable, Equatable, CustomStringConvertible {
     package enum Code: Sendable, Equatable {
         /// The host lacks something; the message says what and what would help.
         case hostLacks

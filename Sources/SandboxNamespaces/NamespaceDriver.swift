@@ -5,6 +5,7 @@ package import Sandbox
 /// Linux namespaces, a private root, no capabilities, a seccomp filter and cgroups: the default. See `SandboxDriver`.
 package struct NamespaceDriver: SandboxDriver {
     package let name = "namespace"
+    package let mountsLate = true
     package let guarantee = """
         Functions see their own files, processes and network only, have no privileges and cannot exceed their limits; they \
         share the host's kernel, so a flaw in the kernel can break the wall.

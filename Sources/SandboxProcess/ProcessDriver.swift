@@ -9,6 +9,7 @@ package import Sandbox
 /// of listeners to the ports that the kernel chose. A path that stands in a program's own text stays what it is.
 package struct ProcessDriver: SandboxDriver {
     package let name = "process"
+    package let mountsLate = false
     package let guarantee = """
         NO ISOLATION. Functions run as the server's own user, see the host's processes and reach its whole network, the server \
         included; a hostile function owns what this user owns. Only for code that you would run in your own shell. Landlock \

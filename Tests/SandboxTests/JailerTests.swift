@@ -199,10 +199,10 @@ private struct SeededGenerator: RandomNumberGenerator {
 
     private mutating func start(_ writer: inout JailerWriter) {
         writer.string("fuzz-\(getpid())-\(UInt32.random(in: 0...999_999, using: &self))")
-        writer.u32(UInt32.random(in: 0...1, using: &self))
+        writer.u32([0, 1, 5][Int.random(in: 0..<3, using: &self)])
         limits(&writer)
-        writer.string("/")
         writer.string("")
+        writer.string("/")
         writer.list(["/bin/true", "x"]) { $0.string($1) }
         writer.list(["A=B", "C=D"]) { $0.string($1) }
         writer.list([("/usr", "/opt"), ("/tmp", "/var/task")]) { writer, mount in
@@ -253,7 +253,7 @@ private func startDoomedServer(_ kind: DriverKind, in directory: String) async t
         call(1, struct.pack('II', 1, \(flags)) + s('/tmp'))
         limits = struct.pack('QQIII', 64 << 20, 1 << 20, 100, 100, 0)
         command = l('/bin/sh', '-c', '(setsid sleep \(marker(kind)) &) ; exec sleep \(marker(kind))')
-        call(2, s('doomed-\(getpid())') + struct.pack('I', 0) + limits + s('/') + s('') + command + l('PATH=/bin') + l() + l())
+        call(2, s('doomed-\(getpid())') + struct.pack('I', 0) + limits + s('') + s('/') + command + l('PATH=/bin') + l() + l())
         call(5, struct.pack('Q', 0)) if \(flags) != 3 else None
         print(os.getpid(), jailer, flush=True)
         time.sleep(60)

@@ -96,6 +96,82 @@ import Testing
         }
     }
 
+    @Test("a claim's text reaches the process once, behind its mounts", arguments: await DriverKind.isolating())
+    func claimText(kind: DriverKind) async throws {
+        try await withTemporaryDirectory { directory async throws in
+            writeFile(directory + "/code.txt", "late code")
+            try await kind.withDriver { driver async throws in
+                let script = "read word <&3; echo $word; cat /var/task/code.txt; cat <&3; ls /proc/self/fd | wc -l"
+                let sandbox = try await driver.start(
+                    specification(["/bin/sh", "-c", script]) { $0.awaitsClaim = true }
+                )
+                let mounts = [SandboxMount(source: directory, target: "/var/task")]
+                try await sandbox.claim(SandboxClaim(mounts: mounts, limits: .init(), word: .text(Array("now\n".utf8))))
+                let output = await (try #require(sandbox.takeOutput())).readToEnd()
+                // Standard files, the claim's and the directory that ls reads.
+                #expect(output == "now\nlate code5\n")
+            }
+        }
+    }
+
+    @Test(
+        "a claim brings the command of a sandbox that was booted without one",
+        arguments: await DriverKind.isolating()
+    )
+    func claimCommand(kind: DriverKind) async throws {
+        try await withTemporaryDirectory { directory async throws in
+            writeFile(directory + "/run", "#!/bin/sh\necho $NAME $PWD $1; ls /proc/self/fd | wc -l\n")
+            #expect(chmod(directory + "/run", 0o755) == 0)
+            try await kind.withDriver { driver async throws in
+                let sandbox = try await driver.start(specification([]) { $0.awaitsClaim = true })
+                let word = SandboxClaim.Word.command(
+                    ["/var/task/run", "one"],
+                    environment: ["NAME": "late"],
+                    workingDirectory: "/var/task"
+                )
+                let mounts = [SandboxMount(source: directory, target: "/var/task")]
+                try await sandbox.claim(SandboxClaim(mounts: mounts, limits: .init(), word: word))
+                let output = await (try #require(sandbox.takeOutput())).readToEnd()
+                #expect(output == "late /var/task one\n4\n")
+                #expect(await sandbox.waitForExit() == .exited(status: 0))
+            }
+        }
+    }
+
+    @Test("a claim's command that cannot be executed is told with its reason", arguments: await DriverKind.isolating())
+    func claimOfMissingCommand(kind: DriverKind) async throws {
+        try await kind.withDriver { driver async throws in
+            let sandbox = try await driver.start(specification([]) { $0.awaitsClaim = true })
+            let word = SandboxClaim.Word.command(["/var/task/none"], environment: [:], workingDirectory: "/")
+            try await sandbox.claim(SandboxClaim(mounts: [], limits: .init(), word: word))
+            let exit = await sandbox.waitForExit()
+            guard case .notExecuted(let error) = exit else {
+                Issue.record("it ended with \(exit)")
+                return
+            }
+            #expect(error.code == .cannotExecute)
+            #expect(error.message.hasSuffix("execute /var/task/none: No such file or directory"))
+        }
+    }
+
+    @Test("a word that is too long, or holds a zero, is refused", arguments: await DriverKind.isolating())
+    func badWords(kind: DriverKind) async throws {
+        let words: [SandboxClaim.Word] = [
+            .text([UInt8](repeating: 0x20, count: 70_000)),
+            .command(["/bin/true"], environment: ["A": "b\0c"], workingDirectory: "/"),
+            .command(["/bin/true"], environment: ["A=B": "c"], workingDirectory: "/"),
+        ]
+        try await kind.withDriver { driver async throws in
+            for word in words {
+                let sandbox = try await driver.start(specification([]) { $0.awaitsClaim = true })
+                await #expect(throws: SandboxError.self) {
+                    try await sandbox.claim(SandboxClaim(mounts: [], limits: .init(), word: word))
+                }
+                await sandbox.kill()
+            }
+        }
+    }
+
     @Test("a sandbox that does not await a claim refuses one", arguments: await DriverKind.isolating())
     func unwantedClaim(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in

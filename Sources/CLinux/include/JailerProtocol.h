@@ -21,7 +21,8 @@ enum {
     JAILER_MAX_ENVIRONMENT = 1024,
     JAILER_MAX_MOUNTS = 64,
     JAILER_MAX_LISTENERS = 8,
-    JAILER_MAX_DESCRIPTORS = 1 + JAILER_MAX_LISTENERS,
+    JAILER_MAX_DESCRIPTORS = 3 + JAILER_MAX_LISTENERS,
+    JAILER_CLAIM_DESCRIPTOR = 3,    // where the process of a sandbox that awaits its claim finds the server
     JAILER_ID_BYTES = 64,
 };
 
@@ -38,11 +39,13 @@ enum {
     // `scratch` is a directory in which the jailer makes one of its own for the files of plain sandboxes.
     // Answer: u32 flags (JAILER_HAS_*), string where the cgroups are, string that directory.
     JAILER_HELLO = 1,
-    // string id, u32 flags (JAILER_START_*), limits, string working directory, string root (empty: the host's; else
-    // the directory of an unpacked image), list command, list environment ("NAME=value"), list mounts, list listeners
+    // string id, u32 flags (JAILER_START_*), limits, string root (empty: the host's; else the directory of an
+    // unpacked image), string working directory, list command, list environment ("NAME=value"), list mounts, list listeners
     // (u32 port each). limits: u64 memory bytes, u64 bytes of /tmp, u32 processes, u32 open files, u32 CPU
     // microseconds per 100 ms (0: no limit) mount:  u32 flags (JAILER_MOUNT_*), string source, string target Answer:
-    // u64 handle; descriptors: read end of the output, then the listeners in their order.
+    // u64 handle, u32 1 when the last descriptor is the file in which the kernel keeps the peak of memory use, as a
+    // decimal number; descriptors: read end of the output, then the listeners in their order, then, where a claim is
+    // awaited, the way to the process (a stream socket whose other end is its JAILER_CLAIM_DESCRIPTOR), then that file.
     JAILER_START = 2,
     // u64 handle, limits, list mounts. Once, for a sandbox started with JAILER_START_AWAITS_CLAIM.
     JAILER_CLAIM = 3,
@@ -87,6 +90,11 @@ enum {
 enum {
     JAILER_START_AWAITS_CLAIM = 1,
     JAILER_START_HOST_NETWORK = 2,
+    // With AWAITS_CLAIM: made ready up to its execve. The command is empty; it comes over the way to the process, as
+    // u32 length of what follows, string working directory, list command, list environment. Executing it closes the
+    // way. What keeps it from being executed is told there before the process ends with 127: u32 JAILER_E_…, i32
+    // errno, string what was being done.
+    JAILER_START_EXECUTES_LATE = 4,
 };
 
 enum { JAILER_MOUNT_WRITABLE = 1 };

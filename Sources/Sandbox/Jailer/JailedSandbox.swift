@@ -37,6 +37,7 @@ final class JailedSandbox: Sandbox {
     private struct State {
         var output: FileDescriptor?
         var listeners: [FileDescriptor]
+        var claimLine: ClaimLine?
         var killWasAsked = false
         var exit: SandboxExit?
         var lastUsage: SandboxUsage?
@@ -49,6 +50,8 @@ final class JailedSandbox: Sandbox {
     private let handle: UInt64
     private let view: SharedView?
     private let state: Mutex<State>
+    /// The kernel's file with the peak of memory use; owned.
+    private let memoryPeak: FileDescriptor?
 
     init(
         _ specification: SandboxSpecification,
@@ -56,6 +59,8 @@ final class JailedSandbox: Sandbox {
         handle: UInt64,
         output: FileDescriptor,
         listeners: [FileDescriptor],
+        claimLine: FileDescriptor? = nil,
+        memoryPeak: FileDescriptor? = nil,
         view: SharedView?
     ) {
         id = specification.id
@@ -63,12 +68,24 @@ final class JailedSandbox: Sandbox {
         self.client = client
         self.handle = handle
         self.view = view
-        state = Mutex(State(output: output, listeners: listeners))
+        self.memoryPeak = memoryPeak
+        state = Mutex(State(output: output, listeners: listeners, claimLine: claimLine.map(ClaimLine.init)))
     }
 
     deinit {
         takeOutput()?.close()
         takeListeners().closeAll()
+        takeClaimLine()?.close()
+        memoryPeak?.close()
+    }
+
+    var memoryPeakBytes: Int? { memoryPeak?.readNumber() }
+
+    private func takeClaimLine() -> ClaimLine? {
+        state.withLock { state in
+            defer { state.claimLine = nil }
+            return state.claimLine
+        }
     }
 
     func takeListeners() -> [FileDescriptor] {
@@ -92,7 +109,18 @@ final class JailedSandbox: Sandbox {
         writer.u64(handle)
         writer.limits(claim.limits)
         writer.mounts(claim.mounts)
+        guard let line = state.withLock({ $0.claimLine }), !line.isUsed else {
+            throw SandboxError(.badSpecification, "The sandbox does not await a claim")
+        }
+        state.withLock { $0.claimLine?.isUsed = true }
         _ = try await call(.claim, writer.bytes)
+        do {
+            try line.say(claim.word)
+        } catch {
+            throw SandboxError(.ended, "The sandbox cannot be told its claim: \(error)")
+        }
+        if case .command = claim.word { return }
+        takeClaimLine()?.close()
     }
 
     func setCPUShare(_ share: CPUShare?) async throws {
@@ -147,13 +175,16 @@ final class JailedSandbox: Sandbox {
 
     /// Called once, by the client's thread.
     func ended(_ notice: JailerExit) {
+        let line = takeClaimLine()
         let (exit, waiters) = state.withLock { state in
-            let exit = JailedSandbox.meaning(of: notice, killWasAsked: state.killWasAsked)
+            var exit = JailedSandbox.meaning(of: notice, killWasAsked: state.killWasAsked)
+            if let failure = line?.failure { exit = .notExecuted(failure) }
             state.exit = exit
             state.lastUsage = notice.usage
             defer { state.waiters = [] }
             return (exit, state.waiters)
         }
+        line?.close()
         for waiter in waiters { waiter.resume(returning: exit) }
     }
 

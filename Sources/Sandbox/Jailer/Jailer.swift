@@ -46,16 +46,22 @@ package actor Jailer {
         let answer = try await client.call(.start, writer.bytes)
         var contents = try answer.contents()
         let handle = contents.u64()
+        let hasPeak = contents.u32() == 1
         guard let output = answer.descriptors.first, !contents.isBroken else {
             answer.descriptors.closeAll()
             throw SandboxError(.failed, "The jailer's answer cannot be read")
         }
+        var sockets = Array(answer.descriptors.dropFirst())
+        let peak = hasPeak ? sockets.popLast() : nil
+        let claimLine = specification.awaitsClaim ? sockets.popLast() : nil
         let sandbox = JailedSandbox(
             specification,
             client: client,
             handle: handle,
             output: output,
-            listeners: view?.listeners ?? Array(answer.descriptors.dropFirst()),
+            listeners: view?.listeners ?? sockets,
+            claimLine: claimLine,
+            memoryPeak: peak,
             view: view
         )
         client.register(sandbox, handle: handle)

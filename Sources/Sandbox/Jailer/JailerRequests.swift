@@ -54,17 +54,22 @@ extension JailerWriter {
         }
     }
 
+    mutating func command(_ command: [String], _ environment: [String: String], in directory: String) {
+        string(directory)
+        list(command) { $0.string($1) }
+        list(environment) { $0.string("\($1.key)=\($1.value)") }
+    }
+
     mutating func specification(_ specification: SandboxSpecification) {
         string(specification.id.text)
         var flags: UInt32 = 0
         if specification.awaitsClaim { flags |= JailerNumber.startAwaitsClaim }
+        if specification.awaitsClaim, specification.command.isEmpty { flags |= JailerNumber.startExecutesLate }
         if specification.network == .host { flags |= JailerNumber.startHostNetwork }
         u32(flags)
         limits(specification.limits)
-        string(specification.workingDirectory)
         if case .directory(let path) = specification.root { string(path) } else { string("") }
-        list(specification.command) { $0.string($1) }
-        list(specification.environment) { $0.string("\($1.key)=\($1.value)") }
+        command(specification.command, specification.environment, in: specification.workingDirectory)
         mounts(specification.mounts)
         // On the host's network the listeners are the server's own sockets.
         list(specification.network == .host ? [] : specification.listeners) { $0.u32(UInt32($1.port)) }
@@ -107,10 +112,12 @@ extension SandboxSpecification {
         for (what, count, most) in bounds where count > most {
             throw SandboxError(.badSpecification, "A sandbox can have \(most) \(what), not \(count)")
         }
-        let texts =
-            command + environment.map { $0.key + $0.value } + mounts.flatMap { [$0.source, $0.target] } + [
-                workingDirectory
-            ]
+        let texts = mounts.flatMap { [$0.source, $0.target] } + [workingDirectory]
+        try Self.check(texts, command, environment)
+    }
+
+    static func check(_ texts: [String], _ command: [String], _ environment: [String: String]) throws(SandboxError) {
+        let texts = texts + command + environment.map { $0.key + $0.value }
         guard texts.allSatisfy({ !$0.utf8.contains(0) }) else {
             throw SandboxError(
                 .badSpecification,
