@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 
 /// Where every id, token and secret comes from, so that tests can predict them.
 package protocol IDSource: Sendable {
@@ -11,8 +12,15 @@ package struct SystemIDSource: IDSource {
     package init() {}
 
     package func bytes(_ count: Int) -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        guard count > 0 else { return [] }
+        return [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            // One call for all: Swift's generator makes one for each number.
+            while filled < count {
+                let part = min(count - filled, 256)
+                // Fails only for more bytes than it gives at once.
+                if getentropy(buffer.baseAddress.map { $0 + filled }, part) == 0 { filled += part }
+            }
+        }
     }
 }
 
@@ -22,10 +30,19 @@ extension IDSource {
         var raw = bytes(16)
         raw[6] = raw[6] & 0x0f | 0x40
         raw[8] = raw[8] & 0x3f | 0x80
-        let hex = Hex.encode(raw)
-        let cuts = [0..<8, 8..<12, 12..<16, 16..<20, 20..<32]
-        let digits = Array(hex.utf8)
-        return cuts.map { String(decoding: digits[$0], as: UTF8.self) }.joined(separator: "-")
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var at = 0
+            for (index, byte) in raw.enumerated() {
+                if [4, 6, 8, 10].contains(index) {
+                    text[at] = 0x2d
+                    at += 1
+                }
+                text[at] = Hex.digit(byte >> 4)
+                text[at + 1] = Hex.digit(byte & 15)
+                at += 2
+            }
+            return at
+        }
     }
 
     /// `count` characters drawn evenly from `alphabet`, which holds at most 256.
@@ -48,13 +65,15 @@ extension IDSource {
 
 /// Base 16.
 package enum Hex {
-    private static let digits = Array("0123456789abcdef".utf8)
+    /// Of a number below 16.
+    fileprivate static func digit(_ number: UInt8) -> UInt8 { number < 10 ? 0x30 &+ number : 0x57 &+ number }
 
     package static func encode(_ bytes: some Sequence<UInt8>) -> String {
         var text: [UInt8] = []
+        text.reserveCapacity(bytes.underestimatedCount * 2)
         for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 15)])
+            text.append(digit(byte >> 4))
+            text.append(digit(byte & 15))
         }
         return String(decoding: text, as: UTF8.self)
     }

@@ -9,7 +9,7 @@ struct Authenticate: ChainStep {
 
     func run(_ exchange: inout Exchange) async throws {
         guard let service = exchange.service else { return }
-        let limit = BodyLimits.limit(of: service, for: exchange.wireRequest)
+        let limit = BodyLimits.limit(of: service)
         let caller = try await authenticator.authenticate(
             exchange.request,
             claiming: exchange.claim,

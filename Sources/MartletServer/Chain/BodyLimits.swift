@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
-import MartletCore
 
 /// How large a body each operation takes. The bound is there so that nobody fills the memory; what the operation itself
 /// forbids, it says in its own words.
@@ -38,17 +37,5 @@ enum BodyLimits {
     }
 
     /// The operation's limit where it can be told without the body, else the service's.
-    static func limit(of service: Exchange.Service, for request: WireRequest) -> Int {
-        limit(of: service.model.name, operation(of: service, for: request))
-    }
-
-    static func operation(of service: Exchange.Service, for request: WireRequest) -> String? {
-        guard service.codec.wireProtocol != .query else { return nil }
-        do throws(CommonError) {
-            return try service.router.operation(for: request, speaking: service.codec).name
-        } catch {
-            // An unknown operation is reported by its own step, after authentication.
-            return nil
-        }
-    }
+    static func limit(of service: Exchange.Service) -> Int { limit(of: service.model.name, service.operation?.name) }
 }

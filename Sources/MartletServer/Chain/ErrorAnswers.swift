@@ -31,7 +31,7 @@ struct ErrorAnswers: Sendable {
     }
 
     private func tooLarge(_ error: BodyTooLarge, _ exchange: Exchange) -> CommonError {
-        let operation = exchange.service.flatMap { BodyLimits.operation(of: $0, for: exchange.wireRequest) }
+        let operation = exchange.service?.operation?.name
         // AWS names the action of policies here: `InvokeFunction`.
         let suffix = BodyLimits.actionName(operation).map { " for the \($0) operation" } ?? ""
         return CommonError(

@@ -37,6 +37,8 @@ struct Exchange {
         let entry: ServiceDispatcher.Entry
         let router: ServiceRouter
         let codec: any WireCodec
+        /// Where it can be told without the body; `FindOperation` says what is wrong with one that cannot.
+        let operation: Operation?
 
         var model: ServiceModel { entry.model }
     }

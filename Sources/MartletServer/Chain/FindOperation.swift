@@ -8,7 +8,8 @@ import MartletCore
 struct FindOperation: ChainStep {
     func run(_ exchange: inout Exchange) throws {
         guard let service = exchange.service else { return }
-        let operation = try service.router.operation(for: exchange.wireRequest, speaking: service.codec)
+        let operation =
+            try service.operation ?? service.router.operation(for: exchange.wireRequest, speaking: service.codec)
         exchange.operation = operation
         exchange.logger[metadataKey: "operation"] = "\(service.model.name):\(operation.name)"
     }

@@ -21,10 +21,12 @@ struct RecogniseService: ChainStep {
         guard let found = services.find(peek, scope: named, host: host) else {
             throw unknown(named ?? host?.prefix ?? request.headers[.amzTarget])
         }
+        let codec = found.router.codec(for: peek)
         exchange.service = Exchange.Service(
             entry: found.entry,
             router: found.router,
-            codec: found.router.codec(for: exchange.wireRequest)
+            codec: codec,
+            operation: codec.wireProtocol == .query ? nil : found.router.known(peek, codec)
         )
     }
 
@@ -115,6 +117,15 @@ extension ServiceIndex.Found {
 }
 
 extension ServiceRouter {
+    fileprivate func known(_ request: WireRequest, _ codec: any WireCodec) -> Operation? {
+        do throws(CommonError) {
+            return try operation(for: request, speaking: codec)
+        } catch {
+            // An unknown operation is reported by its own step, after authentication.
+            return nil
+        }
+    }
+
     /// Whether it knows the operation, be it implemented or not.
     fileprivate func hasRoute(for request: WireRequest, _ codec: any WireCodec) -> Bool {
         do throws(CommonError) {

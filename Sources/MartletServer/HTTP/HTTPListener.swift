@@ -20,8 +20,7 @@ final class HTTPListener: Sendable {
     let name: String?
     private let limits: HTTPLimits
     private let channel: any Channel
-    private let jobs: AsyncStream<HTTPJob>
-    private let accept: AsyncStream<HTTPJob>.Continuation
+    private let lanes: HTTPLanes
     private let connections: NIOLockedValueBox<Connections>
 
     /// Where clients reach it.
@@ -53,15 +52,16 @@ final class HTTPListener: Sendable {
         _ group: any EventLoopGroup,
         open: (ServerBootstrap) async throws -> any Channel
     ) async throws {
-        let (jobs, accept) = AsyncStream<HTTPJob>.makeStream()
+        // The sockets of sandboxes are many and quiet: they do without lanes.
+        let lanes = HTTPLanes(name == nil ? group : nil)
         let connections = NIOLockedValueBox(Connections())
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { Self.setUp($0, limits, connections, accept) }
-        (self.name, self.limits, self.jobs, self.accept, self.connections) = (name, limits, jobs, accept, connections)
+            .childChannelInitializer { Self.setUp($0, limits, connections, lanes) }
+        (self.name, self.limits, self.lanes, self.connections) = (name, limits, lanes, connections)
         channel = try await open(bootstrap)
     }
 
@@ -69,7 +69,7 @@ final class HTTPListener: Sendable {
         _ child: any Channel,
         _ limits: HTTPLimits,
         _ connections: NIOLockedValueBox<Connections>,
-        _ accept: AsyncStream<HTTPJob>.Continuation
+        _ lanes: HTTPLanes
     ) -> EventLoopFuture<Void> {
         child.eventLoop.makeCompletedFuture {
             let isWelcome = connections.withLockedValue { table in
@@ -83,12 +83,13 @@ final class HTTPListener: Sendable {
                     table.open[ObjectIdentifier(child)] = nil
                     return table.isDraining && table.open.isEmpty
                 }
-                if isDrained { accept.finish() }
+                if isDrained { lanes.finish() }
             }
             var decoder = NIOHTTPDecoderLimitConfiguration()
             decoder.maxHeaderFieldSize = limits.headerBytes
             decoder.maxHeaderListSize = limits.headerBytes
             decoder.maxHeaderFieldCount = limits.headerCount
+            let lane = lanes.lane(of: child.eventLoop)
             let pipeline = child.pipeline.syncOperations
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: true,
@@ -96,18 +97,14 @@ final class HTTPListener: Sendable {
                 withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: decoder
             )
-            try pipeline.addHandler(ConnectionHandler(limits: limits, accept: { accept.yield($0) }))
+            try pipeline.addHandler(ConnectionHandler(limits: limits, accept: { lane.yield($0) }))
         }
     }
 
     /// Answers requests until the listener is stopped or drained.
     func run(_ answer: @escaping Answer) async {
         await withTaskCancellationHandler {
-            await withDiscardingTaskGroup { group in
-                for await job in jobs { group.addTask { await Self.serve(job, answer) } }
-                // Whoever is left has lost its client, or its time.
-                group.cancelAll()
-            }
+            await lanes.run { await Self.serve($0, answer) }
         } onCancel: {
             self.stop()
         }
@@ -132,7 +129,7 @@ final class HTTPListener: Sendable {
         guard let open else { return }
         channel.close(promise: nil)
         for child in open { child.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
-        if open.isEmpty { accept.finish() }
+        if open.isEmpty { lanes.finish() }
         channel.eventLoop.scheduleTask(in: TimeAmount(limits.drain)) { self.stop() }
     }
 
@@ -144,6 +141,6 @@ final class HTTPListener: Sendable {
         }
         channel.close(promise: nil)
         for child in open { child.close(promise: nil) }
-        accept.finish()
+        lanes.finish()
     }
 }
