@@ -75,28 +75,28 @@ enum Platform {
         let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)
         let gateway = SandboxGateway()
-        let data = try await LambdaDataPlane(
-            .init(
-                driver: driver,
-                locator: RuntimeLocator(
-                    finder: .ofThisHost(),
-                    allowsNearest: isOpen,
-                    // Without namespaces there is no root to give.
-                    images: settings.sandbox == .namespace ? RuntimeImages(images) : nil
-                ),
-                runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
-                credentials: RoleCredentialVendor(mint: mint, roles: roles),
-                gateway: gateway,
-                logSink: logs,
-                database: storage.database,
-                eventLoops: MultiThreadedEventLoopGroup.singleton,
-                clock: clock,
-                ids: ids,
-                // One process holds the data directory, so its leases are its predecessor's.
-                node: "local",
-                logger: logger
-            )
+        var environment = LambdaDataPlane.Environment(
+            driver: driver,
+            locator: RuntimeLocator(
+                finder: .ofThisHost(),
+                allowsNearest: isOpen,
+                // Without namespaces there is no root to give.
+                images: settings.sandbox == .namespace ? RuntimeImages(images) : nil
+            ),
+            runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
+            credentials: RoleCredentialVendor(mint: mint, roles: roles),
+            gateway: gateway,
+            logSink: logs,
+            database: storage.database,
+            eventLoops: MultiThreadedEventLoopGroup.singleton,
+            clock: clock,
+            ids: ids,
+            // One process holds the data directory, so its leases are its predecessor's.
+            node: "local",
+            logger: logger
         )
+        environment.stemCellBudgetMiB = settings.stemCellBudgetMiB
+        let data = try await LambdaDataPlane(environment)
         let lambda = try await LambdaPlatform(
             control: .init(
                 database: storage.database,

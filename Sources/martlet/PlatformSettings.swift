@@ -22,6 +22,8 @@ struct PlatformSettings: Sendable {
     var allowedHosts: [String]
     /// Where container images may come from.
     var images: ImagePolicy
+    /// What waiting stem cells may take, in MiB; zero: none are booted.
+    var stemCellBudgetMiB: Int
     /// A file of registry logins, as `docker login` writes it.
     var registryLogins: String?
 
@@ -45,6 +47,7 @@ struct PlatformSettings: Sendable {
         logLevel = try Self.choice(reader, "logLevel", default: Logger.Level.info)
         allowedHosts = reader.string(forKey: "allowedHosts", default: "").split(separator: ",").map(String.init)
         images = try Self.imagePolicy(reader, isOpen: auth == .open)
+        stemCellBudgetMiB = try Self.number(reader, "stemCells", default: 768, in: 0...1_048_576)
         registryLogins = reader.string(forKey: "registryLogins")
         if auth == .open, !isLoopback {
             throw Invalid(

@@ -72,6 +72,11 @@ struct Serve: AsyncParsableCommand {
         help: "A directory below which image layouts (oci:PATH) may lie. May be repeated. (default: none)"
     )
     var imageDirectories: [String] = []
+    @Option(
+        help:
+            "Memory in MiB for runtimes that are booted ahead, so that functions start sooner; 0 for none. (default: 768)"
+    )
+    var stemCells: Int?
     @Option(help: "A file of registry logins, as docker login writes it.")
     var registryLogins: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
@@ -115,7 +120,7 @@ struct Serve: AsyncParsableCommand {
             "allowedHosts": allowedHosts.isEmpty ? nil : allowedHosts.joined(separator: ","),
             "imageRegistries": imageRegistries.isEmpty ? nil : imageRegistries.joined(separator: ","),
             "imageDirectories": imageDirectories.isEmpty ? nil : imageDirectories.joined(separator: ","),
-            "registryLogins": registryLogins,
+            "registryLogins": registryLogins, "stemCells": stemCells.map(String.init),
         ]
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (name, text) in texts {

@@ -25,6 +25,15 @@ import Testing
             try await Script.run("test_environment")
         }
 
+        @Test("start in runtimes that were booted ahead") func stemCells() async throws {
+            try await Script.run("test_stem_cells")
+        }
+
+        @Test("are initialised ahead where provisioned concurrency says so") func provisionedConcurrency() async throws
+        {
+            try await Script.run("test_provisioned_concurrency")
+        }
+
         @Test("run at once up to their reserved concurrency") func concurrency() async throws {
             try await Script.run("test_concurrency")
         }

@@ -23,6 +23,8 @@ package struct LambdaDataPlane: Sendable {
         /// Names this node in leases; the same after a restart.
         package var node: String
         package var logger: Logger
+        /// What waiting stem cells may take in all, in MiB; zero: environments are always started plainly.
+        package var stemCellBudgetMiB = StemCellStock.Configuration().budgetMiB
 
         package init(
             driver: any SandboxDriver,
@@ -61,7 +63,10 @@ package struct LambdaDataPlane: Sendable {
     let locator: RuntimeLocator
     let pool: EnvironmentPool
     private let tender: PoolTender
+    private let cells: StemCells?
+    let starter: EnvironmentStarter
     let supervisor: Supervisor
+    let keeper: ProvisionedKeeper
 
     package init(_ environment: Environment) async throws {
         try await environment.database.migrate(AsyncEventQueue.migrations, of: "lambda-events")
@@ -78,8 +83,10 @@ package struct LambdaDataPlane: Sendable {
         )
         ids = environment.ids
         locator = environment.locator
-        let starter = EnvironmentStarter(
+        cells = Self.stemCells(environment, supervisor)
+        starter = EnvironmentStarter(
             driver: environment.driver,
+            cells: cells,
             locator: environment.locator,
             runtimeFiles: environment.runtimeFiles,
             credentials: environment.credentials,
@@ -97,6 +104,22 @@ package struct LambdaDataPlane: Sendable {
             starter: starter,
             supervisor: supervisor,
             clock: clock,
+            logger: environment.logger
+        )
+        keeper = ProvisionedKeeper(runner: runner, clock: clock, logger: environment.logger)
+    }
+
+    private static func stemCells(_ environment: Environment, _ supervisor: Supervisor) -> StemCells? {
+        guard environment.driver.mountsLate, environment.stemCellBudgetMiB > 0 else { return nil }
+        var configuration = StemCellStock.Configuration()
+        configuration.budgetMiB = environment.stemCellBudgetMiB
+        return StemCells(
+            configuration,
+            driver: environment.driver,
+            listeners: EnvironmentStarter.listeners(hasEndpoint: environment.gateway != nil),
+            supervisor: supervisor,
+            clock: environment.clock,
+            ids: environment.ids,
             logger: environment.logger
         )
     }
@@ -117,5 +140,7 @@ package struct LambdaDataPlane: Sendable {
     }
 
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
-    package var services: [any Service] { [logs, supervisor, tender, events] }
+    package var services: [any Service] {
+        [logs, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, events]
+    }
 }

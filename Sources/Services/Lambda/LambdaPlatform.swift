@@ -13,11 +13,18 @@ package struct LambdaPlatform: Sendable {
         _ configuration: LambdaControlPlane.Configuration,
         data: LambdaDataPlane
     ) async throws {
-        let retirement = EnvironmentRetirement(pool: data.pool, supervisor: data.supervisor)
-        control = try await LambdaControlPlane(environment, configuration, runtimes: data.locator, observer: retirement)
-        retirement.follow(control.directory)
+        let follower = FunctionFollower(
+            pool: data.pool,
+            starter: data.starter,
+            keeper: data.keeper,
+            supervisor: data.supervisor
+        )
+        control = try await LambdaControlPlane(environment, configuration, runtimes: data.locator, observer: follower)
+        follower.follow(control.directory)
         self.data = data
-        service = LambdaService(control, invoker: data.invoker(control.directory))
+        let store = control.store
+        data.keeper.follow({ try await store.read { try $0.provisionedTargets() } }, control.directory)
+        service = LambdaService(control, invoker: data.invoker(control.directory), provisioner: data.keeper)
     }
 
     /// Forgets everything of the account, or of all: functions, waiting events, environments. For `open` mode.

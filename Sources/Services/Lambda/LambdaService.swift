@@ -6,10 +6,12 @@ package import MartletCore
 package struct LambdaService: LambdaAPI, ServiceProvider {
     let control: LambdaControlPlane
     let invoker: any Invoker
+    let provisioner: any Provisioner
 
-    init(_ control: LambdaControlPlane, invoker: any Invoker) {
+    init(_ control: LambdaControlPlane, invoker: any Invoker, provisioner: any Provisioner) {
         self.control = control
         self.invoker = invoker
+        self.provisioner = provisioner
     }
 
     package var model: ServiceModel { .lambda }

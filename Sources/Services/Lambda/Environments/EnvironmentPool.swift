@@ -81,6 +81,15 @@ final class EnvironmentPool: Sendable {
     /// Puts a request in line that will start an environment of its own in any case.
     func ticket(_ key: VersionKey) -> WaiterID { pool(key).ticketForStart() }
 
+    /// An environment is about to start that no request has asked for.
+    func expect(_ key: VersionKey) { pool(key).expect() }
+
+    /// An environment that is provisioned no longer: ended when it is idle, else one like any other from now on.
+    func dismiss(_ environment: ExecutionEnvironment) async {
+        environment.isProvisioned = false
+        if pool(environment.key).take(environment) { await environment.stop() }
+    }
+
     /// Waits until an environment is given back or the one started for `ticket` has failed. Cancellable.
     func wait(_ ticket: WaiterID, _ key: VersionKey) async -> Turn { await pool(key).wait(ticket) }
 

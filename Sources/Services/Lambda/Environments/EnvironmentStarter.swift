@@ -14,6 +14,8 @@ package protocol EndpointGateway: Sendable {
 /// Starts execution environments: credentials, sandbox, Runtime API, log. Does not wait for the runtime to come up.
 struct EnvironmentStarter: Sendable {
     var driver: any SandboxDriver
+    /// Nil where the driver cannot mount late.
+    var cells: StemCells?
     var locator: RuntimeLocator
     var runtimeFiles: RuntimeFiles
     var credentials: any CredentialVendor
@@ -28,7 +30,10 @@ struct EnvironmentStarter: Sendable {
     private static let credentialLifetime: Duration = .seconds(12 * 3_600)
 
     /// Throws `RuntimeUnavailable`, `SandboxError`, or what the credential vendor throws.
-    func start(_ version: ExecutableVersion) async throws -> ExecutionEnvironment {
+    func start(
+        _ version: ExecutableVersion,
+        initialization: InitializationType = .onDemand
+    ) async throws -> ExecutionEnvironment {
         let startedAt = clock.monotonicMicroseconds
         let runtime = try version.image == nil ? locator.choose(version.runtime) : .image
         let log = makeLog(version)
@@ -47,7 +52,8 @@ struct EnvironmentStarter: Sendable {
             sessionName: version.key.functionName,
             lifetime: Self.credentialLifetime
         )
-        let sandbox = try await driver.start(specification(version, runtime, log, role))
+        let plan = launchPlan(version, runtime, logStream: log.stream, role, initialization)
+        let sandbox = try await sandbox(version, plan)
         let environment = ExecutionEnvironment(
             key: version.key,
             sandbox: sandbox,
@@ -83,32 +89,64 @@ struct EnvironmentStarter: Sendable {
         )
     }
 
-    private func specification(
+    /// Has stem cells booted for the version's runtime, if it is one that they can serve.
+    func expect(_ version: ExecutableVersion) {
+        guard let cells, version.image == nil, let runtime = try? locator.choose(version.runtime) else { return }
+        let nobody = SessionCredentials(accessKeyID: "", secretAccessKey: "", sessionToken: "", expiresAt: clock.now)
+        let plan = launchPlan(version, runtime, logStream: "", nobody)
+        if let kind = StemCellKind(plan, version) { cells.expect(kind, plan) }
+    }
+
+    /// A stem cell that becomes the version's, or a new sandbox where none waits.
+    private func sandbox(_ version: ExecutableVersion, _ plan: LaunchPlan) async throws -> any Sandbox {
+        let limits = SandboxLimits(memoryBytes: version.memoryMiB << 20, temporaryBytes: version.temporaryMiB << 20)
+        if let cells, let kind = StemCellKind(plan, version), let cell = cells.take(kind, plan) {
+            do {
+                try await cell.claim(SandboxClaim(plan, limits: limits, of: kind))
+                return cell
+            } catch {
+                // It may have died while it waited. A plain start says what is wrong, if anything is.
+                await cell.kill()
+            }
+        }
+        return try await driver.start(specification(plan, limits))
+    }
+
+    private func launchPlan(
         _ version: ExecutableVersion,
         _ runtime: RuntimeChoice,
-        _ log: EnvironmentLog,
-        _ role: SessionCredentials
-    ) throws -> SandboxSpecification {
-        guard let id = SandboxID("lambda-\(ids.hex(24))") else {
-            throw MartletError("lambda.start", "malformed sandbox id")
-        }
-        let plan = LaunchPlan(
+        logStream: String,
+        _ role: SessionCredentials,
+        _ initialization: InitializationType = .onDemand
+    ) -> LaunchPlan {
+        LaunchPlan(
             version,
             runtime: runtime,
             runtimeFiles: runtimeFiles.path,
             instance: LaunchPlan.Instance(
                 credentials: role,
-                logStream: log.stream,
+                logStream: logStream,
                 runtimeAPI: "127.0.0.1:\(LaunchPlan.runtimeAPIPort)",
                 endpointURL: gateway == nil ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
-                bootstrap: bootstrap(version, runtime)
+                bootstrap: bootstrap(version, runtime),
+                initialization: initialization
             )
         )
+    }
+
+    /// What every environment listens on inside.
+    static func listeners(hasEndpoint: Bool) -> [SandboxListener] {
+        let ports = [LaunchPlan.runtimeAPIPort] + (hasEndpoint ? [LaunchPlan.endpointPort] : [])
+        return ports.map(SandboxListener.init)
+    }
+
+    private func specification(_ plan: LaunchPlan, _ limits: SandboxLimits) throws -> SandboxSpecification {
+        guard let id = SandboxID("lambda-\(ids.hex(24))") else {
+            throw MartletError("lambda.start", "malformed sandbox id")
+        }
         guard !plan.command.isEmpty else {
             throw SandboxError(.cannotExecute, "the image names no entry point: No such file or directory")
         }
-        var listeners = [SandboxListener(port: LaunchPlan.runtimeAPIPort)]
-        if gateway != nil { listeners.append(SandboxListener(port: LaunchPlan.endpointPort)) }
         return SandboxSpecification(
             id: id,
             command: plan.command,
@@ -116,11 +154,8 @@ struct EnvironmentStarter: Sendable {
             workingDirectory: plan.workingDirectory,
             root: plan.root,
             mounts: plan.mounts,
-            limits: SandboxLimits(
-                memoryBytes: version.memoryMiB << 20,
-                temporaryBytes: version.temporaryMiB << 20
-            ),
-            listeners: listeners
+            limits: limits,
+            listeners: Self.listeners(hasEndpoint: gateway != nil)
         )
     }
 

@@ -26,6 +26,12 @@ final class ExecutionEnvironment: Sendable {
         var exit: SandboxExit?
         /// For `LogType=Tail`.
         var logTail: [UInt8] = []
+
+        /// The command could not even be executed, which a sandbox that was booted ahead learns late.
+        var notExecuted: SandboxError? {
+            guard case .notExecuted(let error) = exit else { return nil }
+            return error
+        }
     }
 
     private struct Running {
@@ -47,6 +53,7 @@ final class ExecutionEnvironment: Sendable {
         /// Its time is up or `stop` was called: it ends as soon as the sandbox is gone.
         var isDoomed = false
         var maxMemoryMiB = 0
+        var isProvisioned = false
     }
 
     let key: VersionKey
@@ -97,14 +104,22 @@ final class ExecutionEnvironment: Sendable {
         return initializedAt.map { .microseconds($0 - startedMicroseconds) }
     }
 
+    /// Waits for invocations whether or not they come: does not end for having been idle.
+    var isProvisioned: Bool {
+        get { state.withLockedValue { $0.isProvisioned } }
+        set { state.withLockedValue { $0.isProvisioned = newValue } }
+    }
+
     /// Whether it can take another invocation.
     var isUsable: Bool { state.withLockedValue { $0.session.state != .ended && !$0.isDoomed } }
 
     /// The highest memory use so far, in MiB, rounded up. Falls back to the last value known when the sandbox has ended.
     func maxMemoryMiB(limitMiB: Int) async -> Int {
+        var peak = sandbox.memoryPeakBytes
         // After its end the cgroup is gone: what is known then is the last reading.
-        if let usage = try? await sandbox.usage() {
-            let used = min((usage.memoryPeakBytes + 0xf_ffff) >> 20, limitMiB)
+        if peak == nil { peak = try? await sandbox.usage().memoryPeakBytes }
+        if let peak {
+            let used = min((peak &+ 0xf_ffff) >> 20, limitMiB)
             state.withLockedValue { $0.maxMemoryMiB = max($0.maxMemoryMiB, used) }
         }
         return state.withLockedValue { $0.maxMemoryMiB }
@@ -263,6 +278,8 @@ final class ExecutionEnvironment: Sendable {
                 requestID: requestID,
                 status: .error
             )
+        case .notExecuted(let error):
+            return .platform("Runtime.InvalidEntrypoint", error.message, requestID: requestID, status: .error)
         case .killed:
             return .platform(
                 "Sandbox.Failure",

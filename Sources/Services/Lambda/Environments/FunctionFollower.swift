@@ -2,14 +2,19 @@
 import MartletCore
 import NIOConcurrencyHelpers
 
-/// Ends idle environments whose version has changed or gone, as soon as the control plane says that a function changed.
-final class EnvironmentRetirement: FunctionObserver {
+/// Hears that a function changed: idle environments of versions that have changed or gone end at once, and a runtime that
+/// has come into use gets its stem cells before the first invocation, and provisioned concurrency follows.
+final class FunctionFollower: FunctionObserver {
     private let pool: EnvironmentPool
+    private let starter: EnvironmentStarter
+    private let keeper: ProvisionedKeeper
     private let supervisor: Supervisor
     private let directory = NIOLockedValueBox<(any VersionDirectory)?>(nil)
 
-    init(pool: EnvironmentPool, supervisor: Supervisor) {
+    init(pool: EnvironmentPool, starter: EnvironmentStarter, keeper: ProvisionedKeeper, supervisor: Supervisor) {
         self.pool = pool
+        self.starter = starter
+        self.keeper = keeper
         self.supervisor = supervisor
     }
 
@@ -18,12 +23,16 @@ final class EnvironmentRetirement: FunctionObserver {
 
     func functionChanged(_ name: String, in scope: Scope) {
         guard let directory = directory.withLockedValue({ $0 }) else { return }
-        supervisor.submit { [pool] in
+        keeper.changed(name, in: scope)
+        supervisor.submit { [pool, starter] in
             for key in pool.keys(of: name, in: scope) {
                 // A version that cannot be resolved any more has no use for environments.
                 let current = try? await directory.resolve(function: name, qualifier: key.version, in: scope, draw: 0)
                 if current?.version.key != key { await pool.retire(key) }
             }
+            // One that is not ready yet is heard of again when it is.
+            let current = try? await directory.resolve(function: name, qualifier: nil, in: scope, draw: 0)
+            if let current { starter.expect(current.version) }
         }
     }
 }

@@ -94,6 +94,9 @@ final class VersionPool: Sendable {
         }
     }
 
+    /// One member more, for whom nobody waits.
+    func expect() { state.withLockedValue { $0.members += 1 } }
+
     func ticketForStart() -> Int {
         state.withLockedValue { $0.getInLine(isStarting: true) }
     }
@@ -171,7 +174,10 @@ final class VersionPool: Sendable {
     /// Takes out those idle since before `instant`; all of them when nil.
     func reap(idleSince instant: Instant?) -> [ExecutionEnvironment] {
         state.withLockedValue { state in
-            let old = state.idle.filter { instant == nil || $0.since < instant ?? $0.since }
+            let old = state.idle.filter { idle in
+                guard let instant else { return true }
+                return idle.since < instant && !idle.environment.isProvisioned
+            }
             guard !old.isEmpty else { return [] }
             state.idle.removeAll { idle in old.contains { $0.environment === idle.environment } }
             return old.map(\.environment)
@@ -215,7 +221,8 @@ final class VersionPool: Sendable {
         }
     }
 
-    func oldest() -> Idle? { state.withLockedValue { $0.idle.first } }
+    /// The one that has been idle for longest and may end.
+    func oldest() -> Idle? { state.withLockedValue { $0.idle.first { !$0.environment.isProvisioned } } }
 
     var isUnused: Bool {
         state.withLockedValue { $0.idle.isEmpty && $0.waiters.isEmpty && $0.members == 0 && $0.demand == 0 }

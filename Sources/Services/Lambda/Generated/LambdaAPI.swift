@@ -15,6 +15,7 @@ protocol LambdaAPI: Sendable {
     func deleteFunctionEventInvokeConfig(_ input: DeleteFunctionEventInvokeConfigInput, _ context: RequestContext) async throws -> DeleteFunctionEventInvokeConfigOutput
     func deleteFunctionUrlConfig(_ input: DeleteFunctionUrlConfigInput, _ context: RequestContext) async throws -> DeleteFunctionUrlConfigOutput
     func deleteLayerVersion(_ input: DeleteLayerVersionInput, _ context: RequestContext) async throws -> DeleteLayerVersionOutput
+    func deleteProvisionedConcurrencyConfig(_ input: DeleteProvisionedConcurrencyConfigInput, _ context: RequestContext) async throws -> DeleteProvisionedConcurrencyConfigOutput
     func getAccountSettings(_ input: GetAccountSettingsInput, _ context: RequestContext) async throws -> GetAccountSettingsOutput
     func getAlias(_ input: GetAliasInput, _ context: RequestContext) async throws -> GetAliasOutput
     func getFunction(_ input: GetFunctionInput, _ context: RequestContext) async throws -> GetFunctionOutput
@@ -27,6 +28,7 @@ protocol LambdaAPI: Sendable {
     func getLayerVersionByArn(_ input: GetLayerVersionByArnInput, _ context: RequestContext) async throws -> GetLayerVersionByArnOutput
     func getLayerVersionPolicy(_ input: GetLayerVersionPolicyInput, _ context: RequestContext) async throws -> GetLayerVersionPolicyOutput
     func getPolicy(_ input: GetPolicyInput, _ context: RequestContext) async throws -> GetPolicyOutput
+    func getProvisionedConcurrencyConfig(_ input: GetProvisionedConcurrencyConfigInput, _ context: RequestContext) async throws -> GetProvisionedConcurrencyConfigOutput
     func getRuntimeManagementConfig(_ input: GetRuntimeManagementConfigInput, _ context: RequestContext) async throws -> GetRuntimeManagementConfigOutput
     func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput
@@ -36,6 +38,7 @@ protocol LambdaAPI: Sendable {
     func listFunctions(_ input: ListFunctionsInput, _ context: RequestContext) async throws -> ListFunctionsOutput
     func listLayerVersions(_ input: ListLayerVersionsInput, _ context: RequestContext) async throws -> ListLayerVersionsOutput
     func listLayers(_ input: ListLayersInput, _ context: RequestContext) async throws -> ListLayersOutput
+    func listProvisionedConcurrencyConfigs(_ input: ListProvisionedConcurrencyConfigsInput, _ context: RequestContext) async throws -> ListProvisionedConcurrencyConfigsOutput
     func listTags(_ input: ListTagsInput, _ context: RequestContext) async throws -> ListTagsOutput
     func listVersionsByFunction(_ input: ListVersionsByFunctionInput, _ context: RequestContext) async throws -> ListVersionsByFunctionOutput
     func publishLayerVersion(_ input: PublishLayerVersionInput, _ context: RequestContext) async throws -> PublishLayerVersionOutput
@@ -43,6 +46,7 @@ protocol LambdaAPI: Sendable {
     func putFunctionConcurrency(_ input: PutFunctionConcurrencyInput, _ context: RequestContext) async throws -> PutFunctionConcurrencyOutput
     func putFunctionEventInvokeConfig(_ input: PutFunctionEventInvokeConfigInput, _ context: RequestContext) async throws -> PutFunctionEventInvokeConfigOutput
     func putFunctionRecursionConfig(_ input: PutFunctionRecursionConfigInput, _ context: RequestContext) async throws -> PutFunctionRecursionConfigOutput
+    func putProvisionedConcurrencyConfig(_ input: PutProvisionedConcurrencyConfigInput, _ context: RequestContext) async throws -> PutProvisionedConcurrencyConfigOutput
     func putRuntimeManagementConfig(_ input: PutRuntimeManagementConfigInput, _ context: RequestContext) async throws -> PutRuntimeManagementConfigOutput
     func removeLayerVersionPermission(_ input: RemoveLayerVersionPermissionInput, _ context: RequestContext) async throws -> RemoveLayerVersionPermissionOutput
     func removePermission(_ input: RemovePermissionInput, _ context: RequestContext) async throws -> RemovePermissionOutput

@@ -172,6 +172,17 @@ struct PackageType: StringEnumeration {
     static let allValues = ["Zip", "Image"]
 }
 
+struct ProvisionedConcurrencyStatusEnum: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let inProgress = ProvisionedConcurrencyStatusEnum("IN_PROGRESS")
+    static let ready = ProvisionedConcurrencyStatusEnum("READY")
+    static let failed = ProvisionedConcurrencyStatusEnum("FAILED")
+
+    static let allValues = ["IN_PROGRESS", "READY", "FAILED"]
+}
+
 struct RecursiveLoop: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }

@@ -467,6 +467,20 @@ struct PreconditionFailedException: ModelledError {
     }
 }
 
+struct ProvisionedConcurrencyConfigNotFoundException: ModelledError {
+    var message = ""
+    var type: String?
+    static let shapeName = "ProvisionedConcurrencyConfigNotFoundException"
+    static let errorCode = "ProvisionedConcurrencyConfigNotFoundException"
+    static let status = 404
+    static let isSenderFault = true
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&type, Field("Type"))
+        try c.string(&message, Field("message"))
+    }
+}
+
 struct PublicPolicyException: ModelledError {
     var message = ""
     var type: String?

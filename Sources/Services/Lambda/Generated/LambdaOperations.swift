@@ -172,6 +172,21 @@ enum LambdaOperations {
         ]
     )
 
+    static let deleteProvisionedConcurrencyConfig = OperationDescriptor<DeleteProvisionedConcurrencyConfigInput, DeleteProvisionedConcurrencyConfigOutput>(
+        "DeleteProvisionedConcurrencyConfig",
+        method: "DELETE",
+        path: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        status: 204,
+        action: "lambda:DeleteProvisionedConcurrencyConfig",
+        errors: [
+            InvalidParameterValueException.self,
+            ResourceConflictException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
     static let getAccountSettings = OperationDescriptor<GetAccountSettingsInput, GetAccountSettingsOutput>(
         "GetAccountSettings",
         method: "GET",
@@ -320,6 +335,20 @@ enum LambdaOperations {
         action: "lambda:GetPolicy",
         errors: [
             InvalidParameterValueException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
+    static let getProvisionedConcurrencyConfig = OperationDescriptor<GetProvisionedConcurrencyConfigInput, GetProvisionedConcurrencyConfigOutput>(
+        "GetProvisionedConcurrencyConfig",
+        method: "GET",
+        path: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        action: "lambda:GetProvisionedConcurrencyConfig",
+        errors: [
+            InvalidParameterValueException.self,
+            ProvisionedConcurrencyConfigNotFoundException.self,
             ServiceException.self,
             TooManyRequestsException.self,
             ResourceNotFoundException.self,
@@ -506,6 +535,19 @@ enum LambdaOperations {
         ]
     )
 
+    static let listProvisionedConcurrencyConfigs = OperationDescriptor<ListProvisionedConcurrencyConfigsInput, ListProvisionedConcurrencyConfigsOutput>(
+        "ListProvisionedConcurrencyConfigs",
+        method: "GET",
+        path: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL",
+        action: "lambda:ListProvisionedConcurrencyConfigs",
+        errors: [
+            InvalidParameterValueException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
     static let listTags = OperationDescriptor<ListTagsInput, ListTagsOutput>(
         "ListTags",
         method: "GET",
@@ -596,6 +638,21 @@ enum LambdaOperations {
         method: "PUT",
         path: "/2024-08-31/functions/{FunctionName}/recursion-config",
         action: "lambda:PutFunctionRecursionConfig",
+        errors: [
+            InvalidParameterValueException.self,
+            ResourceConflictException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
+    static let putProvisionedConcurrencyConfig = OperationDescriptor<PutProvisionedConcurrencyConfigInput, PutProvisionedConcurrencyConfigOutput>(
+        "PutProvisionedConcurrencyConfig",
+        method: "PUT",
+        path: "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
+        status: 202,
+        action: "lambda:PutProvisionedConcurrencyConfig",
         errors: [
             InvalidParameterValueException.self,
             ResourceConflictException.self,
@@ -763,7 +820,7 @@ enum LambdaOperations {
 extension LambdaAPI {
     var lambdaOperations: [Operation] {
         var table: [Operation] = []
-        table.reserveCapacity(49)
+        table.reserveCapacity(53)
         table.append(Operation(LambdaOperations.addLayerVersionPermission, addLayerVersionPermission))
         table.append(Operation(LambdaOperations.addPermission, addPermission))
         table.append(Operation(LambdaOperations.createAlias, createAlias))
@@ -775,6 +832,7 @@ extension LambdaAPI {
         table.append(Operation(LambdaOperations.deleteFunctionEventInvokeConfig, deleteFunctionEventInvokeConfig))
         table.append(Operation(LambdaOperations.deleteFunctionUrlConfig, deleteFunctionUrlConfig))
         table.append(Operation(LambdaOperations.deleteLayerVersion, deleteLayerVersion))
+        table.append(Operation(LambdaOperations.deleteProvisionedConcurrencyConfig, deleteProvisionedConcurrencyConfig))
         table.append(Operation(LambdaOperations.getAccountSettings, getAccountSettings))
         table.append(Operation(LambdaOperations.getAlias, getAlias))
         table.append(Operation(LambdaOperations.getFunction, getFunction))
@@ -787,6 +845,7 @@ extension LambdaAPI {
         table.append(Operation(LambdaOperations.getLayerVersionByArn, getLayerVersionByArn))
         table.append(Operation(LambdaOperations.getLayerVersionPolicy, getLayerVersionPolicy))
         table.append(Operation(LambdaOperations.getPolicy, getPolicy))
+        table.append(Operation(LambdaOperations.getProvisionedConcurrencyConfig, getProvisionedConcurrencyConfig))
         table.append(Operation(LambdaOperations.getRuntimeManagementConfig, getRuntimeManagementConfig))
         table.append(Operation(LambdaOperations.invoke, invoke))
         table.append(Operation(LambdaOperations.invokeAsync, invokeAsync))
@@ -796,6 +855,7 @@ extension LambdaAPI {
         table.append(Operation(LambdaOperations.listFunctions, listFunctions))
         table.append(Operation(LambdaOperations.listLayerVersions, listLayerVersions))
         table.append(Operation(LambdaOperations.listLayers, listLayers))
+        table.append(Operation(LambdaOperations.listProvisionedConcurrencyConfigs, listProvisionedConcurrencyConfigs))
         table.append(Operation(LambdaOperations.listTags, listTags))
         table.append(Operation(LambdaOperations.listVersionsByFunction, listVersionsByFunction))
         table.append(Operation(LambdaOperations.publishLayerVersion, publishLayerVersion))
@@ -803,6 +863,7 @@ extension LambdaAPI {
         table.append(Operation(LambdaOperations.putFunctionConcurrency, putFunctionConcurrency))
         table.append(Operation(LambdaOperations.putFunctionEventInvokeConfig, putFunctionEventInvokeConfig))
         table.append(Operation(LambdaOperations.putFunctionRecursionConfig, putFunctionRecursionConfig))
+        table.append(Operation(LambdaOperations.putProvisionedConcurrencyConfig, putProvisionedConcurrencyConfig))
         table.append(Operation(LambdaOperations.putRuntimeManagementConfig, putRuntimeManagementConfig))
         table.append(Operation(LambdaOperations.removeLayerVersionPermission, removeLayerVersionPermission))
         table.append(Operation(LambdaOperations.removePermission, removePermission))

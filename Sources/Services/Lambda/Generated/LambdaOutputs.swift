@@ -86,6 +86,12 @@ struct DeleteLayerVersionOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct DeleteProvisionedConcurrencyConfigOutput: Shape {
+    static let shapeName = "DeleteProvisionedConcurrencyConfigOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct GetAccountSettingsOutput: Shape {
     var accountLimit: AccountLimit?
     var accountUsage: AccountUsage?
@@ -190,6 +196,31 @@ struct GetPolicyOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&policy, Field("Policy"))
         try c.string(&revisionId, Field("RevisionId"))
+    }
+}
+
+struct GetProvisionedConcurrencyConfigOutput: Shape {
+    var requestedProvisionedConcurrentExecutions: Int?
+    var availableProvisionedConcurrentExecutions: Int?
+    var allocatedProvisionedConcurrentExecutions: Int?
+    var status: ProvisionedConcurrencyStatusEnum?
+    var statusReason: String?
+    var lastModified: String?
+    static let shapeName = "GetProvisionedConcurrencyConfigResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(
+            &requestedProvisionedConcurrentExecutions,
+            Field("RequestedProvisionedConcurrentExecutions", range: 1...Double.infinity))
+        try c.int(
+            &availableProvisionedConcurrentExecutions,
+            Field("AvailableProvisionedConcurrentExecutions", range: 0...Double.infinity))
+        try c.int(
+            &allocatedProvisionedConcurrentExecutions,
+            Field("AllocatedProvisionedConcurrentExecutions", range: 0...Double.infinity))
+        try c.enumeration(&status, Field("Status"))
+        try c.string(&statusReason, Field("StatusReason"))
+        try c.string(&lastModified, Field("LastModified", length: 0...100, pattern: Patterns.filterCriteriaErrorMessage))
     }
 }
 
@@ -314,6 +345,17 @@ struct ListLayersOutput: Shape {
     }
 }
 
+struct ListProvisionedConcurrencyConfigsOutput: Shape {
+    var provisionedConcurrencyConfigs: [ProvisionedConcurrencyConfigListItem]?
+    var nextMarker: String?
+    static let shapeName = "ListProvisionedConcurrencyConfigsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&provisionedConcurrencyConfigs, Field("ProvisionedConcurrencyConfigs"))
+        try c.string(&nextMarker, Field("NextMarker"))
+    }
+}
+
 struct ListTagsOutput: Shape {
     var tags: [String: String]?
     static let shapeName = "ListTagsResponse"
@@ -375,6 +417,31 @@ struct PutFunctionRecursionConfigOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.enumeration(&recursiveLoop, Field("RecursiveLoop"))
+    }
+}
+
+struct PutProvisionedConcurrencyConfigOutput: Shape {
+    var requestedProvisionedConcurrentExecutions: Int?
+    var allocatedProvisionedConcurrentExecutions: Int?
+    var availableProvisionedConcurrentExecutions: Int?
+    var status: ProvisionedConcurrencyStatusEnum?
+    var statusReason: String?
+    var lastModified: String?
+    static let shapeName = "PutProvisionedConcurrencyConfigResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(
+            &requestedProvisionedConcurrentExecutions,
+            Field("RequestedProvisionedConcurrentExecutions", range: 1...Double.infinity))
+        try c.int(
+            &allocatedProvisionedConcurrentExecutions,
+            Field("AllocatedProvisionedConcurrentExecutions", range: 0...Double.infinity))
+        try c.int(
+            &availableProvisionedConcurrentExecutions,
+            Field("AvailableProvisionedConcurrentExecutions", range: 0...Double.infinity))
+        try c.enumeration(&status, Field("Status"))
+        try c.string(&statusReason, Field("StatusReason"))
+        try c.string(&lastModified, Field("LastModified", length: 0...100, pattern: Patterns.filterCriteriaErrorMessage))
     }
 }
 

@@ -38,6 +38,7 @@ enum Patterns {
     static let namespacedStatementId = Pattern("([a-zA-Z0-9-_.]+)")
     static let numericLatestPublishedOrAliasQualifier = Pattern(#"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"#)
     static let organizationId = Pattern("o-[a-z0-9]{10,32}")
+    static let qualifier = Pattern("(|[a-zA-Z0-9$_-]+)")
     static let roleArn = Pattern(#"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"#)
     static let runtimeVersionArn = Pattern(#"((arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}::runtime:.+)|(arn:(aws[a-zA-Z-]*):lambda:(eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:\d{12}:runtime/[A-Za-z0-9_.-]{1,128}/version/[A-Za-z0-9_.-]{1,128}))"#)
     static let s3Bucket = Pattern(#"[0-9A-Za-z\.\-_]*(?<!\.)"#)

@@ -617,6 +617,33 @@ struct OnSuccess: Shape {
     }
 }
 
+struct ProvisionedConcurrencyConfigListItem: Shape {
+    var functionArn: String?
+    var requestedProvisionedConcurrentExecutions: Int?
+    var availableProvisionedConcurrentExecutions: Int?
+    var allocatedProvisionedConcurrentExecutions: Int?
+    var status: ProvisionedConcurrencyStatusEnum?
+    var statusReason: String?
+    var lastModified: String?
+    static let shapeName = "ProvisionedConcurrencyConfigListItem"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&functionArn, Field("FunctionArn", length: 0...10000, pattern: Patterns.functionArn))
+        try c.int(
+            &requestedProvisionedConcurrentExecutions,
+            Field("RequestedProvisionedConcurrentExecutions", range: 1...Double.infinity))
+        try c.int(
+            &availableProvisionedConcurrentExecutions,
+            Field("AvailableProvisionedConcurrentExecutions", range: 0...Double.infinity))
+        try c.int(
+            &allocatedProvisionedConcurrentExecutions,
+            Field("AllocatedProvisionedConcurrentExecutions", range: 0...Double.infinity))
+        try c.enumeration(&status, Field("Status"))
+        try c.string(&statusReason, Field("StatusReason"))
+        try c.string(&lastModified, Field("LastModified", length: 0...100, pattern: Patterns.filterCriteriaErrorMessage))
+    }
+}
+
 struct ResolvedS3Object: Shape {
     var s3Bucket: String?
     var s3Key: String?

@@ -166,6 +166,9 @@ struct FunctionRunner: Sendable {
             await applyCPUShare(environment, version)
             await pool.giveBack(environment)
             pool.settled(ticket, version.key)
+        case .failed(let failure) where failure.notExecuted != nil:
+            pool.fail(ticket, version.key, .notStarted(failure.notExecuted ?? SandboxError(.failed, "")))
+            await environment.stop()
         case .failed(var failure):
             environment.drainOutput()
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
@@ -176,7 +179,7 @@ struct FunctionRunner: Sendable {
         }
     }
 
-    private func writeFailedInit(
+    func writeFailedInit(
         _ environment: ExecutionEnvironment,
         _ version: ExecutableVersion,
         _ failure: ExecutionEnvironment.InitFailure,
@@ -197,7 +200,7 @@ struct FunctionRunner: Sendable {
     }
 
     /// Init is not throttled; what follows is.
-    private func applyCPUShare(_ environment: ExecutionEnvironment, _ version: ExecutableVersion) async {
+    func applyCPUShare(_ environment: ExecutionEnvironment, _ version: ExecutableVersion) async {
         do {
             try await environment.sandbox.setCPUShare(.lambda(memoryMiB: version.memoryMiB))
         } catch {

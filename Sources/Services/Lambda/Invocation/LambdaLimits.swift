@@ -16,6 +16,8 @@ enum LambdaLimits {
     static let tailBytes = 4_096
     /// One log event. Longer lines are cut into several.
     static let logEventBytes = 262_118
+    /// Of an environment that nobody waits for.
+    static let provisionedInitSeconds = 900
     static let initSeconds = 10
     static let accountConcurrency = 1_000
     /// New environments per function: 1,000 in 10 seconds.

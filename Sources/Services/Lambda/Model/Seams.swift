@@ -16,6 +16,12 @@ protocol Invoker: Sendable {
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput
 }
 
+/// Keeps environments initialised ahead, as provisioned concurrency asks.
+protocol Provisioner: Sendable {
+    /// What has come of the configuration so far.
+    func standing(of configuration: ProvisionedConcurrency) -> ProvisionedStanding
+}
+
 /// Hears of every change that an invocation could see, after it is stored: environments of gone versions can retire.
 protocol FunctionObserver: Sendable {
     /// The function was changed or deleted. Must not block.

@@ -97,6 +97,7 @@ extension LambdaService {
             try tx.deletePolicies(of: .function(name), qualifier: input.name, in: scope)
             try tx.deleteEventSettings(of: name, qualifier: input.name, in: scope)
             try tx.deleteURL(of: name, qualifier: input.name, in: scope)
+            try tx.deleteProvisioned(.init(scope: scope, functionName: name, qualifier: input.name))
         }
         return DeleteAliasOutput()
     }

@@ -93,5 +93,6 @@ extension LambdaWrite {
         try delete(number, of: name, in: scope)
         try deletePolicies(of: .function(name), qualifier: number.text, in: scope)
         try deleteEventSettings(of: name, qualifier: number.text, in: scope)
+        try deleteProvisioned(.init(scope: scope, functionName: name, qualifier: number.text))
     }
 }

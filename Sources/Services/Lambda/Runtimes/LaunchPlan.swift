@@ -3,6 +3,12 @@ import MartletCore
 import OCI
 import Sandbox
 
+/// Why an environment is initialised. AWS: AWS_LAMBDA_INITIALIZATION_TYPE
+enum InitializationType: String, Sendable {
+    case onDemand = "on-demand"
+    case provisioned = "provisioned-concurrency"
+}
+
 /// What one environment of a version is started with: command, variables, mounts. A value, made without touching the host.
 struct LaunchPlan: Sendable, Equatable {
     var command: [String]
@@ -30,6 +36,7 @@ struct LaunchPlan: Sendable, Equatable {
         var endpointURL: String?
         /// What the runtime begins with, as a path inside: Martlet's bootstrap, or for `provided` the function's own.
         var bootstrap: String
+        var initialization = InitializationType.onDemand
     }
 
     /// `runtimeFiles` is the host directory that holds the bootstraps.
@@ -133,7 +140,7 @@ struct LaunchPlan: Sendable, Equatable {
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": String(version.memoryMiB),
             "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": instance.logStream,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": instance.initialization.rawValue,
             "AWS_LAMBDA_RUNTIME_API": instance.runtimeAPI,
             "AWS_ACCESS_KEY_ID": instance.credentials.accessKeyID,
             "AWS_SECRET_ACCESS_KEY": instance.credentials.secretAccessKey,

@@ -101,6 +101,7 @@ extension LambdaWrite {
         try writer.execute("DELETE FROM lambda_tag WHERE \(ofFunction)")
         try writer.execute("DELETE FROM lambda_event_config WHERE \(ofFunction)")
         try writer.execute("DELETE FROM lambda_url WHERE \(ofFunction)")
+        try writer.execute("DELETE FROM lambda_provisioned WHERE \(ofFunction)")
         try deletePolicies(of: .function(name), in: scope)
         try writer.execute(
             "DELETE FROM lambda_function WHERE account = \(scope.account) AND region = \(scope.region) AND name = \(name)"

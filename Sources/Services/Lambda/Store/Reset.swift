@@ -13,7 +13,7 @@ extension LambdaControlPlane {
 extension LambdaWrite {
     private static let tables: [SQL] = [
         "lambda_version", "lambda_transition", "lambda_alias", "lambda_tag", "lambda_statement", "lambda_event_config",
-        "lambda_url", "lambda_layer", "lambda_layer_version", "lambda_function",
+        "lambda_url", "lambda_provisioned", "lambda_layer", "lambda_layer_version", "lambda_function",
     ]
 
     /// Returns the functions that were there.

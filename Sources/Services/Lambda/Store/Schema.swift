@@ -13,6 +13,7 @@ enum LambdaSchema {
         Migration("function settings") { _ in [eventConfigs, urls, urlsByFunction] },
         Migration("packages") { _ in [packages] },
         Migration("container images") { _ in [images] },
+        Migration("provisioned concurrency") { _ in [provisioned] },
     ]
 
     /// `revision` counts every change that an invocation could see, for caches of other nodes.
@@ -99,6 +100,13 @@ enum LambdaSchema {
         CREATE TABLE lambda_event_config (
             account TEXT NOT NULL, region TEXT NOT NULL, function_name TEXT NOT NULL, qualifier TEXT NOT NULL,
             maximum_retries BIGINT, maximum_age_seconds BIGINT, last_modified BIGINT NOT NULL,
+            PRIMARY KEY (account, region, function_name, qualifier))
+        """
+
+    private static let provisioned: SQL = """
+        CREATE TABLE lambda_provisioned (
+            account TEXT NOT NULL, region TEXT NOT NULL, function_name TEXT NOT NULL, qualifier TEXT NOT NULL,
+            requested BIGINT NOT NULL, last_modified BIGINT NOT NULL,
             PRIMARY KEY (account, region, function_name, qualifier))
         """
 

@@ -48,7 +48,7 @@ struct ControlGround: Sendable {
                 ),
                 runtimes: EveryRuntime()
             )
-            let service = LambdaService(control, invoker: NoInvoker())
+            let service = LambdaService(control, invoker: NoInvoker(), provisioner: NoProvisioner())
             built.value = service
             return [service]
         }
@@ -182,4 +182,9 @@ extension ClientError {
     static func conflict(_ message: String) -> ClientError {
         ClientError("ResourceConflictException", message, status: 409)
     }
+}
+
+/// Nothing is ever initialised here.
+struct NoProvisioner: Provisioner {
+    func standing(of configuration: ProvisionedConcurrency) -> ProvisionedStanding { ProvisionedStanding() }
 }

@@ -558,6 +558,11 @@ class Loop {
     }
   }
 
+  /** Never ends once the process is about to report an error and exit: the error is the answer then. */
+  respond(text) {
+    return die.begun ? new Promise(() => {}) : this.api.post(`${this.invocation}response`, text);
+  }
+
   /** Ends the process as Node.js does when its main promise never settles; the server reports the exit. */
   exitUnsettled() {
     this.whenIdle = () => process.exit(13);
@@ -573,7 +578,7 @@ class Loop {
       await nextTurn();
       return this.fail(error);
     }
-    return this.api.post(`${this.invocation}response`, text);
+    return this.respond(text);
   }
 
   fail(error) {
@@ -590,7 +595,7 @@ class Loop {
         const text = serialize(result);
         finished = true;
         this.whenIdle = () => {};
-        this.api.post(`${this.invocation}response`, text).then(resolve, reject);
+        this.respond(text).then(resolve, reject);
       };
       const failWith = (error) => {
         finished = true;

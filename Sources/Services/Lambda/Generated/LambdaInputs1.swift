@@ -251,6 +251,19 @@ struct DeleteLayerVersionInput: Shape {
     }
 }
 
+struct DeleteProvisionedConcurrencyConfigInput: Shape {
+    var functionName = ""
+    var qualifier = ""
+    static let shapeName = "DeleteProvisionedConcurrencyConfigRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &functionName,
+            Field("FunctionName", .required, in: .path, length: 1...140, pattern: Patterns.functionName))
+        try c.string(&qualifier, Field("Qualifier", .required, in: .query, length: 1...128, pattern: Patterns.qualifier))
+    }
+}
+
 struct GetAccountSettingsInput: Shape {
     static let shapeName = "GetAccountSettingsRequest"
 
@@ -393,6 +406,19 @@ struct GetPolicyInput: Shape {
         try c.string(
             &qualifier,
             Field("Qualifier", in: .query, length: 1...128, pattern: Patterns.numericLatestPublishedOrAliasQualifier))
+    }
+}
+
+struct GetProvisionedConcurrencyConfigInput: Shape {
+    var functionName = ""
+    var qualifier = ""
+    static let shapeName = "GetProvisionedConcurrencyConfigRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &functionName,
+            Field("FunctionName", .required, in: .path, length: 1...140, pattern: Patterns.functionName))
+        try c.string(&qualifier, Field("Qualifier", .required, in: .query, length: 1...128, pattern: Patterns.qualifier))
     }
 }
 
@@ -556,6 +582,21 @@ struct ListLayersInput: Shape {
     }
 }
 
+struct ListProvisionedConcurrencyConfigsInput: Shape {
+    var functionName = ""
+    var marker: String?
+    var maxItems: Int?
+    static let shapeName = "ListProvisionedConcurrencyConfigsRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &functionName,
+            Field("FunctionName", .required, in: .path, length: 1...140, pattern: Patterns.functionName))
+        try c.string(&marker, Field("Marker", in: .query))
+        try c.int(&maxItems, Field("MaxItems", in: .query, range: 1...50))
+    }
+}
+
 struct ListTagsInput: Shape {
     var resource = ""
     static let shapeName = "ListTagsRequest"
@@ -662,6 +703,23 @@ struct PutFunctionRecursionConfigInput: Shape {
             &functionName,
             Field("FunctionName", .required, in: .path, length: 1...140, pattern: Patterns.unqualifiedFunctionName))
         try c.enumeration(&recursiveLoop, Field("RecursiveLoop", .required))
+    }
+}
+
+struct PutProvisionedConcurrencyConfigInput: Shape {
+    var functionName = ""
+    var qualifier = ""
+    var provisionedConcurrentExecutions = 0
+    static let shapeName = "PutProvisionedConcurrencyConfigRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &functionName,
+            Field("FunctionName", .required, in: .path, length: 1...140, pattern: Patterns.functionName))
+        try c.string(&qualifier, Field("Qualifier", .required, in: .query, length: 1...128, pattern: Patterns.qualifier))
+        try c.int(
+            &provisionedConcurrentExecutions,
+            Field("ProvisionedConcurrentExecutions", .required, range: 1...Double.infinity))
     }
 }
 
@@ -862,45 +920,5 @@ struct UpdateFunctionConfigurationInput: Shape {
         try c.structure(&durableConfig, Field("DurableConfig"))
         try c.structure(&runtimeConfig, Field("RuntimeConfig"))
         try c.structure(&acceleratorConfig, Field("AcceleratorConfig"))
-    }
-}
-
-struct UpdateFunctionEventInvokeConfigInput: Shape {
-    var functionName = ""
-    var qualifier: String?
-    var maximumRetryAttempts: Int?
-    var maximumEventAgeInSeconds: Int?
-    var destinationConfig: DestinationConfig?
-    static let shapeName = "UpdateFunctionEventInvokeConfigRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(
-            &functionName,
-            Field("FunctionName", .required, in: .path, length: 1...256, pattern: Patterns.namespacedFunctionName))
-        try c.string(
-            &qualifier,
-            Field("Qualifier", in: .query, length: 1...128, pattern: Patterns.numericLatestPublishedOrAliasQualifier))
-        try c.int(&maximumRetryAttempts, Field("MaximumRetryAttempts", range: 0...2))
-        try c.int(&maximumEventAgeInSeconds, Field("MaximumEventAgeInSeconds", range: 60...21600))
-        try c.structure(&destinationConfig, Field("DestinationConfig"))
-    }
-}
-
-struct UpdateFunctionUrlConfigInput: Shape {
-    var functionName = ""
-    var qualifier: String?
-    var authType: FunctionUrlAuthType?
-    var cors: Cors?
-    var invokeMode: InvokeMode?
-    static let shapeName = "UpdateFunctionUrlConfigRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(
-            &functionName,
-            Field("FunctionName", .required, in: .path, length: 1...140, pattern: Patterns.functionUrlFunctionName))
-        try c.string(&qualifier, Field("Qualifier", in: .query, length: 1...128, pattern: Patterns.functionUrlQualifier))
-        try c.enumeration(&authType, Field("AuthType"))
-        try c.structure(&cors, Field("Cors"))
-        try c.enumeration(&invokeMode, Field("InvokeMode"))
     }
 }

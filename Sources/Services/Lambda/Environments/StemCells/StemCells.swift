@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletCore
+import NIOConcurrencyHelpers
+import Sandbox
+import ServiceLifecycle
+
+/// Sandboxes booted ahead, each with a runtime in it and nothing of any function. One function version claims one, uses it
+/// as its environment, and it is never given back.
+///
+/// Each is executed on its own, so it has an address layout and random state of its own. Refilling happens beside the
+/// requests' path, one cell at a time.
+final class StemCells: Service {
+    private struct State {
+        var stock: StemCellStock
+        var cells: [StemCellKind: [any Sandbox]] = [:]
+        /// Mounts and such that a kind is booted with.
+        var recipes: [StemCellKind: [SandboxMount]] = [:]
+        var isOver = false
+
+        var count: Int { cells.values.reduce(0) { $0 + $1.count } }
+    }
+
+    /// Given to the sandboxes of cells: what listens inside is the same for every function.
+    let listeners: [SandboxListener]
+    private let driver: any SandboxDriver
+    private let clock: any WallClock
+    private let ids: any IDSource
+    private let supervisor: Supervisor
+    private let logger: Logger
+    private let state: NIOLockedValueBox<State>
+    private let wake: AsyncStream<Void>
+    private let waker: AsyncStream<Void>.Continuation
+
+    /// After a claim, refilling waits this long for the requests to go first.
+    private static let pause: Duration = .milliseconds(10)
+    private static let lookInterval: Duration = .seconds(10)
+
+    init(
+        _ configuration: StemCellStock.Configuration,
+        driver: any SandboxDriver,
+        listeners: [SandboxListener],
+        supervisor: Supervisor,
+        clock: any WallClock,
+        ids: any IDSource,
+        logger: Logger
+    ) {
+        self.driver = driver
+        self.listeners = listeners
+        self.supervisor = supervisor
+        self.clock = clock
+        self.ids = ids
+        self.logger = logger
+        state = NIOLockedValueBox(State(stock: StemCellStock(configuration)))
+        (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// How often a new environment found a cell, how often it did not, and how many wait now.
+    var figures: (hits: Int, misses: Int, waiting: Int) {
+        state.withLockedValue { ($0.stock.hits, $0.stock.misses, $0.count) }
+    }
+
+    /// A function of that kind exists, so cells should.
+    func expect(_ kind: StemCellKind, _ plan: LaunchPlan) {
+        state.withLockedValue { state in
+            state.stock.expect(kind, at: clock.now)
+            state.recipes[kind] = Self.recipe(plan)
+        }
+        waker.yield()
+    }
+
+    private static func recipe(_ plan: LaunchPlan) -> [SandboxMount] {
+        plan.mounts.filter { !StemCellKind.isOfVersion($0) }
+    }
+
+    /// A waiting cell, which is the caller's from now on.
+    func take(_ kind: StemCellKind, _ plan: LaunchPlan) -> (any Sandbox)? {
+        let cell = state.withLockedValue { state in
+            // The oldest: it has surely booted.
+            let cell = state.cells[kind]?.isEmpty == false ? state.cells[kind]?.removeFirst() : nil
+            state.stock.wanted(kind, found: cell != nil, at: clock.now)
+            state.recipes[kind] = Self.recipe(plan)
+            return cell
+        }
+        waker.yield()
+        return cell
+    }
+
+    func run() async throws {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.look() }
+            for await _ in wake.cancelOnGracefulShutdown() { await self.refill() }
+            group.cancelAll()
+        }
+        let rest = state.withLockedValue { state in
+            state.isOver = true
+            defer { state.cells = [:] }
+            return state.cells.values.flatMap { $0 }
+        }
+        for cell in rest { await cell.kill() }
+    }
+
+    /// Kinds go out of use without anybody's word.
+    private func look() async {
+        await cancelWhenGracefulShutdown {
+            // Cancellation ends the wait and with it the loop.
+            while (try? await self.clock.sleep(for: Self.lookInterval)) != nil { self.waker.yield() }
+        }
+    }
+
+    private func refill() async {
+        while !Task.isShuttingDownGracefully {
+            await dismiss()
+            guard let (kind, mounts) = next() else { return }
+            // A cancelled pause ends the service, which the loop's condition sees.
+            try? await clock.sleep(for: Self.pause)
+            do {
+                try await boot(kind, mounts)
+            } catch {
+                // Requests start their environments plainly, and say what is wrong then.
+                return logger.debug("cannot boot a stem cell", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// The kind that lacks the most.
+    private func next() -> (StemCellKind, [SandboxMount])? {
+        state.withLockedValue { state in
+            let targets = state.stock.targets(at: clock.now)
+            let lacks = targets.map { kind, target in (kind: kind, count: target - (state.cells[kind]?.count ?? 0)) }
+            guard let most = lacks.max(by: { $0.count < $1.count }), most.count > 0 else { return nil }
+            return (most.kind, state.recipes[most.kind] ?? [])
+        }
+    }
+
+    private func boot(_ kind: StemCellKind, _ mounts: [SandboxMount]) async throws {
+        guard let id = SandboxID("cell-\(ids.hex(24))") else { return }
+        let cell = try await driver.start(
+            SandboxSpecification(
+                id: id,
+                command: kind.command,
+                environment: kind.environment,
+                mounts: mounts,
+                limits: SandboxLimits(memoryBytes: kind.memoryMiB << 20),
+                listeners: listeners,
+                awaitsClaim: true
+            )
+        )
+        let isKept = state.withLockedValue { state in
+            if !state.isOver { state.cells[kind, default: []].append(cell) }
+            return !state.isOver
+        }
+        guard isKept else { return await cell.kill() }
+        supervisor.submit { [self] in
+            _ = await cell.waitForExit()
+            forget(cell, kind)
+        }
+    }
+
+    /// One that has ended, claimed or not, is not to be handed out.
+    private func forget(_ cell: any Sandbox, _ kind: StemCellKind) {
+        state.withLockedValue { $0.cells[kind]?.removeAll { $0.id == cell.id } }
+    }
+
+    /// Ends what is more than wanted.
+    private func dismiss() async {
+        let surplus = state.withLockedValue { state in
+            let targets = state.stock.targets(at: clock.now)
+            var surplus: [any Sandbox] = []
+            for (kind, cells) in state.cells {
+                let target = targets[kind] ?? 0
+                surplus += cells.dropFirst(target)
+                state.cells[kind] = cells.isEmpty ? nil : Array(cells.prefix(target))
+                if targets[kind] == nil { state.recipes[kind] = nil }
+            }
+            return surplus
+        }
+        for cell in surplus { await cell.kill() }
+    }
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletCore
+import Sandbox
+import Testing
+
+@testable import Lambda
+
+@Suite("Stem cells") struct StemCellTests {
+    private static let start = Instant(milliseconds: 1_000_000)
+
+    private func kind(_ program: String) throws -> StemCellKind {
+        var kind = try #require(StemCellKind(plan(), version()))
+        kind.command = [program]
+        return kind
+    }
+
+    private func version(runtime: String = "python3.12", _ environment: [String: String] = [:]) -> ExecutableVersion {
+        ExecutableVersion(
+            key: VersionKey(
+                scope: Scope(account: .local, region: .usEast1),
+                functionName: "f",
+                version: "1",
+                generation: "g"
+            ),
+            runtime: runtime,
+            handler: "app.handler",
+            timeoutSeconds: 3,
+            memoryMiB: 128,
+            temporaryMiB: 512,
+            environment: environment,
+            role: ARN(service: "iam", region: "", account: "000000000000", resource: "role/r"),
+            codePath: "/data/code",
+            layersPath: "/data/layers",
+            architecture: "x86_64",
+            logging: FunctionLogging(format: "Text", applicationLevel: nil, systemLevel: nil, group: "/aws/lambda/f"),
+            tracingMode: "PassThrough",
+            lastModified: Self.start
+        )
+    }
+
+    private func plan(_ version: ExecutableVersion? = nil) -> LaunchPlan {
+        let version = version ?? self.version()
+        return LaunchPlan(
+            version,
+            runtime: RuntimeChoice(
+                interpreter: version.runtime.hasPrefix("provided")
+                    ? nil : Interpreter(path: "/usr/bin/python3.12", prefixes: ["/opt/python"], version: "3.12"),
+                isNearest: false,
+                displayName: "x"
+            ),
+            runtimeFiles: "/data/runtime",
+            instance: .init(
+                credentials: SessionCredentials(
+                    accessKeyID: "AKIDEXAMPLE",
+                    secretAccessKey: "secret",
+                    sessionToken: "token",
+                    expiresAt: Self.start
+                ),
+                logStream: "stream",
+                runtimeAPI: "127.0.0.1:9001",
+                endpointURL: nil,
+                bootstrap: "/var/runtime/python.py"
+            )
+        )
+    }
+
+    @Test("what a cell is booted with says nothing of any function")
+    func kindIsNobodys() throws {
+        let one = version(["SECRET": "hunter2", "PATH": "/mine", "TZ": "Asia/Tokyo"])
+        let kind = try #require(StemCellKind(plan(one), one))
+        #expect(
+            Set(kind.environment.keys) == [
+                "LANG", "LD_LIBRARY_PATH", "MARTLET_LOG_FD", "MARTLET_LAYERS", "AWS_LAMBDA_RUNTIME_API",
+                "MARTLET_CLAIM_FD",
+            ]
+        )
+        #expect(kind.mounts == ["/data/runtime", "/opt/python"])
+        #expect(!kind.command.joined().contains("app.handler"))
+    }
+
+    @Test("functions of one runtime share a kind, and what differs comes with the claim")
+    func kindsAreShared() throws {
+        var (one, other) = (version(["A1": "1"]), version(["B1": "2"]))
+        other.key.functionName = "g"
+        other.codePath = "/data/other"
+        one.memoryMiB = 512
+        #expect(StemCellKind(plan(one), one) == StemCellKind(plan(other), other))
+        let kind = try #require(StemCellKind(plan(other), other))
+        let claim = SandboxClaim(plan(other), limits: SandboxLimits(memoryBytes: 1 << 27), of: kind)
+        #expect(claim.mounts.map(\.source) == ["/data/other", "/data/layers"])
+        guard case .text(let bytes) = claim.word else {
+            Issue.record("no text")
+            return
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        #expect(text.contains(#""B1":"2""#) && text.contains(#""AWS_SESSION_TOKEN":"token""#) && text.hasSuffix("\n"))
+        #expect(text.contains(#""handler":"app.handler""#) && !text.dropLast().contains("\n"))
+    }
+
+    @Test(
+        "a function that chooses what its interpreter begins with gets no cell",
+        arguments: [
+            "PYTHONHASHSEED", "LD_PRELOAD", "LANG", "LC_ALL", "GLIBC_TUNABLES", "AWS_LAMBDA_EXEC_WRAPPER",
+            "MARTLET_STEM_CELLS",
+        ]
+    )
+    func startVariables(name: String) {
+        let version = version([name: "never"])
+        #expect(StemCellKind(plan(version), version) == nil)
+    }
+
+    @Test("a custom runtime gets a sandbox without a command, and brings it with the claim")
+    func custom() throws {
+        let version = version(runtime: "provided.al2023", ["LD_PRELOAD": "/var/task/x.so"])
+        let kind = try #require(StemCellKind(plan(version), version))
+        #expect(kind.command.isEmpty && kind.environment.isEmpty && kind.mounts.isEmpty)
+        guard
+            case .command(let command, let environment, "/var/task") = SandboxClaim(
+                plan(version),
+                limits: .init(),
+                of: kind
+            ).word
+        else {
+            Issue.record("no command")
+            return
+        }
+        #expect(command == ["/var/runtime/python.py"] && environment["LD_PRELOAD"] == "/var/task/x.so")
+    }
+
+    @Test("the switch keeps a custom runtime from cells, too")
+    func customSwitchedOff() {
+        let version = version(runtime: "provided.al2023", ["MARTLET_STEM_CELLS": "never"])
+        #expect(StemCellKind(plan(version), version) == nil)
+    }
+
+    @Test("a kind in use has a few cells, and after a burst as many as the burst wanted, for a while")
+    func burst() throws {
+        var stock = StemCellStock(.init())
+        let python = try kind("/usr/bin/python3.12")
+        stock.expect(python, at: Self.start)
+        #expect(stock.targets(at: Self.start) == [python: 2])
+        for index in 0..<50 { stock.wanted(python, found: index < 2, at: Self.start + .milliseconds(index)) }
+        #expect(stock.targets(at: Self.start + .seconds(1)) == [python: 50])
+        #expect(stock.hits == 2 && stock.misses == 48)
+        stock.wanted(python, found: true, at: Self.start + .seconds(500))
+        #expect(stock.targets(at: Self.start + .seconds(700)) == [python: 2])
+        #expect(stock.targets(at: Self.start + .seconds(1_200)) == [:])
+    }
+
+    @Test("all kinds together keep within the budget, the few of each before the bursts")
+    func budget() throws {
+        var configuration = StemCellStock.Configuration()
+        configuration.budgetMiB = 100
+        var stock = StemCellStock(configuration)
+        let (python, node, java) = (
+            try kind("/usr/bin/python3.12"), try kind("/usr/bin/node"), try kind("/usr/bin/java")
+        )
+        stock.wanted(java, found: false, at: Self.start)
+        for index in 0..<30 { stock.wanted(python, found: false, at: Self.start + .milliseconds(index)) }
+        stock.wanted(node, found: false, at: Self.start + .seconds(2))
+        let targets = stock.targets(at: Self.start + .seconds(3))
+        #expect(targets[node] == 2 && targets[java] == 1)
+        #expect(targets.map { $0.value * StemCellStock.estimateMiB($0.key) }.reduce(0, +) <= 100)
+    }
+}
