@@ -132,6 +132,7 @@ let package = Package(
         service("IAM"),
         service("STS"),
         service("Logs", ["RegularExpressions"]),
+        service("SQS"),
 
         module(
             "MartletServer",
@@ -152,7 +153,7 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "Jailer",
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "SQS", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
@@ -168,7 +169,7 @@ let package = Package(
         ),
 
         tests("MartletCoreTests", ["RegularExpressions"]),
-        tests("AWSWireTests", ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", .httpTypes]),
+        tests("AWSWireTests", ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", "SQS", .httpTypes]),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
         tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem"]),
         tests(
@@ -188,6 +189,7 @@ let package = Package(
         tests("OCITests", ["OCI", "LinuxSystem", "AWSWire", "CZlib", .crypto, .nioPosix, .nioHTTP1]),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
+        tests("SQSTests", ["SQS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("EndToEndTests", [.httpClient]),
     ],
     swiftLanguageModes: [.v6]

@@ -11,6 +11,7 @@ import MartletCore
 import MartletServer
 import NIOPosix
 import OCI
+import SQS
 import STS
 import Sandbox
 import SandboxNamespaces
@@ -72,6 +73,8 @@ enum Platform {
         let sts = STSService(roles: roles, mint: mint, sessions: sessions)
         let logs = LogsService(database: storage.database, clock: clock, logger: logger)
         try await logs.migrate()
+        let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
+        resourcePolicies.register(SQSResourcePolicies(sqs))
         let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)
         let gateway = SandboxGateway()
@@ -115,7 +118,7 @@ enum Platform {
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
 
         // The front door.
-        let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs], authorizer: authorizer)
+        let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs, sqs], authorizer: authorizer)
         var chain = ChainConfiguration(
             dispatcher: dispatcher,
             auth: settings.auth,
@@ -129,7 +132,7 @@ enum Platform {
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
-            ResetAction { try await iamStore.reset($0) },
+            ResetAction { try await sqs.reset(account: $0) }, ResetAction { try await iamStore.reset($0) },
         ]
         if !isOpen { try await showRootKey(iamStore, storage, ids, clock) }
         let server = MartletServer(
@@ -142,9 +145,9 @@ enum Platform {
         gateway.open(through: server)
 
         // Stopped in reverse: the door first, what it leads to after.
-        var services: [any Service] = [usage] + logs.services
+        var services: [any Service] = [usage] + logs.services + sqs.services
         services += lambda.services
-        services.append(server)
+        services += [server, sqs.endOfWaiting]
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
@@ -154,6 +157,30 @@ enum Platform {
         )
         try await group.run()
         await storage.close()
+    }
+
+    private static func queues(
+        _ storage: PlatformStorage,
+        _ authorizer: any Authorizer,
+        _ settings: PlatformSettings,
+        _ clock: any WallClock,
+        _ ids: any IDSource,
+        _ logger: Logger
+    ) async throws -> SQSService {
+        let service = SQSService(
+            database: storage.database,
+            clock: clock,
+            ids: ids,
+            authorizer: authorizer,
+            logger: logger,
+            configuration: SQSConfiguration(
+                // Tests on a laptop make and delete queues of one name all the time.
+                nameRest: settings.auth == .open ? .zero : .seconds(60),
+                enforcesPolicies: settings.auth == .enforced
+            )
+        )
+        try await service.migrate()
+        return service
     }
 
     /// Each environment and each connection takes descriptors; the usual soft limit of 1,024 is for programs that use select.

@@ -78,6 +78,12 @@ import Testing
             try await Script.run("test_logs")
         }
 
+        @Test("keeps queues: both protocols, order, dead letters, and what was acknowledged before a kill") func queues()
+            async throws
+        {
+            try await Script.run("test_sqs")
+        }
+
         @Test("reads the same each time Terraform refreshes") func terraform() async throws {
             try await Script.run("test_terraform")
         }

@@ -101,6 +101,8 @@ package struct ServiceModel: Sendable {
     package let validation: ValidationStyle?
     /// In front of an error's name in JSON, without the `#`: `com.amazonaws.sqs`. Nil where AWS writes the bare name.
     package let errorNamespace: String?
+    /// The member that the path of a Query request stands for: SQS takes `POST /123456789012/queue` for a `QueueUrl`.
+    package let pathMember: String?
 
     package init(
         name: String,
@@ -114,7 +116,8 @@ package struct ServiceModel: Sendable {
         isGlobal: Bool = false,
         unimplemented: [UnimplementedOperation],
         validation: ValidationStyle? = nil,
-        errorNamespace: String? = nil
+        errorNamespace: String? = nil,
+        pathMember: String? = nil
     ) {
         self.name = name
         self.signingName = signingName
@@ -128,6 +131,7 @@ package struct ServiceModel: Sendable {
         self.unimplemented = unimplemented
         self.validation = validation
         self.errorNamespace = errorNamespace
+        self.pathMember = pathMember
     }
 }
 

@@ -20,7 +20,11 @@ package struct QueryCodec: WireCodec, UncheckedDecoding {
     }
 
     func decode(_ operation: OperationBinding, _ request: WireRequest, _ notes: ReadingNotes) throws -> any Shape {
-        try operation.inputType.read(with: QueryReader(FormTree(FormItems.of(request)), notes))
+        var form = FormItems.of(request)
+        if let member = model.pathMember, request.path != "/", !request.path.isEmpty, form.first(member) == nil {
+            form.append(member, request.path)
+        }
+        return try operation.inputType.read(with: QueryReader(FormTree(form), notes))
     }
 
     package func writeOutput(
@@ -49,12 +53,13 @@ package struct QueryCodec: WireCodec, UncheckedDecoding {
         let writer = XMLWriter(omitting: ["message", "Message"])
         let modelled = error as? any ModelledError
         let code = modelled.flatMap { type(of: $0).queryCode } ?? error.code
+        let message = modelled.flatMap { type(of: $0).queryMessage } ?? error.message
         let isSenders = modelled.map { type(of: $0).isSenderFault } ?? (error.httpStatus < 500)
         writer.element("ErrorResponse", attributes: namespace) {
             writer.element("Error") {
                 writer.element("Type", text: isSenders ? "Sender" : "Receiver")
                 writer.element("Code", text: code)
-                writer.element("Message", text: error.message)
+                writer.element("Message", text: message)
                 // A member that cannot be printed must not keep the error itself from the client.
                 if var modelled { try? modelled.code(writer) }
             }

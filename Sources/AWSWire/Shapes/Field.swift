@@ -43,7 +43,7 @@ package struct Field: Sendable {
         package static let xmlAttribute = Options(rawValue: 16)
         /// A header member that holds JSON text in base 64 (`jsonvalue`).
         package static let jsonValue = Options(rawValue: 32)
-        /// An enumeration that the validator leaves alone: the service refuses other values in its own words.
+        /// A member that the validator leaves alone: the service refuses other values in its own words.
         package static let judgedByService = Options(rawValue: 64)
     }
 
@@ -51,6 +51,8 @@ package struct Field: Sendable {
     package var name: String
     /// The name on the wire: the model's `locationName`, or `name`.
     package var wireName: String
+    /// The name in forms and in XML, where a service that came from the Query protocol has another one there.
+    package var queryName: String
     package var options: Options
     package var place: Place
     /// Of a number.
@@ -66,6 +68,7 @@ package struct Field: Sendable {
         _ name: String,
         _ options: Options = [],
         wire: String? = nil,
+        query: String? = nil,
         in place: Place = .body,
         range: ClosedRange<Double>? = nil,
         length: ClosedRange<Int>? = nil,
@@ -75,6 +78,7 @@ package struct Field: Sendable {
     ) {
         self.name = name
         self.wireName = wire ?? name
+        self.queryName = query ?? wire ?? name
         self.options = options
         self.place = place
         self.range = range

@@ -32,6 +32,8 @@ package protocol ModelledError: Shape, ServiceError {
     static var isSenderFault: Bool { get }
     /// The code of the Query protocol and of the `x-amzn-query-error` header, where the model has one.
     static var queryCode: String? { get }
+    /// What the Query protocol says instead of `message`, where the two protocols' texts differ.
+    static var queryMessage: String? { get }
     var message: String { get set }
 }
 
@@ -39,6 +41,7 @@ extension ModelledError {
     package var code: String { Self.errorCode }
     package var httpStatus: Int { Self.status }
     package static var queryCode: String? { nil }
+    package static var queryMessage: String? { nil }
 
     package init(_ message: String) {
         self.init()

@@ -25,7 +25,7 @@ final class QueryReader: TextReading, StreamlessCoder {
             element = nil
             return (node, true)
         }
-        guard let node = tree.child(field.wireName, of: current) else {
+        guard let node = tree.child(field.queryName, of: current) else {
             notes.absent(field)
             return nil
         }
@@ -49,7 +49,7 @@ final class QueryReader: TextReading, StreamlessCoder {
         value = nil
         guard let (node, _) = take(field) else { return }
         // Clients differ on whether a list has a `member` in between; both mean the same.
-        let holder = tree.child(field.element.wireName, of: node) ?? tree.child("member", of: node) ?? node
+        let holder = tree.child(field.element.queryName, of: node) ?? tree.child("member", of: node) ?? node
         value = try notes.within(.member(field.name)) {
             try tree.numbered(holder).enumerated().map { try read($1, .element($0 + 1), field.element) }
         }
@@ -62,10 +62,10 @@ final class QueryReader: TextReading, StreamlessCoder {
         var map: [String: V] = [:]
         try notes.within(.member(field.name)) {
             for entry in tree.numbered(holder) {
-                guard let name = tree.child(field.key.wireName, of: entry), let key = tree.nodes[name].text,
-                    let child = tree.child(field.value.wireName, of: entry)
+                guard let name = tree.child(field.key.queryName, of: entry), let key = tree.nodes[name].text,
+                    let child = tree.child(field.value.queryName, of: entry)
                 else {
-                    throw CommonError("MalformedInput", "An entry of \(field.wireName) lacks its key or its value.")
+                    throw CommonError("MalformedInput", "An entry of \(field.queryName) lacks its key or its value.")
                 }
                 map[key] = try read(child, .entry(key), field.value)
             }
@@ -77,7 +77,7 @@ final class QueryReader: TextReading, StreamlessCoder {
         var some: E?
         element = node
         try notes.within(step) { try E.code(&some, field, self) }
-        guard let some else { throw CommonError("MalformedInput", "\(field.wireName) has no value") }
+        guard let some else { throw CommonError("MalformedInput", "\(field.queryName) has no value") }
         return some
     }
 }

@@ -16,7 +16,7 @@ final class QueryWriter: TextWriting, StreamlessCoder {
             isBare = false
             return prefix
         }
-        return prefix.isEmpty ? field.wireName : "\(prefix).\(field.wireName)"
+        return prefix.isEmpty ? field.queryName : "\(prefix).\(field.queryName)"
     }
 
     private func within(_ name: String, _ body: () throws -> Void) rethrows {
@@ -38,7 +38,7 @@ final class QueryWriter: TextWriting, StreamlessCoder {
         let name = name(of: field)
         // An empty list is a name without a value.
         if value.isEmpty { return form.append(name, "") }
-        let holder = field.options.contains(.flattened) ? name : "\(name).\(field.element.wireName)"
+        let holder = field.options.contains(.flattened) ? name : "\(name).\(field.element.queryName)"
         for (index, element) in value.enumerated() { try write(element, as: "\(holder).\(index + 1)", field.element) }
     }
 
@@ -48,8 +48,8 @@ final class QueryWriter: TextWriting, StreamlessCoder {
         if value.isEmpty { return form.append(name, "") }
         let holder = field.options.contains(.flattened) ? name : "\(name).entry"
         for (index, entry) in value.sorted(by: { $0.key < $1.key }).enumerated() {
-            form.append("\(holder).\(index + 1).\(field.key.wireName)", entry.key)
-            try write(entry.value, as: "\(holder).\(index + 1).\(field.value.wireName)", field.value)
+            form.append("\(holder).\(index + 1).\(field.key.queryName)", entry.key)
+            try write(entry.value, as: "\(holder).\(index + 1).\(field.value.queryName)", field.value)
         }
     }
 

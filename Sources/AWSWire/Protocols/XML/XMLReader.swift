@@ -26,7 +26,7 @@ final class XMLReader: TextReading, StreamlessCoder {
             element = nil
             return (node, true)
         }
-        guard let node = document.child(field.wireName, of: current) else {
+        guard let node = document.child(field.queryName, of: current) else {
             notes.absent(field)
             return nil
         }
@@ -48,7 +48,7 @@ final class XMLReader: TextReading, StreamlessCoder {
 
     func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws {
         value = nil
-        guard let nodes = holders(field, inner: field.element.wireName) else { return }
+        guard let nodes = holders(field, inner: field.element.queryName) else { return }
         value = try notes.within(.member(field.name)) {
             try nodes.enumerated().map { try read($1, .element($0 + 1), field.element) }
         }
@@ -60,9 +60,9 @@ final class XMLReader: TextReading, StreamlessCoder {
         var map: [String: V] = [:]
         try notes.within(.member(field.name)) {
             for node in nodes {
-                guard let name = document.child(field.key.wireName, of: node),
-                    let child = document.child(field.value.wireName, of: node)
-                else { throw CommonError("MalformedXML", "An entry of \(field.wireName) lacks its key or its value.") }
+                guard let name = document.child(field.key.queryName, of: node),
+                    let child = document.child(field.value.queryName, of: node)
+                else { throw CommonError("MalformedXML", "An entry of \(field.queryName) lacks its key or its value.") }
                 let key = document.elements[name].text
                 map[key] = try read(child, .entry(key), field.value)
             }
@@ -73,7 +73,7 @@ final class XMLReader: TextReading, StreamlessCoder {
     /// The elements that hold the values of a list or map; nil where the member is absent.
     private func holders(_ field: Field, inner: String) -> [Int]? {
         if field.options.contains(.flattened), element == nil {
-            let nodes = document.children(field.wireName, of: current)
+            let nodes = document.children(field.queryName, of: current)
             if nodes.isEmpty { notes.absent(field) }
             return nodes.isEmpty ? nil : nodes
         }
@@ -84,7 +84,7 @@ final class XMLReader: TextReading, StreamlessCoder {
         var some: E?
         element = node
         try notes.within(step) { try E.code(&some, field, self) }
-        guard let some else { throw CommonError("MalformedXML", "\(field.wireName) has no value") }
+        guard let some else { throw CommonError("MalformedXML", "\(field.queryName) has no value") }
         return some
     }
 }

@@ -23,22 +23,22 @@ final class XMLWriter: TextWriting, StreamlessCoder {
     }
 
     func put(_ text: String, _ field: Field) throws {
-        if !omitting.contains(field.name) { element(field.wireName, text: text) }
+        if !omitting.contains(field.name) { element(field.queryName, text: text) }
     }
 
     func structure<S: Shape>(_ value: inout S?, _ field: Field) throws {
         guard var some = value else { return }
-        try element(field.wireName) { try some.code(self) }
+        try element(field.queryName) { try some.code(self) }
     }
 
     func list<E: WireValue>(_ value: inout [E]?, _ field: Field) throws {
         guard let value else { return }
         if field.options.contains(.flattened) {
             var element = field.element
-            element.wireName = field.wireName
+            element.queryName = field.queryName
             for some in value { try write(some, element) }
         } else {
-            try element(field.wireName) {
+            try element(field.queryName) {
                 for some in value { try write(some, field.element) }
             }
         }
@@ -49,9 +49,9 @@ final class XMLWriter: TextWriting, StreamlessCoder {
         guard let value else { return }
         let entries = value.sorted { $0.key < $1.key }
         if field.options.contains(.flattened) {
-            for (key, some) in entries { try entry(field.wireName, key, some, field) }
+            for (key, some) in entries { try entry(field.queryName, key, some, field) }
         } else {
-            try element(field.wireName) {
+            try element(field.queryName) {
                 for (key, some) in entries { try entry("entry", key, some, field) }
             }
         }
@@ -59,7 +59,7 @@ final class XMLWriter: TextWriting, StreamlessCoder {
 
     private func entry<V: WireValue>(_ name: String, _ key: String, _ value: V, _ field: Field) throws {
         try element(name) {
-            element(field.key.wireName, text: key)
+            element(field.key.queryName, text: key)
             try write(value, field.value)
         }
     }

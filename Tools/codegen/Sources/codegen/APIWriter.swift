@@ -32,11 +32,17 @@ struct APIWriter {
         if operation.path != "/" { arguments.append("path: \(literal(operation.path))") }
         if operation.status != 200 { arguments.append("status: \(operation.status)") }
         arguments.append("action: \(literal(action.contains(":") ? action : "\(actionPrefix):\(action)"))")
-        if let wrapper = operation.resultWrapper { arguments.append("resultWrapper: \(literal(wrapper))") }
+        if let wrapper = resultWrapper(of: operation) { arguments.append("resultWrapper: \(literal(wrapper))") }
         if !operation.errors.isEmpty { arguments.append(errors(of: operation)) }
         let types = "\(selection.inputName(operation)), \(selection.outputName(operation))"
         let list = arguments.map { "        \($0)" }.joined(separator: ",\n")
         return "    static let \(Names.member(operation.name)) = OperationDescriptor<\(types)>(\n\(list)\n    )\n"
+    }
+
+    /// In the Query protocol every answer that has members stands in an element of its own.
+    private func resultWrapper(of operation: ModelOperation) -> String? {
+        guard file.query != nil, operation.output != nil else { return operation.resultWrapper }
+        return operation.resultWrapper ?? "\(operation.name)Result"
     }
 
     private func errors(of operation: ModelOperation) -> String {
@@ -71,7 +77,8 @@ struct APIWriter {
         lines.append("apiVersion: \(literal(metadata["apiVersion"]?.string ?? "")),")
         if let prefix = metadata["targetPrefix"]?.string { lines.append("targetPrefix: \(literal(prefix)),") }
         if let namespace = xmlNamespace { lines.append("xmlNamespace: \(literal(namespace)),") }
-        lines.append("protocols: [\(try selection.model.protocols().map { ".\($0)" }.joined(separator: ", "))],")
+        let protocols = try selection.model.protocols() + (file.query == nil ? [] : ["query"])
+        lines.append("protocols: [\(protocols.map { ".\($0)" }.joined(separator: ", "))],")
         lines.append("endpointPrefix: \(literal(endpoint)),")
         lines.append("actionPrefix: \(literal(actionPrefix)),")
         if file.isGlobal { lines.append("isGlobal: true,") }
@@ -82,6 +89,7 @@ struct APIWriter {
             last += ",\n        validation: ValidationStyle(code: \(literal(style.code))\(hiding))"
         }
         if let namespace = file.errorNamespace { last += ",\n        errorNamespace: \(literal(namespace))" }
+        if let member = file.query?.pathMember { last += ",\n        pathMember: \(literal(member))" }
         lines.append(last)
         let text = lines.map { "        \($0)\n" }.joined()
         return "extension ServiceModel {\n    static let \(variable) = ServiceModel(\n\(text)    )\n}\n"
@@ -97,6 +105,6 @@ struct APIWriter {
 
     private var xmlNamespace: String? {
         let trait = selection.model.metadata["xmlNamespace"]
-        return trait?.string ?? trait?["uri"]?.string
+        return file.query?.namespace ?? trait?.string ?? trait?["uri"]?.string
     }
 }

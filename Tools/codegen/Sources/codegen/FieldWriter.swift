@@ -43,7 +43,7 @@ struct FieldWriter {
     func isOptional(_ reference: Reference, in parent: ModelShape) throws -> Bool {
         let shape = try model.shape(reference.shape)
         if isStream(reference, shape) || shape.has("eventstream") || isIndirect(shape, in: parent) { return true }
-        return !parent.required.contains(reference.name)
+        return !isRequired(reference, in: parent)
     }
 
     func blank(_ type: String) -> String {
@@ -85,17 +85,26 @@ struct FieldWriter {
 
     /// The arguments of a member's `Field`.
     func arguments(of reference: Reference, in parent: ModelShape) throws -> [String] {
-        var options: [String] = parent.required.contains(reference.name) ? [".required"] : []
-        options += try self.options(of: reference)
-        if selection.file.judgedByService.contains("\(parent.name).\(reference.name)") {
-            options.append(".judgedByService")
-        }
+        var options: [String] = isRequired(reference, in: parent) ? [".required"] : []
+        options += try self.options(of: reference, in: parent)
         let place = try self.place(of: reference, in: parent)
         return try [literal(reference.name)] + optionSet(options) + wireName(of: reference)
+            + queryName(selection.file.query?.names[reference.shape])
             + place.map { ["in: .\($0)"] }.orEmpty + constraints(of: reference) + elements(of: reference)
     }
 
-    private func options(of reference: Reference) throws -> [String] {
+    private func isJudged(_ reference: Reference, in parent: ModelShape) -> Bool {
+        selection.file.judgedByService.contains("\(parent.name).\(reference.name)")
+    }
+
+    /// Where the service itself says what is missing, it must be able to tell.
+    private func isRequired(_ reference: Reference, in parent: ModelShape) -> Bool {
+        parent.required.contains(reference.name) && !isJudged(reference, in: parent)
+    }
+
+    private func queryName(_ name: String?) -> [String] { name.map { ["query: \(literal($0))"] }.orEmpty }
+
+    private func options(of reference: Reference, in parent: ModelShape) throws -> [String] {
         let shape = try model.shape(reference.shape)
         var options: [String] = []
         if shape.has("flattened") || reference.has("flattened") { options.append(".flattened") }
@@ -103,6 +112,7 @@ struct FieldWriter {
         if reference.has("idempotencyToken") { options.append(".idempotencyToken") }
         if reference.has("xmlAttribute") { options.append(".xmlAttribute") }
         if reference.has("jsonvalue") || shape.has("jsonvalue") { options.append(".jsonValue") }
+        if isJudged(reference, in: parent) { options.append(".judgedByService") }
         return options
     }
 
@@ -171,7 +181,8 @@ struct FieldWriter {
         let shape = try model.shape(reference.shape)
         let fields = try shape.elements.map { element in
             let arguments =
-                try [literal(element.name)] + optionSet(options(of: element)) + wireName(of: element)
+                try [literal(element.name)] + optionSet(options(of: element, in: shape)) + wireName(of: element)
+                + queryName(selection.file.query?.names["\(shape.name).\(element.name)"])
                 + constraints(of: element) + elements(of: element)
             return (plain: arguments.count == 1, text: "Field(\(arguments.joined(separator: ", ")))")
         }

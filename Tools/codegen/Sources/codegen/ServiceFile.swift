@@ -20,15 +20,17 @@ struct ServiceFile {
     let isGlobal: Bool
     /// How the service words broken constraints, where that is not the protocol's usual way.
     let validation: Validation?
-    /// Members whose values the service judges in its own words, beside what the model says: `CreateFunctionRequest.Runtime`.
+    /// Members whose values the service judges in its own words, be they absent or wrong: `CreateFunctionRequest.Runtime`.
     let judgedByService: [String]
     /// In front of an error's name in JSON: `com.amazonaws.sqs`.
     let errorNamespace: String?
+    /// What a model that has lost its Query protocol no longer says of it.
+    let query: Query?
 
     init(folder: String, _ json: JSON) throws {
         let known = [
             "service", "model", "operations", "actionPrefix", "actions", "errorDefaults", "errors", "global",
-            "validation", "judgedByService", "errorNamespace",
+            "validation", "judgedByService", "errorNamespace", "query",
         ]
         for (key, _) in json.members where !known.contains(key) {
             throw Failure("\(folder)/service.json: unknown member \(key)")
@@ -48,6 +50,34 @@ struct ServiceFile {
         validation = try json["validation"].map { try Validation(folder, $0) }
         judgedByService = json["judgedByService"]?.strings ?? []
         errorNamespace = json["errorNamespace"]?.string
+        query = try json["query"].map { try Query(folder, $0) }
+    }
+
+    /// The Query protocol beside the one that the model names.
+    struct Query {
+        let namespace: String
+        /// The input member that the request's path stands for.
+        let pathMember: String?
+        /// Names in forms and XML: of a list or map by its shape, of its parts by `Shape.key`, `Shape.value`.
+        let names: [String: String]
+        /// Codes of errors, by their names.
+        let errors: [String: String]
+        /// What errors say in Query only, by their names.
+        let messages: [String: String]
+
+        init(_ folder: String, _ json: JSON) throws {
+            for (key, _) in json.members where !["namespace", "pathMember", "names", "errors", "messages"].contains(key) {
+                throw Failure("\(folder)/service.json: unknown member query.\(key)")
+            }
+            guard let namespace = json["namespace"]?.string else {
+                throw Failure("\(folder)/service.json: \"query\" wants a \"namespace\"")
+            }
+            self.namespace = namespace
+            pathMember = json["pathMember"]?.string
+            names = ServiceFile.texts(json["names"])
+            errors = ServiceFile.texts(json["errors"])
+            messages = ServiceFile.texts(json["messages"])
+        }
     }
 
     /// The arguments of AWSWire's `ValidationStyle` that differ from its defaults.

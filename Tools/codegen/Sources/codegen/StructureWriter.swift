@@ -65,7 +65,7 @@ struct StructureWriter {
     private func errorFacts(_ shape: ModelShape) throws -> [String] {
         let error = shape.json["error"]
         let isFault = shape.has("fault")
-        let named = error?["code"]?.string
+        let named = selection.file.query?.errors[shape.name] ?? error?["code"]?.string
         // A service that came from the Query protocol keeps the old code beside the new one.
         let isCompatible = selection.model.metadata["awsQueryCompatible"] != nil
         let status = error?["httpStatusCode"]?.number ?? (isFault ? "500" : "400")
@@ -74,6 +74,9 @@ struct StructureWriter {
         lines.append("    static let status = \(status)")
         lines.append("    static let isSenderFault = \(error?["senderFault"]?.isTrue ?? !status.hasPrefix("5"))")
         if isCompatible, let named { lines.append("    static let queryCode: String? = \(literal(named))") }
+        if let text = selection.file.query?.messages[shape.name] {
+            lines.append("    static let queryMessage: String? = \(literal(text))")
+        }
         return lines
     }
 

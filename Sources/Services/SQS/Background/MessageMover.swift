@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletCore
+import ServiceLifecycle
+
+/// Runs the tasks that move messages out of dead-letter queues: a step is a transaction, so a task goes on where it was when the
+/// server comes back. Sleeps while there is nothing to do.
+struct MessageMover: Service {
+    let store: SQSStore
+    let waiters: QueueWaiters
+    let clock: any WallClock
+    let ids: any IDSource
+    let logger: Logger
+
+    /// No queue has this number; it stands for the mover among those who wait.
+    static let bell = 0
+    private static let interval = Duration.seconds(60)
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            guard let waiter = waiters.register(for: Self.bell) else { return }
+            defer { waiter.leave(passingOn: false) }
+            while !Task.isCancelled {
+                var dueAt: Instant?
+                do {
+                    try await runDue()
+                    dueAt = try await store.read { try $0.nextMoveDue() }
+                } catch is CancellationError {
+                    return
+                } catch {
+                    logger.warning("messages are not moved; trying again", metadata: ["error": "\(error)"])
+                }
+                // Ends early by cancellation only, which ends the loop.
+                try? await waiter.wait(until: clock.now + Self.interval, dueAt: dueAt, clock: clock)
+                if waiters.hasClosed { return }
+            }
+        }
+    }
+
+    /// Does all that is due now.
+    func runDue() async throws {
+        while let step = try await step() {
+            for queue in step.destinations { waiters.signal(queue, count: step.moved) }
+            if let source = step.source { waiters.signal(source) }
+            try Task.checkCancellation()
+            await Task.yield()
+        }
+    }
+
+    private func step() async throws -> MoveStep? {
+        let now = clock.now
+        return try await store.write { [ids] queues in try queues.stepOfMove(newID: { ids.uuid() }, at: now) }
+    }
+}
