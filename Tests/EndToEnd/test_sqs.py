@@ -235,13 +235,14 @@ class Queues(EndToEndTest):
 
     def test_the_aws_cli_works(self):
         environment = {
-            "PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_ENDPOINT_URL": endpoint(), "AWS_ACCESS_KEY_ID": "test",
+            "PATH": os.environ["PATH"], "HOME": "/nonexistent", "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION, "AWS_MAX_ATTEMPTS": "1"}
 
         def aws(*arguments):
-            output = subprocess.run(
-                [sys.executable, AWS, "sqs", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
-            return json.loads(output) if output.strip() else None
+            done = subprocess.run(
+                [sys.executable, AWS, "--endpoint-url", endpoint(), "sqs", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return json.loads(done.stdout) if done.stdout.strip() else None
 
         url = aws("create-queue", "--queue-name", name())["QueueUrl"]
         self.addCleanup(self.sqs.delete_queue, QueueUrl=url)

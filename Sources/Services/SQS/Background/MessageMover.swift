@@ -18,8 +18,8 @@ struct MessageMover: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            guard let waiter = waiters.register(for: Self.bell) else { return }
-            defer { waiter.leave(passingOn: false) }
+            let waiter = waiters.register(for: Self.bell)
+            defer { waiter?.leave(passingOn: false) }
             while !Task.isCancelled {
                 var dueAt: Instant?
                 do {
@@ -30,10 +30,18 @@ struct MessageMover: Service {
                 } catch {
                     logger.warning("messages are not moved; trying again", metadata: ["error": "\(error)"])
                 }
-                // Ends early by cancellation only, which ends the loop.
-                try? await waiter.wait(until: clock.now + Self.interval, dueAt: dueAt, clock: clock)
-                if waiters.hasClosed { return }
+                await rest(waiter, until: clock.now + Self.interval, dueAt: dueAt)
             }
+        }
+    }
+
+    /// Until the next step is due or a task is started. Ends early by cancellation only, which ends the loop.
+    private func rest(_ waiter: Waiter?, until instant: Instant, dueAt: Instant?) async {
+        if let waiter, !waiters.hasClosed {
+            try? await waiter.wait(until: instant, dueAt: dueAt, clock: clock)
+        } else {
+            // The server is about to stop this one, too.
+            try? await clock.sleep(until: instant)
         }
     }
 
