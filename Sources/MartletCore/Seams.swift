@@ -25,14 +25,52 @@ package protocol MetricSink: Sendable {
 }
 
 package struct Measurement: Sendable, Equatable {
+    /// One sample, or several of the same period together.
+    package struct Statistics: Sendable, Equatable {
+        package var samples: Int
+        package var sum: Double
+        package var minimum: Double
+        package var maximum: Double
+
+        package init(samples: Int, sum: Double, minimum: Double, maximum: Double) {
+            (self.samples, self.sum, self.minimum, self.maximum) = (samples, sum, minimum, maximum)
+        }
+
+        package static func += (all: inout Statistics, more: Statistics) {
+            all.samples &+= more.samples
+            all.sum += more.sum
+            all.minimum = min(all.minimum, more.minimum)
+            all.maximum = max(all.maximum, more.maximum)
+        }
+    }
+
     package var namespace: String
     package var name: String
     package var dimensions: [String: String]
-    package var value: Double
+    package var statistics: Statistics
     /// As CloudWatch names units: `Count`, `Milliseconds`.
     package var unit: String
+    /// Of several samples: when their period began.
     package var timestamp: Instant
     package var scope: Scope
+
+    package init(
+        namespace: String,
+        name: String,
+        dimensions: [String: String],
+        statistics: Statistics,
+        unit: String,
+        timestamp: Instant,
+        scope: Scope
+    ) {
+        self.namespace = namespace
+        self.name = name
+        self.dimensions = dimensions
+        self.statistics = statistics
+        self.unit = unit
+        self.timestamp = timestamp
+        self.scope = scope
+    }
 
     package init(
         namespace: String,
@@ -43,13 +81,15 @@ package struct Measurement: Sendable, Equatable {
         timestamp: Instant,
         scope: Scope
     ) {
-        self.namespace = namespace
-        self.name = name
-        self.dimensions = dimensions
-        self.value = value
-        self.unit = unit
-        self.timestamp = timestamp
-        self.scope = scope
+        self.init(
+            namespace: namespace,
+            name: name,
+            dimensions: dimensions,
+            statistics: Statistics(samples: 1, sum: value, minimum: value, maximum: value),
+            unit: unit,
+            timestamp: timestamp,
+            scope: scope
+        )
     }
 }
 

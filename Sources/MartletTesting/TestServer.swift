@@ -23,6 +23,7 @@ package struct TestAssembly: ExpressibleByArrayLiteral, Sendable {
     package var resettables: [any Resettable] = []
     package var hostRoutes: [any HostRouted] = []
     package var pathRoutes: [any PathRouted] = []
+    package var reports: [any ControlReport] = []
     package var allowedHosts: [String] = []
     /// Run beside the test, and cancelled when it ends.
     package var background: [@Sendable () async throws -> Void] = []
@@ -113,6 +114,7 @@ package struct TestServer: Sendable {
         configuration.resettables = assembly.resettables
         configuration.hostRoutes = assembly.hostRoutes
         configuration.pathRoutes = assembly.pathRoutes
+        configuration.reports = assembly.reports
         configuration.allowedHosts = assembly.allowedHosts
         return configuration
     }

@@ -96,7 +96,10 @@ enum Platform {
             ids: ids,
             // One process holds the data directory, so its leases are its predecessor's.
             node: "local",
-            logger: logger
+            logger: logger,
+            directory: "\(storage.directory)/lambda",
+            // Until there is a CloudWatch that stores them.
+            metrics: MinuteMetrics()
         )
         environment.stemCellBudgetMiB = settings.stemCellBudgetMiB
         let data = try await LambdaDataPlane(environment)
@@ -130,6 +133,7 @@ enum Platform {
         chain.version = MartletVersion.current
         chain.allowedHosts = settings.allowedHosts
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
+        chain.reports = [UsageReport(meter: data.meter, clock: clock), PrometheusReport(meter: data.meter)]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
             ResetAction { try await sqs.reset(account: $0) }, ResetAction { try await iamStore.reset($0) },

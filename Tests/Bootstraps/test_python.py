@@ -53,6 +53,97 @@ class PythonTests(BootstrapContract):
             self.assertEqual(post.json["requestId"], "")
             return post.json, function.log()
 
+    # Code compiled ahead
+
+    def compiled(self, files):
+        """What compile.py makes of `files`, written out as the server does: a directory, by path and content."""
+        folder = os.path.realpath(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        for name, content in files.items():
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
+        script = os.path.join(BOOTSTRAPS, "compile.py")
+        command = [self.interpreter, "-I", "-S", "-B", "-W", "ignore", script, folder, "skipped"]
+        stream = subprocess.run(command, check=True, capture_output=True).stdout
+        found = {}
+        while stream[:2] != b"\0\0":
+            path, size = int.from_bytes(stream[:2], "big"), int.from_bytes(stream[2:6], "big")
+            found[stream[6 : 6 + path].decode()] = stream[6 + path : 6 + path + size]
+            stream = stream[6 + path + size :]
+        self.assertEqual(stream, bytes(6))
+        return found
+
+    def place(self, compiled):
+        folder = os.path.realpath(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        for name, content in compiled.items():
+            os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+            with open(os.path.join(folder, name + "c"), "wb") as file:
+                file.write(content)
+        return folder
+
+    def test_the_compiler_leaves_out_what_it_cannot_compile(self):
+        found = self.compiled({
+            "a.py": "x = 1", "b/c.py": "import a", "wrong.py": "def (:", "zero.py": "a\0b", "text.txt": "x",
+            "warns.py": "x = '\\d'", "skipped/d.py": "x = 1", "__pycache__/e.py": "x = 1",
+            "deep.py": "(" * 5000 + ")" * 5000, "latin.py": b"# coding: latin-1\nx = '\xe9'\n"})
+        self.assertEqual(list(found), ["a.py", "latin.py", "warns.py", "b/c.py"])
+
+    def test_nothing_of_what_is_compiled_runs(self):
+        self.assertEqual(list(self.compiled({"a.py": "import os; os._exit(3)", "b.py": "x = 1"})), ["a.py", "b.py"])
+
+    def test_code_compiled_ahead_runs_instead_of_the_source(self):
+        source = "import helper\ndef handler(e, c): return [helper.value(), helper.__file__, type(__spec__.loader).__name__]"
+        place = self.place(self.compiled({"app.py": source, "helper.py": "def value(): return 'ahead'"}))
+        with self.function(source, extra={"helper.py": "def value(): return 'source'"},
+                           environment={"MARTLET_COMPILED": place + "::"}) as f:
+            self.assertEqual(f.invoke().json, ["ahead", f.task + "/helper.py", "CompiledFileLoader"])
+
+    def test_the_source_runs_where_compiled_code_is_missing_or_of_no_use(self):
+        source = "import a, b, c, d, os\ndef handler(e, x): return [a.x, b.x, c.x, d.x, 'MARTLET_COMPILED' in os.environ]"
+        made = self.compiled({"a.py": "x = 'ahead'"})
+        place = self.place({
+            "a.py": b"\0\0\0\0" + made["a.py"][4:], "b.py": made["a.py"][:20], "c.py": b"", "d.py": made["a.py"][:16] + b"rubbish"})
+        extra = {name + ".py": "x = 'source'" for name in "abcd"}
+        with self.function(source, extra=extra, environment={"MARTLET_COMPILED": place + "::"}) as f:
+            self.assertEqual(f.invoke().json, ["source"] * 4 + [False])
+
+    def test_errors_of_compiled_code_name_its_files(self):
+        source = "def handler(e, c):\n    raise ValueError('x')"
+        place = self.place(self.compiled({"app.py": source}))
+        with self.function(source, environment={"MARTLET_COMPILED": place + "::"}) as f:
+            self.assertEqual(
+                f.invoke().json["stackTrace"],
+                ['  File "%s/app.py", line 2, in handler\n    raise ValueError(\'x\')\n' % f.task])
+
+    def test_layers_and_the_library_are_compiled_ahead_too(self):
+        layer, library = os.path.realpath(tempfile.mkdtemp()), os.path.dirname(os.__file__)
+        self.addCleanup(shutil.rmtree, layer)
+        os.makedirs(layer + "/python")
+        with open(layer + "/python/word.py", "w") as file:
+            file.write("x = 'source'")
+        place = self.place(self.compiled({"python/word.py": "x = 'layer'"}))
+        fake = self.place(self.compiled({"colorsys.py": "x = 'library'"}))
+        source = "import word, colorsys\ndef handler(e, c): return [word.x, colorsys.x]"
+        with self.function(source, environment={"MARTLET_COMPILED": ":%s:%s" % (place, fake), "MARTLET_LAYERS": layer}) as f:
+            self.assertEqual(f.invoke().json, ["layer", "library"])
+
+    def test_code_compiled_ahead_serves_a_claimed_process(self):
+        source = "import helper\ndef handler(e, c): return helper.x"
+        place = self.place(self.compiled({"helper.py": "x = 'ahead'"}))
+        with self.function(source, extra={"helper.py": "x = 'source'"}, claim=True,
+                           environment={"MARTLET_COMPILED": place + "::"}) as f:
+            f.send_claim()
+            self.assertEqual(f.invoke().json, "ahead")
+
+    def test_optimised_code_is_compiled_from_the_source(self):
+        source = "import helper\ndef handler(e, c): return helper.x"
+        place = self.place(self.compiled({"helper.py": "x = 'ahead'"}))
+        with self.function(source, extra={"helper.py": "x = 'source'"},
+                           environment={"MARTLET_COMPILED": place + "::", "PYTHONOPTIMIZE": "1"}) as f:
+            self.assertEqual(f.invoke().json, "source")
+
     # Invocations
 
     def test_the_result_of_the_handler_is_posted_for_its_request(self):

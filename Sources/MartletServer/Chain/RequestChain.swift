@@ -18,6 +18,8 @@ package struct ChainConfiguration: Sendable {
     package var hostRoutes: [any HostRouted] = []
     /// Who answers for paths below `/_martlet/`.
     package var pathRoutes: [any PathRouted] = []
+    /// What the operator can ask for below `/_martlet/`.
+    package var reports: [any ControlReport] = []
     /// What a state reset calls, in order.
     package var resettables: [any Resettable] = []
     package var version = "dev"
@@ -68,6 +70,7 @@ package struct RequestChain: Sendable {
             RefuseForeignCallers(c),
             AnswerPreflight(cors: CORS()),
             AnswerPathRoutes(routes: c.pathRoutes),
+            AnswerControlReports(reports: c.reports, mode: c.auth, authenticator: authenticator),
             AnswerControlPaths(c),
             RecogniseService(services: services),
             Authenticate(authenticator: authenticator),

@@ -25,6 +25,10 @@ package struct LambdaDataPlane: Sendable {
         package var logger: Logger
         /// What waiting stem cells may take in all, in MiB; zero: environments are always started plainly.
         package var stemCellBudgetMiB = StemCellStock.Configuration().budgetMiB
+        /// Where the control plane unpacks packages: what is compiled of them lies beside. Nil: nothing is.
+        package var directory: String?
+        /// Takes AWS/Lambda's metrics.
+        package var metrics: (any MetricSink)?
 
         package init(
             driver: any SandboxDriver,
@@ -38,8 +42,12 @@ package struct LambdaDataPlane: Sendable {
             clock: any WallClock,
             ids: any IDSource,
             node: String,
-            logger: Logger
+            logger: Logger,
+            directory: String? = nil,
+            metrics: (any MetricSink)? = nil
         ) {
+            self.metrics = metrics
+            self.directory = directory
             self.driver = driver
             self.locator = locator
             self.runtimeFiles = runtimeFiles
@@ -60,6 +68,7 @@ package struct LambdaDataPlane: Sendable {
     private let ids: any IDSource
     /// Functions' log lines on their way; `flush` for callers that must see them at once.
     package let logs: LogFlusher
+    package let meter: FunctionMeter
     let locator: RuntimeLocator
     let pool: EnvironmentPool
     private let tender: PoolTender
@@ -70,7 +79,16 @@ package struct LambdaDataPlane: Sendable {
 
     package init(_ environment: Environment) async throws {
         try await environment.database.migrate(AsyncEventQueue.migrations, of: "lambda-events")
+        try await environment.database.migrate(UsageTable.migrations, of: "lambda-usage")
         let clock = environment.clock
+        let ledger = ConcurrencyLedger()
+        meter = FunctionMeter(
+            ledger: ledger,
+            table: UsageTable(database: environment.database),
+            sink: environment.metrics,
+            clock: clock,
+            logger: environment.logger
+        )
         supervisor = Supervisor()
         logs = LogFlusher(sink: environment.logSink, clock: clock, logger: environment.logger)
         pool = EnvironmentPool(configuration: .init(), clock: clock)
@@ -96,15 +114,27 @@ package struct LambdaDataPlane: Sendable {
             eventLoops: environment.eventLoops,
             supervisor: supervisor,
             clock: clock,
-            ids: environment.ids
+            ids: environment.ids,
+            compiler: environment.directory.map { directory in
+                PythonCompiler(
+                    driver: environment.driver,
+                    runtimeFiles: environment.runtimeFiles.path,
+                    directory: directory,
+                    eventLoops: environment.eventLoops,
+                    clock: clock,
+                    ids: environment.ids,
+                    logger: environment.logger
+                )
+            }
         )
         runner = FunctionRunner(
-            ledger: ConcurrencyLedger(),
+            ledger: ledger,
             pool: pool,
             starter: starter,
             supervisor: supervisor,
             clock: clock,
-            logger: environment.logger
+            logger: environment.logger,
+            meter: meter
         )
         keeper = ProvisionedKeeper(runner: runner, clock: clock, logger: environment.logger)
     }
@@ -124,6 +154,13 @@ package struct LambdaDataPlane: Sendable {
         )
     }
 
+    /// The version's first environment is to find its Python compiled.
+    @Sendable func prepare(_ version: ExecutableVersion) {
+        // A runtime that this host lacks fails at the invocation, with the reason.
+        guard let runtime = try? locator.choose(version.runtime) else { return }
+        _ = starter.compiled(version, runtime)
+    }
+
     /// The front for the control plane's operations; `directory` is its store.
     func invoker(_ directory: any VersionDirectory) -> LambdaInvoker {
         let invoker = LambdaInvoker(directory: directory, runner: runner, events: events, ids: ids)
@@ -134,6 +171,7 @@ package struct LambdaDataPlane: Sendable {
     /// Drops the events that wait and ends the idle environments, of one account or of all.
     func reset(account: AccountID?) async throws {
         try await events.reset(account: account)
+        try await meter.reset(account: account)
         for key in pool.keys() where account == nil || key.scope.account == account { await pool.retire(key) }
         // Lines still on their way would make a log group anew after the logs were reset.
         await logs.flush()
@@ -141,6 +179,7 @@ package struct LambdaDataPlane: Sendable {
 
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
     package var services: [any Service] {
-        [logs, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, events]
+        [logs, meter, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, events]
+            + [starter.compiler].compactMap { $0 }
     }
 }

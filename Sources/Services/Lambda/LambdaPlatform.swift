@@ -17,7 +17,8 @@ package struct LambdaPlatform: Sendable {
             pool: data.pool,
             starter: data.starter,
             keeper: data.keeper,
-            supervisor: data.supervisor
+            supervisor: data.supervisor,
+            prepared: data.prepare
         )
         control = try await LambdaControlPlane(environment, configuration, runtimes: data.locator, observer: follower)
         follower.follow(control.directory)

@@ -131,6 +131,83 @@ import Testing
     }
 }
 
+@Suite("Platform log levels") struct PlatformLogLevelTests {
+    private let now = Instant(milliseconds: 1_700_000_000_123)
+
+    private func log(_ level: String?) -> PlatformLog {
+        PlatformLog(FunctionLogging(format: "JSON", applicationLevel: nil, systemLevel: level, group: "g"))
+    }
+
+    private func report(_ status: String) -> InvocationReport {
+        InvocationReport(
+            requestID: "r",
+            duration: .microseconds(1_234),
+            memoryMiB: 128,
+            maxMemoryMiB: 31,
+            status: status,
+            errorType: status == "success" ? nil : "Runtime.ExitError"
+        )
+    }
+
+    @Test("INFO, which is the default, has starts and reports; WARN only what failed; DEBUG everything")
+    func levels() {
+        func kinds(_ level: String?, _ status: String) -> [String] {
+            let log = log(level)
+            let lines =
+                log.initDone(duration: .milliseconds(5), at: now) + [
+                    log.start(requestID: "r", version: "1", at: now), log.runtimeDone(report(status), at: now),
+                    log.report(report(status), at: now),
+                ]
+            return lines.filter { !$0.isEmpty }.compactMap { line in
+                line.split(separator: "\"").first { $0.hasPrefix("platform.") }.map(String.init)
+            }
+        }
+        let all = [
+            "platform.initRuntimeDone", "platform.initReport", "platform.start", "platform.runtimeDone",
+            "platform.report",
+        ]
+        #expect(kinds("DEBUG", "success") == all)
+        #expect(kinds("INFO", "success") == ["platform.start", "platform.report"])
+        #expect(kinds(nil, "success") == kinds("INFO", "success"))
+        #expect(kinds("INFO", "error") == ["platform.start", "platform.runtimeDone", "platform.report"])
+        #expect(kinds("WARN", "success") == [])
+        #expect(kinds("WARN", "timeout") == ["platform.runtimeDone", "platform.report"])
+    }
+
+    @Test("lines of JSON have AWS's members")
+    func form() {
+        #expect(
+            log("DEBUG").runtimeDone(report("error"), at: now)
+                == #"{"time":"2023-11-14T22:13:20.123Z","type":"platform.runtimeDone","record":{"requestId":"r","status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":1.234}}}"#
+                + "\n"
+        )
+    }
+
+    @Test("text has no levels, and neither the lines that only JSON has")
+    func text() {
+        let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
+        #expect(text.initDone(duration: .zero, at: now).isEmpty && text.runtimeDone(report("success"), at: now).isEmpty)
+        #expect(text.start(requestID: "r", version: "1", at: now) == "START RequestId: r Version: 1\n")
+    }
+
+    @Test(
+        "a line of a runtime of its own is judged by its level, and without one as INFO",
+        arguments: [
+            (#"{"level":"debug","msg":"x"}"#, "INFO", false), (#"{"level":"WARN"}"#, "INFO", true),
+            (#" {"level":"Error"}"#, "ERROR", true), (#"{"level":"warning"}"#, "ERROR", false),
+            ("plain text", "INFO", true), ("plain text", "WARN", false), (#"{"level":7}"#, "WARN", false),
+            (#"{"level":"unheard"}"#, "INFO", true), ("{broken", "WARN", false), ("[1]", "INFO", true),
+            (#"{"level":"fatal"}"#, "FATAL", true), (#"{"level":"error"}"#, "FATAL", false),
+        ]
+    )
+    func application(line: String, level: String, isAdmitted: Bool) throws {
+        #expect(try #require(ApplicationLogFilter(least: level)).admits(line) == isAdmitted)
+    }
+
+    @Test("TRACE leaves nothing out")
+    func trace() { #expect(ApplicationLogFilter(least: "TRACE") == nil) }
+}
+
 @Suite("Payload scan") struct JSONScanTests {
     private func isWellFormed(_ text: String) -> Bool { JSONScan.isWellFormed(ByteBuffer(string: text)) }
 

@@ -156,7 +156,7 @@ struct StateTransitions: Service {
     private func prepareWithPatience(_ version: VersionRecord) async throws {
         for attempt in 1... {
             do {
-                _ = try await source.executable(version)
+                changes.observer?.versionPrepared(try await source.executable(version))
                 return
             } catch let fault as ImageFault where fault.kind == .unavailable && attempt < Self.pullAttempts {
                 try await clock.sleep(for: .seconds(attempt * 2))

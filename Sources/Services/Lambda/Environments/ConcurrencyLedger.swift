@@ -8,6 +8,7 @@ final class ConcurrencyLedger: Sendable {
         /// By function name.
         var running: [String: Int] = [:]
         var unreserved = 0
+        var total = 0
         /// Start times of new environments in the current window, by function.
         var starts: [String: (windowBegins: Int64, count: Int)] = [:]
     }
@@ -35,6 +36,7 @@ final class ConcurrencyLedger: Sendable {
                 account.unreserved += 1
             }
             account.running[function] = running + 1
+            account.total += 1
             accounts[scope] = account
             return nil
         }
@@ -44,6 +46,7 @@ final class ConcurrencyLedger: Sendable {
         accounts.withLockedValue { accounts in
             guard let running = accounts[scope]?.running[function] else { return }
             accounts[scope]?.running[function] = running > 1 ? running - 1 : nil
+            accounts[scope]?.total -= 1
             if !wasReserved { accounts[scope]?.unreserved -= 1 }
         }
     }
@@ -58,6 +61,25 @@ final class ConcurrencyLedger: Sendable {
             starts.count += 1
             accounts[scope, default: Account()].starts[function] = starts
             return true
+        }
+    }
+
+    /// What runs now.
+    struct Load: Sendable, Equatable {
+        var function: Int
+        var account: Int
+        /// Of functions without a reservation, all together.
+        var unreserved: Int
+    }
+
+    func load(of function: String, in scope: Scope) -> Load {
+        accounts.withLockedValue { accounts in
+            guard let account = accounts[scope] else { return Load(function: 0, account: 0, unreserved: 0) }
+            return Load(
+                function: account.running[function] ?? 0,
+                account: account.total,
+                unreserved: account.unreserved
+            )
         }
     }
 

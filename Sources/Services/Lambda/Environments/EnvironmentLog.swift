@@ -24,7 +24,17 @@ final class EnvironmentLog: Sendable {
     private let clock: any WallClock
     private let state = NIOLockedValueBox(State())
 
-    init(group: String, stream: String, scope: Scope, queue: any LogQueue, clock: any WallClock) {
+    private let filter: ApplicationLogFilter?
+
+    init(
+        group: String,
+        stream: String,
+        scope: Scope,
+        queue: any LogQueue,
+        clock: any WallClock,
+        filter: ApplicationLogFilter? = nil
+    ) {
+        self.filter = filter
         self.group = group
         self.stream = stream
         self.scope = scope
@@ -35,19 +45,23 @@ final class EnvironmentLog: Sendable {
     /// Bytes that the function's processes wrote.
     func write(_ bytes: UnsafeRawBufferPointer) {
         let lines = state.withLockedValue { state in
-            let lines = state.splitter.append(bytes)
+            var lines = state.splitter.append(bytes)
+            if let filter { lines.removeAll { !filter.admits($0) } }
             for line in lines { Self.append(line, to: &state.tail) }
             return lines
         }
         enqueue(lines)
     }
 
-    /// One line of the platform, after everything that the function has written so far. `startsTail`: a new invocation begins.
+    /// One line of the platform, after everything that the function has written so far; nothing of an empty one. `startsTail`:
+    /// a new invocation begins.
     func platform(_ line: String, startsTail: Bool = false) {
         let lines = state.withLockedValue { state in
-            let rest = state.splitter.flush()
+            var rest = state.splitter.flush()
+            if let filter { rest.removeAll { !filter.admits($0) } }
             for line in rest { Self.append(line, to: &state.tail) }
             if startsTail { state.tail.removeAll(keepingCapacity: true) }
+            guard !line.isEmpty else { return rest }
             Self.append(line, to: &state.tail)
             return rest + [line]
         }

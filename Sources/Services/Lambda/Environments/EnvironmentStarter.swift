@@ -26,6 +26,8 @@ struct EnvironmentStarter: Sendable {
     var supervisor: Supervisor
     var clock: any WallClock
     var ids: any IDSource
+    /// Nil: each environment compiles its Python itself.
+    var compiler: PythonCompiler? = nil
 
     private static let credentialLifetime: Duration = .seconds(12 * 3_600)
 
@@ -37,7 +39,7 @@ struct EnvironmentStarter: Sendable {
         let startedAt = clock.monotonicMicroseconds
         let runtime = try version.image == nil ? locator.choose(version.runtime) : .image
         let log = makeLog(version)
-        let format = PlatformLog(version.logging.format)
+        let format = PlatformLog(version.logging)
         // AWS knows no runtime version of an image, and says nothing.
         if version.image == nil {
             log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
@@ -85,7 +87,8 @@ struct EnvironmentStarter: Sendable {
             stream: "\(day)/\(name)\(ids.hex(32))",
             scope: version.key.scope,
             queue: logQueue,
-            clock: clock
+            clock: clock,
+            filter: ApplicationLogFilter(version)
         )
     }
 
@@ -129,7 +132,8 @@ struct EnvironmentStarter: Sendable {
                 runtimeAPI: "127.0.0.1:\(LaunchPlan.runtimeAPIPort)",
                 endpointURL: gateway == nil ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
                 bootstrap: bootstrap(version, runtime),
-                initialization: initialization
+                initialization: initialization,
+                compiled: compiled(version, runtime)
             )
         )
     }
@@ -157,6 +161,14 @@ struct EnvironmentStarter: Sendable {
             limits: limits,
             listeners: Self.listeners(hasEndpoint: gateway != nil)
         )
+    }
+
+    /// Asks for what is missing too, so that the next environment has it.
+    func compiled(_ version: ExecutableVersion, _ runtime: RuntimeChoice) -> [SandboxMount] {
+        guard let compiler, case .python = RuntimeFamily(version.runtime), runtime.image == nil,
+            let interpreter = runtime.interpreter
+        else { return [] }
+        return compiler.mounts(for: version, interpreter)
     }
 
     private func bootstrap(_ version: ExecutableVersion, _ runtime: RuntimeChoice) -> String {

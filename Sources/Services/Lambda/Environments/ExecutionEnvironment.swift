@@ -192,6 +192,7 @@ final class ExecutionEnvironment: Sendable {
             ("Lambda-Runtime-Trace-Id", invocation.traceHeader),
         ]
         if let context = invocation.clientContext { headers.append(("Lambda-Runtime-Client-Context", context)) }
+        if let tenant = key.tenantID { headers.append(("Lambda-Runtime-Aws-Tenant-Id", tenant)) }
         request.answer(status: .ok, headers: headers, body: invocation.payload)
     }
 

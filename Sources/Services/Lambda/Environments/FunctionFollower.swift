@@ -11,12 +11,23 @@ final class FunctionFollower: FunctionObserver {
     private let supervisor: Supervisor
     private let directory = NIOLockedValueBox<(any VersionDirectory)?>(nil)
 
-    init(pool: EnvironmentPool, starter: EnvironmentStarter, keeper: ProvisionedKeeper, supervisor: Supervisor) {
+    private let prepared: @Sendable (ExecutableVersion) -> Void
+
+    init(
+        pool: EnvironmentPool,
+        starter: EnvironmentStarter,
+        keeper: ProvisionedKeeper,
+        supervisor: Supervisor,
+        prepared: @escaping @Sendable (ExecutableVersion) -> Void = { _ in }
+    ) {
         self.pool = pool
         self.starter = starter
         self.keeper = keeper
         self.supervisor = supervisor
+        self.prepared = prepared
     }
+
+    func versionPrepared(_ version: ExecutableVersion) { prepared(version) }
 
     /// Set once: the control plane, which owns the directory, is built with this observer.
     func follow(_ directory: any VersionDirectory) { self.directory.withLockedValue { $0 = directory } }
@@ -28,7 +39,10 @@ final class FunctionFollower: FunctionObserver {
             for key in pool.keys(of: name, in: scope) {
                 // A version that cannot be resolved any more has no use for environments.
                 let current = try? await directory.resolve(function: name, qualifier: key.version, in: scope, draw: 0)
-                if current?.version.key != key { await pool.retire(key) }
+                // The directory knows of no tenants: each has environments of the same version.
+                var present = current?.version.key
+                present?.tenantID = key.tenantID
+                if present != key { await pool.retire(key) }
             }
             // One that is not ready yet is heard of again when it is.
             let current = try? await directory.resolve(function: name, qualifier: nil, in: scope, draw: 0)

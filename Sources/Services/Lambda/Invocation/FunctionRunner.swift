@@ -12,6 +12,7 @@ struct FunctionRunner: Sendable {
     var supervisor: Supervisor
     var clock: any WallClock
     var logger: Logger
+    var meter: FunctionMeter? = nil
 
     /// An environment that ends before it is handed the event is replaced this often.
     private static let maximumHandOvers = 3
@@ -36,8 +37,12 @@ struct FunctionRunner: Sendable {
             reserved: resolved.reservedConcurrency,
             totalReserved: totalReserved
         )
-        if let refusal { throw Throttled(reason: refusal.rawValue) }
+        if let refusal {
+            meter?.throttled(key, invocation.invokedARN.qualifierOfFunction)
+            throw Throttled(reason: refusal.rawValue)
+        }
         defer { ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil) }
+        meter?.began(key)
         pool.enter(key)
         defer { pool.leave(key) }
         for _ in 0..<Self.maximumHandOvers {
@@ -87,7 +92,7 @@ struct FunctionRunner: Sendable {
             status: .error
         )
         let log = starter.makeLog(version)
-        let format = PlatformLog(version.logging.format)
+        let format = PlatformLog(version.logging)
         let now = clock.now
         log.platform(
             format.start(requestID: invocation.id, version: version.key.version, at: now),
@@ -104,6 +109,7 @@ struct FunctionRunner: Sendable {
             errorType: failure.errorType
         )
         log.platform(format.report(report, at: now))
+        meter?.ended(InvocationFigures(report, version, invocation))
         return Outcome(result: InvocationResult(outcome: .failure(failure), duration: .zero), logTail: log.tail())
     }
 
@@ -163,6 +169,10 @@ struct FunctionRunner: Sendable {
         let began = clock.monotonicMicroseconds
         switch await environment.initialized(within: limit) {
         case .ready:
+            let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
+            for line in PlatformLog(version.logging).initDone(duration: duration, at: clock.now) {
+                environment.log.platform(line)
+            }
             await applyCPUShare(environment, version)
             await pool.giveBack(environment)
             pool.settled(ticket, version.key)
@@ -186,7 +196,7 @@ struct FunctionRunner: Sendable {
         _ duration: Duration,
         _ invocation: Invocation?
     ) async {
-        let format = PlatformLog(version.logging.format)
+        let format = PlatformLog(version.logging)
         let log = environment.log
         if let invocation {
             log.platform(format.start(requestID: invocation.id, version: version.key.version, at: clock.now))
@@ -218,7 +228,7 @@ struct FunctionRunner: Sendable {
         _ version: ExecutableVersion,
         _ invocation: Invocation
     ) async -> Outcome? {
-        let format = PlatformLog(version.logging.format)
+        let format = PlatformLog(version.logging)
         let initDuration = environment.takeInitDuration()
         environment.log.platform(
             format.start(requestID: invocation.id, version: version.key.version, at: clock.now),
@@ -240,7 +250,7 @@ struct FunctionRunner: Sendable {
         _ result: InvocationResult,
         _ initDuration: Duration?
     ) async {
-        let format = PlatformLog(version.logging.format)
+        let format = PlatformLog(version.logging)
         var status = "success"
         var errorType: String?
         if case .failure(let error) = result.outcome {
@@ -264,7 +274,9 @@ struct FunctionRunner: Sendable {
             errorType: errorType.flatMap { $0.hasPrefix("Runtime.") || $0.hasPrefix("Sandbox.") ? $0 : nil },
             traceID: nil
         )
+        environment.log.platform(format.runtimeDone(report, at: clock.now))
         environment.log.platform(format.report(report, at: clock.now))
+        meter?.ended(InvocationFigures(report, version, invocation))
     }
 
     /// AWS runs a failed init phase once more as part of the invocation, then under the function's own timeout.

@@ -1,12 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
 
-/// The platform's lines in a function's log, in the exact forms that tools parse. AWS: LoggingConfig.LogFormat
+/// The platform's lines in a function's log, in the exact forms that tools parse. What the function's system log level leaves
+/// out is an empty line, which `EnvironmentLog` does not keep. AWS: LoggingConfig.LogFormat, SystemLogLevel
 enum PlatformLog: Sendable {
     case text
-    case json
+    case json(least: Level)
 
-    init(_ format: String) { self = format == "JSON" ? .json : .text }
+    /// AWS: SystemLogLevel
+    enum Level: Int, Sendable {
+        case debug
+        case info
+        case warn
+    }
+
+    init(_ logging: FunctionLogging) {
+        guard logging.format == "JSON" else {
+            self = .text
+            return
+        }
+        switch logging.systemLevel {
+        case "DEBUG": self = .json(least: .debug)
+        case "WARN": self = .json(least: .warn)
+        default: self = .json(least: .info)
+        }
+    }
 
     func initStart(runtime: String, version: ExecutableVersion, at now: Instant) -> String {
         let scope = version.key.scope
@@ -17,6 +35,7 @@ enum PlatformLog: Sendable {
         case .json:
             return record(
                 "platform.initStart",
+                .info,
                 at: now,
                 #""initializationType":"on-demand","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
             )
@@ -26,7 +45,7 @@ enum PlatformLog: Sendable {
     func start(requestID: String, version: String, at now: Instant) -> String {
         switch self {
         case .text: "START RequestId: \(requestID) Version: \(version)\n"
-        case .json: record("platform.start", at: now, #""requestId":"\#(requestID)","version":"\#(version)""#)
+        case .json: record("platform.start", .info, at: now, #""requestId":"\#(requestID)","version":"\#(version)""#)
         }
     }
 
@@ -61,6 +80,7 @@ enum PlatformLog: Sendable {
         case .json:
             return record(
                 "platform.initReport",
+                .warn,
                 at: now,
                 #""initializationType":"on-demand","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#
             )
@@ -76,14 +96,39 @@ enum PlatformLog: Sendable {
             let errorPart = report.errorType.map { #","errorType":"\#($0)""# } ?? ""
             return record(
                 "platform.report",
+                report.status == "success" ? .info : .warn,
                 at: now,
                 #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)},"status":"\#(report.status)"\#(errorPart)"#
             )
         }
     }
 
-    private func record(_ type: String, at now: Instant, _ members: String) -> String {
-        #"{"time":"\#(now.iso8601Milliseconds)","type":"\#(type)","record":{\#(members)}}"# + "\n"
+    /// The end of an init phase that went well. Only JSON has it.
+    func initDone(duration: Duration, at now: Instant) -> [String] {
+        guard case .json = self else { return [] }
+        let milliseconds = (duration.fractionalSeconds * 1_000).fixed(3)
+        let phase = #""initializationType":"on-demand","phase":"init","status":"success""#
+        return [
+            record("platform.initRuntimeDone", .debug, at: now, phase),
+            record("platform.initReport", .debug, at: now, #"\#(phase),"metrics":{"durationMs":\#(milliseconds)}"#),
+        ]
+    }
+
+    /// The runtime is done with an invocation. Only JSON has it.
+    func runtimeDone(_ report: InvocationReport, at now: Instant) -> String {
+        guard case .json = self else { return "" }
+        let errorPart = report.errorType.map { #","errorType":"\#($0)""# } ?? ""
+        return record(
+            "platform.runtimeDone",
+            report.status == "success" ? .debug : .warn,
+            at: now,
+            #""requestId":"\#(report.requestID)","status":"\#(report.status)"\#(errorPart),"metrics":{"durationMs":\#(report.milliseconds.fixed(3))}"#
+        )
+    }
+
+    private func record(_ type: String, _ level: Level, at now: Instant, _ members: String) -> String {
+        if case .json(let least) = self, level.rawValue < least.rawValue { return "" }
+        return #"{"time":"\#(now.iso8601Milliseconds)","type":"\#(type)","record":{\#(members)}}"# + "\n"
     }
 }
 

@@ -25,6 +25,8 @@ struct ExecutableVersion: Sendable {
     var lastModified: Instant
     /// Nil for PackageType Zip. With it there is neither package nor layer, and `runtime` is empty.
     var image: ExecutableImage? = nil
+    /// AWS: TenancyConfig, `PER_TENANT`
+    var isolatesTenants = false
 }
 
 /// Names one version's environments: two executions with equal keys may share a warm environment, others never.
@@ -35,6 +37,8 @@ struct VersionKey: Hashable, Sendable {
     var version: String
     /// Changes with every change of code or configuration that an environment can see.
     var generation: String
+    /// Of a function with tenant isolation: whose invocations the environment takes, and nobody else's.
+    var tenantID: String? = nil
 
     /// With the version, as `AWS_LAMBDA_FUNCTION_VERSION` and log streams show it; without the qualifier.
     var functionARN: ARN { scope.arn("lambda", "function:\(functionName)") }
@@ -72,4 +76,6 @@ struct ResolvedInvocation: Sendable {
     var invokedARN: ARN
     /// Nil: the function shares the account's pool.
     var reservedConcurrency: Int?
+    /// AWS: RecursiveLoop, `Terminate`
+    var terminatesLoops = true
 }

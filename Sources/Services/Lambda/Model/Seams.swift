@@ -26,4 +26,7 @@ protocol Provisioner: Sendable {
 protocol FunctionObserver: Sendable {
     /// The function was changed or deleted. Must not block.
     func functionChanged(_ name: String, in scope: Scope)
+
+    /// A new version's code is in place on this node; soon it can be invoked. Must not block.
+    func versionPrepared(_ version: ExecutableVersion)
 }

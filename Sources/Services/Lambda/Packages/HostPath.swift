@@ -14,6 +14,12 @@ struct HostPath: Sendable, CustomStringConvertible {
     func appending(_ component: [UInt8]) -> HostPath { HostPath(bytes: bytes + [UInt8(ascii: "/")] + component) }
     func appending(_ component: String) -> HostPath { appending(Array(component.utf8)) }
 
+    /// The directory that holds it, by name; itself when it has no slash.
+    var parent: HostPath {
+        guard let slash = bytes.lastIndex(of: UInt8(ascii: "/")), slash > 0 else { return self }
+        return HostPath(bytes: Array(bytes[..<slash]))
+    }
+
     /// For messages and for callers that know the path to be text.
     var description: String { String(decoding: bytes, as: UTF8.self) }
 

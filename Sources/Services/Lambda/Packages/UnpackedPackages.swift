@@ -17,6 +17,8 @@ struct UnpackedPackages: Sendable {
     private let packages: HostPath
     private let merged: HostPath
     private let unfinished: HostPath
+    /// Made from the packages and thrown away with them.
+    private let compiled: CompiledCode
     /// Names the run of the kernel that everything here was written under.
     private let bootMark: HostPath
 
@@ -28,6 +30,7 @@ struct UnpackedPackages: Sendable {
         packages = HostPath(root).appending("unpacked")
         merged = HostPath(root).appending("layers")
         unfinished = HostPath(root).appending("unfinished")
+        compiled = CompiledCode(directory: root)
         bootMark = HostPath(root).appending("boot")
     }
 
@@ -37,7 +40,7 @@ struct UnpackedPackages: Sendable {
         try await onThread { [self] in
             let boot = HostPath("/proc/sys/kernel/random/boot_id").contents(limit: 64) ?? []
             let isSameBoot = !boot.isEmpty && bootMark.contents(limit: 64) == boot
-            for directory in isSameBoot ? [unfinished] : [unfinished, packages, merged, bootMark] {
+            for directory in isSameBoot ? [unfinished] : [unfinished, packages, merged, compiled.root, bootMark] {
                 try directory.remove()
             }
             for directory in [packages, merged, unfinished] { try directory.makeDirectories(mode: 0o755) }
@@ -97,6 +100,7 @@ struct UnpackedPackages: Sendable {
             let (place, aside) = (packages.appending(address.hex), unfinished.appending(ids.hex(32)))
             guard place.isDirectory, try place.move(to: aside) else { return }
             try aside.remove()
+            try compiled.remove(named: address.hex)
         }
     }
 
@@ -110,9 +114,10 @@ struct UnpackedPackages: Sendable {
         let (place, aside) = (merged.appending(name), unfinished.appending(ids.hex(32)))
         guard try await onThread({ try place.move(to: aside) }) else { return }
         let isBack = try await isUsed()
-        try await onThread {
+        try await onThread { [compiled] in
             if isBack, try aside.move(to: place) { return }
             try aside.remove()
+            try compiled.remove(named: name)
         }
     }
 

@@ -37,6 +37,8 @@ struct LaunchPlan: Sendable, Equatable {
         /// What the runtime begins with, as a path inside: Martlet's bootstrap, or for `provided` the function's own.
         var bootstrap: String
         var initialization = InitializationType.onDemand
+        /// What was compiled ahead of the version's Python, as mounts below `PythonCompiler.visibleRoot`.
+        var compiled: [SandboxMount] = []
     }
 
     /// `runtimeFiles` is the host directory that holds the bootstraps.
@@ -53,6 +55,7 @@ struct LaunchPlan: Sendable, Equatable {
             mounts.append(SandboxMount(source: runtimeFiles, target: Self.runtimeRoot))
             mounts += interpreter.prefixes.map { SandboxMount(source: $0, target: $0) }
         }
+        mounts += instance.compiled
         command = Self.command(version, runtime, instance.bootstrap)
         environment = Self.environment(version, runtime, instance)
         if let image = runtime.image { root = .directory(image.root) }
@@ -161,6 +164,12 @@ struct LaunchPlan: Sendable, Equatable {
         }
         // The bootstraps frame records of several lines on the output pipe, so that each stays one log event.
         if hasBootstrap { variables["MARTLET_LOG_FD"] = "2" }
+        if !instance.compiled.isEmpty {
+            // A path for each, as a sandbox that cannot mount has them in different places; what is missing is empty.
+            variables["MARTLET_COMPILED"] = PythonCompiler.folders.map { folder in
+                instance.compiled.map(\.target).first { $0.hasSuffix("/\(folder)") } ?? ""
+            }.joined(separator: ":")
+        }
         return variables
     }
 }

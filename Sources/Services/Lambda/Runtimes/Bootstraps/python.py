@@ -15,7 +15,7 @@ import _socket
 
 API = "/2018-06-01/runtime/"
 NO_BREAK_SPACE = "\u00a0"
-HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD", "MARTLET_LAYERS")
+HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD", "MARTLET_LAYERS", "MARTLET_COMPILED")
 LAYERS = os.environ.get("MARTLET_LAYERS", "/opt")  # elsewhere where the sandbox cannot mount
 
 
@@ -535,11 +535,12 @@ def prepare():
         builtins.exit = builtins.quit = sys.exit
     fd = os.environ.get("MARTLET_LOG_FD") or os.environ.get("_LAMBDA_TELEMETRY_LOG_FD")
     claim_fd = os.environ.get("MARTLET_CLAIM_FD")
+    compiled = os.environ.get("MARTLET_COMPILED")
     for name in HIDDEN_VARIABLES:
         os.environ.pop(name, None)
     if claim_fd:
         warm_up()
-    return FramedLogSink(int(fd)) if fd else StandardLogSink(), claim_fd
+    return FramedLogSink(int(fd)) if fd else StandardLogSink(), claim_fd, compiled
 
 
 def warm_up():
@@ -604,6 +605,61 @@ def search_path(claimed):
             paths.append(site)
     sys.path[:] = dict.fromkeys(paths)
     return task
+
+
+def use_compiled(task, places):
+    """Code objects that the server had made ahead from the very files that are imported, instead of compiling those.
+
+    Imports look for modules as ever; only where the code comes from differs, and only below the function's directories.
+    Whatever is not there, or not for this interpreter, comes from the source.
+    """
+    import _imp
+    from _frozen_importlib_external import (
+        MAGIC_NUMBER,
+        ExtensionFileLoader,
+        FileFinder,
+        SourceFileLoader,
+        SourcelessFileLoader,
+    )
+    from _io import FileIO
+    from marshal import loads
+
+    sources = (task, LAYERS, os.path.dirname(os.__file__))
+    roots = [(source + "/", place + "/") for source, place in zip(sources, places) if place]
+
+    class CompiledFileLoader(SourceFileLoader):
+        def get_code(self, fullname):
+            path = self.path
+            for root, place in roots:
+                if path.startswith(root):
+                    try:
+                        with FileIO(place + path[len(root) :] + "c") as file:
+                            data = file.readall()
+                        if data[:4] == MAGIC_NUMBER:
+                            code = loads(memoryview(data)[16:])
+                            _imp._fix_co_filename(code, path)
+                            return code
+                    except (OSError, EOFError, ValueError, TypeError):
+                        pass  # the source serves
+                    break
+            return SourceFileLoader.get_code(self, fullname)
+
+    find = FileFinder.path_hook(
+        (ExtensionFileLoader, _imp.extension_suffixes()), (CompiledFileLoader, [".py"]), (SourcelessFileLoader, [".pyc"])
+    )
+
+    def is_compiled(path):
+        return any((path + "/").startswith(root) for root, _ in roots)
+
+    def hook(path):
+        if is_compiled(path):
+            return find(path)
+        raise ImportError("not compiled ahead: " + path)
+
+    sys.path_hooks.insert(0, hook)
+    for path in list(sys.path_importer_cache):
+        if is_compiled(path):
+            del sys.path_importer_cache[path]
 
 
 def load(handler):
@@ -705,10 +761,13 @@ def serve(api, function, sink):
 
 
 def main():
-    sink, claim_fd = prepare()
+    sink, claim_fd, compiled = prepare()
     api = connect_early() if claim_fd else None
     handler = wait_for_claim(int(claim_fd)) if claim_fd else None
     task = search_path(claimed=bool(claim_fd))
+    compiled = os.environ.pop("MARTLET_COMPILED", None) or compiled  # a claim names its own
+    if compiled and not sys.flags.optimize:
+        use_compiled(task, compiled.split(":"))
     if os.path.isdir(task):
         os.chdir(task)
     address = os.environ["AWS_LAMBDA_RUNTIME_API"]
