@@ -85,6 +85,26 @@ import Testing
         }
     }
 
+    @Test("tenant isolation is answered, stored, published, and absent where nobody asked")
+    func tenancy() async throws {
+        try await ControlGround.run { ground in
+            let made = try await ground.create("apart") { input in
+                input.tenancyConfig = TenancyConfig(tenantIsolationMode: .perTenant)
+                input.publish = true
+            }
+            #expect(made.tenancyConfig?.tenantIsolationMode == .perTenant)
+            try await ground.control.settle()
+            for qualifier in ["$LATEST", "1"] {
+                let stored = try await ground.lambda.call(
+                    LambdaOperations.getFunctionConfiguration,
+                    .init(functionName: "apart", qualifier: qualifier)
+                )
+                #expect(stored.tenancyConfig?.tenantIsolationMode == .perTenant)
+            }
+            #expect(try await ground.create("together").tenancyConfig == nil)
+        }
+    }
+
     @Test("an empty environment that was given is printed, one that was not is absent")
     func emptyEnvironment() async throws {
         try await ControlGround.run { ground in
@@ -332,7 +352,6 @@ import Testing
             },
             Unhonoured("code from S3 (S3Bucket)") { $0.code = FunctionCode(s3Bucket: "bucket", s3Key: "key") },
             Unhonoured("DurableConfig") { $0.durableConfig = DurableConfig(executionTimeout: 60) },
-            Unhonoured("TenancyConfig") { $0.tenancyConfig = TenancyConfig(tenantIsolationMode: .perTenant) },
         ]
     }
 

@@ -17,24 +17,28 @@ struct LambdaInvoker: Sendable {
     /// AWS: Invoke
     func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput {
         if let name = input.durableExecutionName { throw CommonError.notImplemented("durable executions (\(name))") }
-        if input.tenantId != nil { throw CommonError.notImplemented("tenant isolation (X-Amz-Tenant-Id)") }
         let type = input.invocationType?.rawValue ?? "RequestResponse"
         let payload = try checkedPayload(
             input.payload,
             limit: type == "Event" ? LambdaLimits.eventBytes : LambdaLimits.requestBytes
         )
         let clientContext = try input.clientContext.map(decodeClientContext)
-        let resolved = try await directory.resolve(
+        var resolved = try await directory.resolve(
             function: input.functionName,
             qualifier: input.qualifier,
             in: context.scope,
             draw: drawWeight()
         )
+        try Tenancy.assign(input.tenantId, to: &resolved.version)
         let trace = TraceHeader.accepted(context.traceHeader) ?? TraceHeader.new(ids: ids, at: context.receivedAt)
         switch type {
         case "DryRun":
             return InvokeOutput(statusCode: 204)
         case "Event":
+            // A stored event has no tenant yet.
+            if resolved.version.isolatesTenants {
+                throw CommonError.notImplemented("asynchronous invocations of functions with tenant isolation")
+            }
             try await events.accept(
                 AsyncEvent(
                     id: context.requestID,
@@ -49,6 +53,9 @@ struct LambdaInvoker: Sendable {
             )
             return InvokeOutput(statusCode: 202, payload: Blob())
         default:
+            guard let trace = enter(resolved, trace) else {
+                throw RecursiveInvocationException(Self.recursion)
+            }
             let invocation = Invocation(
                 id: context.requestID,
                 payload: payload,
@@ -93,15 +100,30 @@ struct LambdaInvoker: Sendable {
             in: event.scope,
             draw: drawWeight()
         )
+        // AWS drops it too: a loop must not be tried again.
+        guard let trace = enter(resolved, event.traceHeader) else { return }
         let invocation = Invocation(
             id: event.id,
             payload: event.payload,
             invokedARN: resolved.invokedARN,
             clientContext: event.clientContext,
-            traceHeader: event.traceHeader,
+            traceHeader: trace,
             timeout: .seconds(resolved.version.timeoutSeconds)
         )
         _ = try await run(resolved, invocation)
+    }
+
+    private static let recursion =
+        "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your function's invocation."
+
+    /// The trace header with which the function is to run; nil when it is in a loop that is to end.
+    private func enter(_ resolved: ResolvedInvocation, _ trace: String) -> String? {
+        var lineage = Lineage(traceHeader: trace)
+        guard lineage.enter(resolved.version.key) || !resolved.terminatesLoops else {
+            runner.meter?.droppedLoop(resolved.version.key, resolved.invokedARN.qualifierOfFunction)
+            return nil
+        }
+        return lineage.written(into: trace)
     }
 
     private func run(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> FunctionRunner.Outcome {

@@ -27,6 +27,7 @@ extension FunctionSettings {
             environment: input.environment.map { $0.variables ?? [:] },
             layers: []
         )
+        tenantIsolation = input.tenancyConfig?.tenantIsolationMode.rawValue
         try SettingsRules.check(self, isImage: input.packageType == .image)
     }
 

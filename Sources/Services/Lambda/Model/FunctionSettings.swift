@@ -20,6 +20,8 @@ struct FunctionSettings: Sendable, Equatable {
     /// Nil for a function of PackageType Zip. With it `runtime` and `handler` are empty, and `VersionRecord.code` is named by
     /// the image's digest.
     var image: FunctionImage? = nil
+    /// `PER_TENANT`, for good: AWS knows no way to change it.
+    var tenantIsolation: String? = nil
 
     struct Sizes: Sendable, Equatable {
         var timeoutSeconds: Int

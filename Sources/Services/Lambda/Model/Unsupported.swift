@@ -20,7 +20,6 @@ enum Unsupported {
             )
         }
         try refuse(input.codeSigningConfigArn, "CodeSigningConfigArn")
-        try refuse(input.tenancyConfig, "TenancyConfig")
         try refuse(input.publishTo, "PublishTo")
         try checkCode(
             s3Bucket: input.code.s3Bucket,

@@ -25,6 +25,7 @@ extension FunctionConfiguration {
             settings.layers.isEmpty
             ? nil : settings.layers.map { Layer(arn: $0.arn.description, codeSize: $0.code.size) }
         loggingConfig = LoggingConfig(settings.logging)
+        tenancyConfig = settings.tenantIsolation.map { TenancyConfig(tenantIsolationMode: TenantIsolationMode($0)) }
         packageType = settings.image == nil ? .zip : .image
         imageConfigResponse = settings.image.flatMap {
             $0.overrides.isEmpty ? nil : ImageConfigResponse(imageConfig: $0.overrides.shape)

@@ -69,7 +69,7 @@ extension LambdaService {
         _ context: RequestContext
     ) async throws -> PutFunctionRecursionConfigOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
-        try await store.write { tx in
+        try await changes.of(reference.name, in: reference.scope) { tx in
             var function = try tx.existingFunction(reference)
             function.recursiveLoop = input.recursiveLoop.rawValue
             try tx.update(function)

@@ -14,6 +14,7 @@ enum LambdaSchema {
         Migration("packages") { _ in [packages] },
         Migration("container images") { _ in [images] },
         Migration("provisioned concurrency") { _ in [provisioned] },
+        Migration("tenant isolation") { _ in [tenantIsolation] },
     ]
 
     /// `revision` counts every change that an invocation could see, for caches of other nodes.
@@ -125,6 +126,9 @@ enum LambdaSchema {
 
     /// Null for code that was uploaded as an archive.
     private static let images: SQL = "ALTER TABLE lambda_version ADD COLUMN image TEXT"
+
+    /// `PER_TENANT`, or null.
+    private static let tenantIsolation: SQL = "ALTER TABLE lambda_version ADD COLUMN tenant_isolation TEXT"
 
     /// Every archive in the file store, so that those that nobody uses any more can be found and removed.
     private static let packages: SQL = """

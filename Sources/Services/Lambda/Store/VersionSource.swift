@@ -31,6 +31,7 @@ struct VersionSource: Sendable {
     private struct Found: Sendable {
         var invokedARN: ARN
         var reservedConcurrency: Int?
+        var terminatesLoops: Bool
         var changeCount: Int
         var version: VersionRecord
         var other: (version: VersionRecord, weight: Double)?
@@ -40,6 +41,7 @@ struct VersionSource: Sendable {
             let target = try tx.target(of: reference)
             invokedARN = reference.qualifiedARN
             reservedConcurrency = function.reservedConcurrency
+            terminatesLoops = function.recursiveLoop != RecursiveLoop.allow.rawValue
             changeCount = try tx.changeCount(of: reference.name, in: reference.scope)
             version = try Self.invocable(tx.existingVersion(target.version, of: reference))
             other = try target.routing.map {
@@ -59,7 +61,8 @@ struct VersionSource: Sendable {
         ResolvedInvocation(
             version: try await executable(version),
             invokedARN: found.invokedARN,
-            reservedConcurrency: found.reservedConcurrency
+            reservedConcurrency: found.reservedConcurrency,
+            terminatesLoops: found.terminatesLoops
         )
     }
 
@@ -84,7 +87,8 @@ struct VersionSource: Sendable {
             logging: settings.logging,
             tracingMode: settings.tracingMode,
             lastModified: version.marks.lastModified,
-            image: image
+            image: image,
+            isolatesTenants: settings.tenantIsolation != nil
         )
     }
 }
