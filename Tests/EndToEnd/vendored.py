@@ -29,6 +29,22 @@ def runtime_client_files():
     return files_of("awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py")
 
 
+def powertools_files(under=""):
+    return files_of("aws_lambda_powertools", "typing_extensions", "jmespath", "aws_xray_sdk", "wrapt", "botocore", "dateutil", "urllib3", "six", under=under)
+
+
+def requests_files(under=""):
+    return files_of("requests", "urllib3", "idna", "certifi", "charset_normalizer", under=under)
+
+
+def numpy_files(under=""):
+    """Without its own tests; the libraries that its wheel brings lie beside it."""
+    found = files_of("numpy", under=under)
+    site = os.path.dirname(os.path.dirname(importlib.util.find_spec("numpy").origin))
+    found.update(_files_below(os.path.join(site, "numpy.libs"), site, under))
+    return {path: content for path, content in found.items() if "/tests/" not in path}
+
+
 def _files_below(folder, base, under):
     found = {}
     for directory, folders, names in os.walk(folder):

@@ -42,12 +42,28 @@ import Testing
             try await Script.run("test_images")
         }
 
+        @Test("bring third parties' packages along") func thirdParty() async throws {
+            try await Script.run("test_third_party")
+        }
+
+        @Test("keep tenants apart, and do not loop for ever") func tenants() async throws {
+            try await Script.run("test_tenants")
+        }
+
+        @Test("are metered") func usage() async throws {
+            try await Script.run("test_usage")
+        }
+
         @Test("cannot leave their environment") func isolation() async throws {
             try await Script.run("test_isolation")
         }
 
         @Test("find layers and temporary files in the process sandbox too") func processSandbox() async throws {
             try await Script.run("test_process_sandbox")
+        }
+
+        @Test("in Python are compiled once, and import what was made") func compiledCode() async throws {
+            try await Script.run("test_compiled_code")
         }
 
         @Test("use boto3 as their role, and the official runtime client") func clientsInside() async throws {
