@@ -14,8 +14,9 @@ extension SandboxClaim {
 
     /// What the bootstraps of managed runtimes read: one line of JSON.
     private static func line(_ plan: LaunchPlan) -> [UInt8] {
-        // The bootstrap has read its own variables at boot, and hidden them.
-        let environment = plan.environment.filter { !$0.key.hasPrefix("MARTLET_") }.sorted { $0.key < $1.key }
+        // The bootstrap has read its own variables at boot, and hidden them; what was compiled ahead comes with the code.
+        let environment = plan.environment.filter { !$0.key.hasPrefix("MARTLET_") || $0.key == "MARTLET_COMPILED" }
+            .sorted { $0.key < $1.key }
             .map { JSONValue.Member($0.key, .string($0.value)) }
         let claim = JSONValue.object([
             .init("environment", .object(environment)), .init("handler", .string(plan.environment["_HANDLER"] ?? "")),

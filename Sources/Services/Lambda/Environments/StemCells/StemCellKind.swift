@@ -40,6 +40,7 @@ struct StemCellKind: Hashable, Sendable {
     /// What a claim mounts; everything else of a plan is mounted at boot.
     static func isOfVersion(_ mount: SandboxMount) -> Bool {
         mount.target == LaunchPlan.taskRoot || mount.target == LaunchPlan.layersRoot
+            || mount.target.hasPrefix(PythonCompiler.visibleRoot)
     }
 
     /// Equal for all functions of a runtime, since those that set one of them get no cell. A claim brings the rest.
