@@ -126,7 +126,7 @@ let package = Package(
 
         service(
             "Lambda",
-            ["Sandbox", "OCI", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1],
+            ["Sandbox", "OCI", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1, .httpTypes],
             resources: [.embedInCode("Runtimes/Bootstraps")]
         ),
         service("IAM"),

@@ -19,7 +19,7 @@ ROOT = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
 
 from bars import bar_of
-from client import Connection, at_once, create_body, invoke_bytes, load, request_bytes
+from client import Connection, at_once, create_body, first_byte, invoke_bytes, load, request_bytes
 from process import MeasuredServer, memory_of
 
 CLIENTS = (1, 10, 50)
@@ -87,6 +87,7 @@ class Benchmark:
                     self.kinds = self.make_kinds()
                     for kind in self.kinds:
                         self.measure_kind(kind)
+                    self.measure_first_byte()
                     self.measure_throughput(self.kinds[0])
                     self.measure_throughput(self.kinds[1])
                     self.measure_burst(self.kinds[1])
@@ -238,6 +239,18 @@ class Benchmark:
         self.note("warm invoke p99, %s" % kind.title, "µs", result.p99_us)
         self.note("server CPU per warm invoke, %s" % kind.title, "µs", used / result.answers * 1e6)
         self.delete([name])
+
+    def measure_first_byte(self, count=10):
+        """Of a streamed answer, long before the function ends."""
+        node = shutil.which("node")
+        if not node:
+            return
+        major = output_of(node, "--version").lstrip("v").split(".")[0]
+        name = self.create(Kind("streaming", "nodejs%s.x" % major, "stream.handler", {"stream.js": source("stream.js")}))
+        path = "/2021-11-15/functions/%s/response-streaming-invocations" % name
+        samples = [first_byte(self.server.port, request_bytes("POST", path, b"{}")) for _ in range(count + 1)]
+        self.delete([name])
+        self.note("first byte of a stream p50, Node.js", "ms", statistics.median(samples[1:]))
 
     def measure_environments(self, kind, count=10):
         """What one more idle environment costs, with ten of them."""

@@ -74,6 +74,29 @@ class Connection:
         return json.loads(self.exchange(request_bytes(method, path, body)) or b"null")
 
 
+def first_byte(port, data):
+    """Milliseconds until the first byte behind the answer's head; the answer is then read to its end."""
+    connection = Connection(port)
+    began = time.perf_counter()
+    connection.send(data)
+    received = b""
+    while not received.partition(b"\r\n\r\n")[2]:
+        chunk = connection.socket.recv(1 << 16)
+        if not chunk:
+            raise Failed("the server closed the connection")
+        received += chunk
+    took = (time.perf_counter() - began) * 1e3
+    if not received.startswith(b"HTTP/1.1 200 "):
+        raise Failed(repr(received[:300]))
+    while not received.endswith(b"0\r\n\r\n"):
+        chunk = connection.socket.recv(1 << 16)
+        if not chunk:
+            raise Failed("the stream broke off")
+        received += chunk
+    connection.socket.close()
+    return took
+
+
 def create_body(name, archive, runtime, handler, memory=512, layers=()):
     value = {
         "FunctionName": name, "Runtime": runtime, "Handler": handler, "Role": "arn:aws:iam::000000000000:role/benchmark",

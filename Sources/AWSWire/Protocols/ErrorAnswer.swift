@@ -43,6 +43,7 @@ extension HTTPFields {
 extension HTTPField.Name {
     package static let amznRequestID = written("x-amzn-RequestId")
     package static let amznErrorType = written("x-amzn-ErrorType")
+    package static let amznRemappedContentType = written("x-amzn-Remapped-Content-Type")
     package static let amznQueryError = written("x-amzn-query-error")
 }
 

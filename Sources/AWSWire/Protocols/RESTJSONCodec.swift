@@ -36,7 +36,13 @@ package struct RESTJSONCodec: WireCodec, UncheckedDecoding {
         let writer = HTTPWriter(body: operation.output)
         var output = output
         try output.code(writer)
-        return response(writer, status: operation.status, requestID)
+        var answer = response(writer, status: operation.status, requestID)
+        // The frames have a media type of their own, whatever is in them.
+        if operation.output == .events, let inner = writer.headers[.contentType] {
+            answer.headers[.contentType] = "application/vnd.amazon.eventstream"
+            answer.headers[.amznRemappedContentType] = inner
+        }
+        return answer
     }
 
     private func response(_ writer: HTTPWriter, status: Int, _ requestID: String) -> WireResponse {

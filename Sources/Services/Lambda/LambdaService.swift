@@ -2,7 +2,7 @@
 package import AWSWire
 package import MartletCore
 
-/// AWS Lambda's API: the control plane's operations, and the way to the data plane for the two that run functions.
+/// AWS Lambda's API: the control plane's operations, and the way to the data plane for those that run functions.
 package struct LambdaService: LambdaAPI, ServiceProvider {
     let control: LambdaControlPlane
     let invoker: any Invoker
@@ -29,6 +29,14 @@ package struct LambdaService: LambdaAPI, ServiceProvider {
     /// AWS: InvokeAsync
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput {
         try await invoker.invokeAsync(input, context)
+    }
+
+    /// AWS: InvokeWithResponseStream
+    func invokeWithResponseStream(
+        _ input: InvokeWithResponseStreamInput,
+        _ context: RequestContext
+    ) async throws -> InvokeWithResponseStreamOutput {
+        try await invoker.invokeWithResponseStream(input, context)
     }
 }
 

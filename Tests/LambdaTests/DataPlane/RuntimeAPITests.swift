@@ -14,8 +14,17 @@ import Testing
 /// Writes down what the Runtime API hands over, and accepts it.
 private final class Recorder: RuntimeAPIDelegate {
     let calls = NIOLockedValueBox<[String]>([])
+    /// Where streamed answers go; nil gathers them.
+    let relay = NIOLockedValueBox<ResponseRelay?>(nil)
+    let (ends, end) = AsyncStream<String>.makeStream()
 
-    func next(_ request: RuntimeRequest) { request.answer(status: .ok, body: ByteBuffer(string: "event")) }
+    /// Whether `/next` is left without an answer.
+    let holds = NIOLockedValueBox(false)
+
+    func next(_ request: RuntimeRequest) {
+        guard !holds.withLockedValue({ $0 }) else { return }
+        request.answer(status: .ok, body: ByteBuffer(string: "event"))
+    }
 
     func response(_ request: RuntimeRequest, id: String, body: ByteBuffer, isTooLarge: Bool) {
         calls.withLockedValue { $0.append("response \(id) \(isTooLarge ? "too large" : String(buffer: body))") }
@@ -30,6 +39,21 @@ private final class Recorder: RuntimeAPIDelegate {
     func initError(_ request: RuntimeRequest, body: ByteBuffer, errorType: String?) {
         calls.withLockedValue { $0.append("init \(errorType ?? "-") \(String(buffer: body))") }
         request.accept()
+    }
+
+    func streamBegins(id: String) -> StreamReception {
+        if id == "unknown" { return .refuse(.invalidRequestID) }
+        return relay.withLockedValue { $0 }.map { .relay($0) } ?? .gather
+    }
+
+    func streamEnded(_ request: RuntimeRequest, id: String, _ end: StreamEnd) {
+        switch end {
+        case .whole: self.end.yield("whole")
+        case .failed(let type, let body): self.end.yield("failed \(type) \(String(buffer: body))")
+        case .tooLarge: self.end.yield("too large")
+        case .cut: self.end.yield("cut")
+        }
+        if case .cut = end {} else { request.accept() }
     }
 
     func disconnected(_ request: RuntimeRequest) {}
@@ -161,5 +185,144 @@ private final class Recorder: RuntimeAPIDelegate {
             _ = try await post("/invocation/b/response", "Content-Length: 2\r\n\r\n{}", to: endpoint)
             #expect(recorder.calls.withLockedValue { $0 } == ["response b {}"])
         }
+    }
+
+    // MARK: Streaming
+
+    private static let streamHead =
+        "POST \(base)/invocation/a/response HTTP/1.1\r\nHost: x\r\nLambda-Runtime-Function-Response-Mode: streaming\r\n"
+        + "Content-Type: text/x-test\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    private func streaming(
+        _ body: (RawConnection, ResponseRelay, inout AsyncStream<String>.Iterator) async throws -> Void
+    ) async throws {
+        try await serving { endpoint, recorder in
+            let relay = ResponseRelay(clock: MemoryClock())
+            recorder.relay.withLockedValue { $0 = relay }
+            var ends = recorder.ends.makeAsyncIterator()
+            let connection = try await RawConnection(to: endpoint)
+            try await connection.send(Self.streamHead)
+            try await body(connection, relay, &ends)
+        }
+    }
+
+    @Test("a streamed piece is passed on before the next one comes")
+    func piecesAsTheyCome() async throws {
+        try await streaming { connection, relay, ends in
+            try await connection.send("5\r\nfirst\r\n")
+            guard case .streaming("text/x-test") = try await relay.start() else {
+                Issue.record("the stream must begin with its first piece")
+                return
+            }
+            #expect(try await relay.next().map { String(buffer: $0) } == "first")
+            try await connection.send("6\r\nsecond\r\n0\r\n\r\n")
+            #expect(try await relay.next().map { String(buffer: $0) } == "second")
+            #expect(await ends.next() == "whole")
+            #expect(String(decoding: try await connection.receive(), as: UTF8.self).hasPrefix("HTTP/1.1 202"))
+        }
+    }
+
+    @Test("a stream's trailers say that it failed")
+    func streamTrailers() async throws {
+        try await streaming { connection, _, ends in
+            try await connection.send(
+                "1\r\nx\r\n0\r\nLambda-Runtime-Function-Error-Type: App.Broken\r\n"
+                    + "Lambda-Runtime-Function-Error-Body: e30=\r\n\r\n"
+            )
+            #expect(await ends.next() == "failed App.Broken {}")
+        }
+    }
+
+    @Test("a connection that goes in mid stream cuts the answer off", arguments: [true, false])
+    func cutStream(isReset: Bool) async throws {
+        try await streaming { connection, relay, ends in
+            try await connection.send("4\r\nhalf\r\n")
+            #expect(try await relay.next().map { String(buffer: $0) } == "half")
+            if isReset { try await connection.send("rubbish that is no chunk\r\n") } else { connection.finishSending() }
+            #expect(await ends.next() == "cut")
+        }
+    }
+
+    @Test("nobody takes: the runtime is read no further, and read on when somebody does")
+    func backPressure() async throws {
+        try await streaming { connection, relay, ends in
+            let piece = Array("10000\r\n".utf8) + [UInt8](repeating: 0x78, count: 65_536) + Array("\r\n".utf8)
+            // Far more than the relay and the kernel's buffers hold.
+            async let sent: Void = {
+                for _ in 0..<512 { try await connection.send(piece) }
+                try await connection.send("0\r\n\r\n")
+            }()
+            var total = 0
+            var highest = 0
+            while total < 512 * 65_536, let next = try await relay.next() {
+                total += next.readableBytes
+                highest = max(highest, relay.waitingBytes)
+            }
+            try await sent
+            #expect(total == 512 * 65_536)
+            #expect(highest < RelayFlow.highBytes + 1_048_576)
+            #expect(await ends.next() == "whole")
+        }
+    }
+
+    @Test("a stream for another request is refused once it has ended")
+    func unknownStream() async throws {
+        try await serving { endpoint, _ in
+            let answer = try await post(
+                "/invocation/unknown/response",
+                "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + "1\r\nx\r\n0\r\n\r\n",
+                to: endpoint
+            )
+            #expect(answer.hasPrefix("HTTP/1.1 400"))
+        }
+    }
+
+    // MARK: The connection
+
+    @Test("a second request before the first is answered ends the connection")
+    func pipelined() async throws {
+        try await serving { endpoint, recorder in
+            recorder.holds.withLockedValue { $0 = true }
+            let connection = try await RawConnection(to: endpoint)
+            let next = "GET \(Self.base)/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
+            try await connection.send(next + next)
+            #expect(try await connection.receiveAll().isEmpty)
+        }
+    }
+
+    @Test("a client that asks for leave to send its body gets it")
+    func expectation() async throws {
+        try await serving { endpoint, recorder in
+            let connection = try await RawConnection(to: endpoint)
+            try await connection.send(
+                "POST \(Self.base)/invocation/a/response HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                    + "Content-Length: 2\r\nConnection: close\r\n\r\n"
+            )
+            #expect(String(decoding: try await connection.receive(), as: UTF8.self) == "HTTP/1.1 100 Continue\r\n\r\n")
+            try await connection.send("{}")
+            #expect(try await connection.receiveText().hasPrefix("HTTP/1.1 202"))
+            #expect(recorder.calls.withLockedValue { $0 } == ["response a {}"])
+        }
+    }
+
+    @Test("no header of an answer can begin another line")
+    func headerInjection() {
+        let answer = RuntimeAnswer(
+            status: .ok,
+            headers: [("Fine", "a b\tc ü"), ("Forged", "x\r\nSet-Cookie: y"), ("Deleted", "\u{7f}")],
+            body: ByteBuffer(string: "{}")
+        )
+        let text = String(buffer: answer.head)
+        #expect(text.contains("Fine: a b\tc ü\r\n"))
+        #expect(!text.contains("Forged") && !text.contains("Set-Cookie") && !text.contains("Deleted"))
+        #expect(text.hasSuffix("\r\n\r\n{}"))
+    }
+
+    @Test("a large body is not copied behind its head", arguments: [16_384, 16_385])
+    func largeBody(bytes: Int) {
+        let answer = RuntimeAnswer(status: .ok, body: ByteBuffer(repeating: 0x20, count: bytes))
+        #expect((answer.body == nil) == (bytes == 16_384))
+        #expect(String(buffer: answer.head).contains("Content-Length: \(bytes)\r\n"))
     }
 }

@@ -131,4 +131,67 @@ import Testing
         }
         #expect(session.dispatch(invocation("a")) == .refuse)
     }
+
+    // MARK: Streaming
+
+    private func streaming() -> RuntimeSession<Int> {
+        var session = idle()
+        _ = session.dispatch(invocation("a"))
+        #expect(session.beginStream("a") == nil)
+        return session
+    }
+
+    @Test("a streamed answer keeps the environment until its last piece")
+    func stream() {
+        var session = streaming()
+        #expect(session.dispatch(invocation("b")) == .refuse)
+        #expect(session.answer("a", to: "InvocationResponse")?.status == 403)
+        guard case .reject = session.next(2) else {
+            Issue.record("/next in mid stream must be refused")
+            return
+        }
+        #expect(session.endStream("a") == nil)
+        #expect(session.state == .returning(queued: nil))
+        #expect(session.endStream("a")?.status == 403)
+    }
+
+    @Test("only the running invocation's answer can be streamed")
+    func streamOutOfTurn() {
+        var session = idle()
+        #expect(session.beginStream("a")?.status == 403)
+        _ = session.dispatch(invocation("a"))
+        #expect(session.beginStream("b") == .invalidRequestID)
+        #expect(session.state == .busy(id: "a"))
+    }
+
+    @Test("when the runtime comes again after a stream that broke off, that was its end")
+    func cutThenNext() {
+        var session = streaming()
+        session.cutStream("b")
+        #expect(session.state == .streaming(id: "a"))
+        session.cutStream("a")
+        #expect(session.dispatch(invocation("b")) == .refuse)
+        guard case .holdAfterCut(id: "a") = session.next(2) else {
+            Issue.record("/next after the cut must end the answer")
+            return
+        }
+        #expect(session.state == .idle(2))
+    }
+
+    @Test("an error on another connection ends an answer that has begun", arguments: [true, false])
+    func errorInStream(isCut: Bool) {
+        var session = streaming()
+        if isCut { session.cutStream("a") }
+        #expect(session.answer("b", to: "InvocationError")?.status == 403)
+        #expect(session.answer("a", to: "InvocationError") == nil)
+        #expect(session.state == .returning(queued: nil))
+        #expect(session.endStream("a")?.status == 403)
+    }
+
+    @Test("the end in mid stream gives nothing back: the event was taken")
+    func endInStream() {
+        var session = streaming()
+        #expect(session.end() == nil)
+        #expect(session.endStream("a")?.status == 403)
+    }
 }

@@ -314,6 +314,7 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         case .holdInitialized: finishInit(.ready)
         case .holdInsteadOf(let earlier): earlier.reject(.invalidTransition(from: "Ready", to: "Ready"))
         case .hand(let invocation): hand(invocation, to: request)
+        case .holdAfterCut(let id): finish(id: id, .failure(.truncated(requestID: id)))
         case .reject(let error): request.reject(error)
         }
     }
@@ -331,7 +332,7 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
     }
 
     func error(_ request: RuntimeRequest, id: String, body: ByteBuffer, errorType: String?) {
-        if let error = state.withLockedValue({ $0.session.answer(id, to: "InvocationError") }) {
+        if let error = state.withLockedValue({ $0.session.answer(id, to: RuntimeSession<RuntimeRequest>.errorCall) }) {
             return request.reject(error)
         }
         request.accept()
@@ -350,6 +351,32 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         if let error { return request.reject(error) }
         request.accept()
         finishInit(.failed(failure))
+    }
+
+    func streamBegins(id: String) -> StreamReception {
+        state.withLockedValue { state in
+            guard let running = state.running?.invocation, running.id == id, let relay = running.relay else {
+                return .gather
+            }
+            return state.session.beginStream(id).map { StreamReception.refuse($0) } ?? .relay(relay)
+        }
+    }
+
+    func streamEnded(_ request: RuntimeRequest, id: String, _ end: StreamEnd) {
+        if case .cut = end { return state.withLockedValue { $0.session.cutStream(id) } }
+        if let error = state.withLockedValue({ $0.session.endStream(id) }) { return request.reject(error) }
+        switch end {
+        case .whole:
+            request.accept()
+            finish(id: id, .success(ByteBuffer()))
+        case .failed(let errorType, let body):
+            request.accept()
+            finish(id: id, .failure(FunctionError(payload: body, errorType: errorType, status: .error)))
+        case .tooLarge:
+            request.reject(.streamTooLarge)
+            finish(id: id, .failure(.responseTooLarge(limit: LambdaLimits.streamBytes)))
+        case .cut: break
+        }
     }
 
     func disconnected(_ request: RuntimeRequest) { state.withLockedValue { $0.session.disconnected(request) } }

@@ -10,8 +10,13 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         case idle(Ticket)
         /// The answer is given and `/next` has not come; an event may wait here for it. → idle, busy, ended
         case returning(queued: Invocation?)
-        /// The runtime has the event. → returning, ended
+        /// The runtime has the event. → returning, streaming, ended
         case busy(id: String)
+        /// The answer has begun and comes piece by piece. → returning, cut, ended
+        case streaming(id: String)
+        /// The answer broke off. The runtime comes again, reports why, or exits; until then nobody knows which.
+        /// → idle, returning, ended
+        case cut(id: String)
         /// `/init/error` was called; only the exit can follow. → ended
         case failed
         case ended
@@ -21,6 +26,7 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
             case (.initializing, .initializing), (.failed, .failed), (.ended, .ended): true
             case (.idle(let a), .idle(let b)): a == b
             case (.busy(let a), .busy(let b)): a == b
+            case (.streaming(let a), .streaming(let b)), (.cut(let a), .cut(let b)): a == b
             case (.returning(let a), .returning(let b)): a?.id == b?.id
             default: false
             }
@@ -32,6 +38,7 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
             case .idle: "Ready"
             case .returning: "InvocationResponse"
             case .busy: "Running"
+            case .streaming, .cut: "StreamingResponse"
             case .failed: "InitError"
             case .ended: "Exited"
             }
@@ -47,6 +54,8 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         /// Hold this one and end the one that was held before: the runtime opened a new connection.
         case holdInsteadOf(Ticket)
         case hand(Invocation)
+        /// Hold it; the answer of `id` had broken off and that was its end.
+        case holdAfterCut(id: String)
         case reject(RuntimeAPIError)
     }
 
@@ -64,7 +73,10 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         case .returning(nil):
             state = .idle(ticket)
             return .hold
-        case .busy, .failed, .ended:
+        case .cut(let id):
+            state = .idle(ticket)
+            return .holdAfterCut(id: id)
+        case .busy, .streaming, .failed, .ended:
             return .reject(.invalidTransition(from: state.name, to: "Ready"))
         }
     }
@@ -85,17 +97,50 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         case .returning(nil):
             state = .returning(queued: invocation)
             return .wait
-        case .initializing, .returning, .busy, .failed, .ended:
+        case .initializing, .returning, .busy, .streaming, .cut, .failed, .ended:
             return .refuse
         }
     }
 
     /// `/response` or `/error` for `id`. Nil: it is the running invocation's answer, and the environment may take another.
+    /// An error may also end an answer that has begun, on another connection than the answer's.
     mutating func answer(_ id: String, to call: String) -> RuntimeAPIError? {
-        guard case .busy(let current) = state else { return .invalidTransition(from: state.name, to: call) }
+        switch state {
+        case .busy(let current) where current == id: state = .returning(queued: nil)
+        case .streaming(let current) where current == id && call == Self.errorCall: state = .returning(queued: nil)
+        case .cut(let current) where current == id && call == Self.errorCall: state = .returning(queued: nil)
+        case .busy: return .invalidRequestID
+        default: return .invalidTransition(from: state.name, to: call)
+        }
+        return nil
+    }
+
+    static var errorCall: String { "InvocationError" }
+
+    // MARK: Streaming
+
+    /// The head of a streamed answer. Nil: its pieces may come.
+    mutating func beginStream(_ id: String) -> RuntimeAPIError? {
+        guard case .busy(let current) = state else {
+            return .invalidTransition(from: state.name, to: "InvocationResponse")
+        }
         guard current == id else { return .invalidRequestID }
+        state = .streaming(id: id)
+        return nil
+    }
+
+    /// The last piece has come. Nil: it is the running invocation's answer, and the environment may take another.
+    mutating func endStream(_ id: String) -> RuntimeAPIError? {
+        guard state == .streaming(id: id) else {
+            return .invalidTransition(from: state.name, to: "InvocationResponse")
+        }
         state = .returning(queued: nil)
         return nil
+    }
+
+    /// Its connection is gone before the last piece.
+    mutating func cutStream(_ id: String) {
+        if state == .streaming(id: id) { state = .cut(id: id) }
     }
 
     /// `/init/error`
@@ -142,6 +187,11 @@ struct RuntimeAPIError: Error, Sendable, Equatable {
         status: 413,
         errorType: "RequestEntityTooLarge",
         errorMessage: "Exceeded maximum allowed payload size (\(LambdaLimits.responseBytes) bytes)."
+    )
+    static let streamTooLarge = RuntimeAPIError(
+        status: 413,
+        errorType: "RequestEntityTooLarge",
+        errorMessage: "Exceeded maximum allowed payload size (\(LambdaLimits.streamBytes) bytes)."
     )
     static let notFound = RuntimeAPIError(
         status: 404,

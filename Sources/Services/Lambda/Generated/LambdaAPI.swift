@@ -32,6 +32,7 @@ protocol LambdaAPI: Sendable {
     func getRuntimeManagementConfig(_ input: GetRuntimeManagementConfigInput, _ context: RequestContext) async throws -> GetRuntimeManagementConfigOutput
     func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput
+    func invokeWithResponseStream(_ input: InvokeWithResponseStreamInput, _ context: RequestContext) async throws -> InvokeWithResponseStreamOutput
     func listAliases(_ input: ListAliasesInput, _ context: RequestContext) async throws -> ListAliasesOutput
     func listFunctionEventInvokeConfigs(_ input: ListFunctionEventInvokeConfigsInput, _ context: RequestContext) async throws -> ListFunctionEventInvokeConfigsOutput
     func listFunctionUrlConfigs(_ input: ListFunctionUrlConfigsInput, _ context: RequestContext) async throws -> ListFunctionUrlConfigsOutput

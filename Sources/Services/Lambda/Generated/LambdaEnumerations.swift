@@ -193,6 +193,16 @@ struct RecursiveLoop: StringEnumeration {
     static let allValues = ["Allow", "Terminate"]
 }
 
+struct ResponseStreamingInvocationType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let requestResponse = ResponseStreamingInvocationType("RequestResponse")
+    static let dryRun = ResponseStreamingInvocationType("DryRun")
+
+    static let allValues = ["RequestResponse", "DryRun"]
+}
+
 struct Runtime: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }

@@ -486,6 +486,33 @@ struct InvokeAsyncInput: Shape {
     }
 }
 
+struct InvokeWithResponseStreamInput: Shape {
+    var functionName = ""
+    var logType: LogType?
+    var clientContext: String?
+    var qualifier: String?
+    var payload: Blob?
+    var tenantId: String?
+    var invocationType: ResponseStreamingInvocationType?
+    static let shapeName = "InvokeWithResponseStreamRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &functionName,
+            Field("FunctionName", .required, in: .path, length: 1...256, pattern: Patterns.namespacedFunctionName))
+        try c.enumeration(&logType, Field("LogType", wire: "X-Amz-Log-Type", in: .header))
+        try c.string(&clientContext, Field("ClientContext", wire: "X-Amz-Client-Context", in: .header))
+        try c.string(
+            &qualifier,
+            Field("Qualifier", in: .query, length: 1...128, pattern: Patterns.numericLatestPublishedOrAliasQualifier))
+        try c.blob(&payload, Field("Payload", .sensitive, in: .payload))
+        try c.string(
+            &tenantId,
+            Field("TenantId", wire: "X-Amz-Tenant-Id", in: .header, length: 1...256, pattern: Patterns.tenantId))
+        try c.enumeration(&invocationType, Field("InvocationType", wire: "X-Amz-Invocation-Type", in: .header))
+    }
+}
+
 struct ListAliasesInput: Shape {
     var functionName = ""
     var functionVersion: String?

@@ -30,7 +30,6 @@ extension ServiceModel {
             UnimplementedOperation("GetFunctionCodeSigningConfig", "GET", "/2020-06-30/functions/{FunctionName}/code-signing-config"),
             UnimplementedOperation("GetFunctionScalingConfig", "GET", "/2025-11-30/functions/{FunctionName}/function-scaling-config"),
             UnimplementedOperation("GetResourcePolicy", "GET", "/2026-07-09/resource-policy/{ResourceArn}"),
-            UnimplementedOperation("InvokeWithResponseStream", "POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations"),
             UnimplementedOperation("ListCapacityProviders", "GET", "/2025-11-30/capacity-providers"),
             UnimplementedOperation("ListCodeSigningConfigs", "GET", "/2020-04-22/code-signing-configs"),
             UnimplementedOperation("ListDurableExecutionsByFunction", "GET", "/2025-12-01/functions/{FunctionName}/durable-executions"),

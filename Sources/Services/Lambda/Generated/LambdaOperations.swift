@@ -459,6 +459,56 @@ enum LambdaOperations {
         ]
     )
 
+    static let invokeWithResponseStream = OperationDescriptor<InvokeWithResponseStreamInput, InvokeWithResponseStreamOutput>(
+        "InvokeWithResponseStream",
+        path: "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
+        action: "lambda:InvokeFunction",
+        errors: [
+            RuntimeAliasDeletedException.self,
+            CodeArtifactUserDeletedException.self,
+            ResourceNotReadyException.self,
+            ServiceQuotaExceededException.self,
+            InvalidSecurityGroupIDException.self,
+            SnapStartTimeoutException.self,
+            TooManyRequestsException.self,
+            EC2ThrottledException.self,
+            EFSMountConnectivityException.self,
+            SubnetIPAddressLimitReachedException.self,
+            KMSAccessDeniedException.self,
+            RequestTooLargeException.self,
+            KMSDisabledException.self,
+            UnsupportedMediaTypeException.self,
+            S3FilesMountConnectivityException.self,
+            SerializedRequestEntityTooLargeException.self,
+            InvalidRuntimeException.self,
+            NoPublishedVersionException.self,
+            EC2UnexpectedException.self,
+            InvalidSubnetIDException.self,
+            KMSNotFoundException.self,
+            InvalidParameterValueException.self,
+            EC2AccessDeniedException.self,
+            EFSIOException.self,
+            KMSInvalidStateException.self,
+            ResourceConflictException.self,
+            RuntimeVersionDeletedException.self,
+            ENILimitReachedException.self,
+            SnapStartNotReadyException.self,
+            ServiceException.self,
+            CodeArtifactUserPendingException.self,
+            SnapStartException.self,
+            RecursiveInvocationException.self,
+            S3FilesMountFailureException.self,
+            EFSMountTimeoutException.self,
+            S3FilesMountTimeoutException.self,
+            CodeArtifactUserFailedException.self,
+            ResourceNotFoundException.self,
+            InvalidRequestContentException.self,
+            SnapStartRegenerationFailureException.self,
+            InvalidZipFileException.self,
+            EFSMountFailureException.self,
+        ]
+    )
+
     static let listAliases = OperationDescriptor<ListAliasesInput, ListAliasesOutput>(
         "ListAliases",
         method: "GET",
@@ -820,7 +870,7 @@ enum LambdaOperations {
 extension LambdaAPI {
     var lambdaOperations: [Operation] {
         var table: [Operation] = []
-        table.reserveCapacity(53)
+        table.reserveCapacity(54)
         table.append(Operation(LambdaOperations.addLayerVersionPermission, addLayerVersionPermission))
         table.append(Operation(LambdaOperations.addPermission, addPermission))
         table.append(Operation(LambdaOperations.createAlias, createAlias))
@@ -849,6 +899,7 @@ extension LambdaAPI {
         table.append(Operation(LambdaOperations.getRuntimeManagementConfig, getRuntimeManagementConfig))
         table.append(Operation(LambdaOperations.invoke, invoke))
         table.append(Operation(LambdaOperations.invokeAsync, invokeAsync))
+        table.append(Operation(LambdaOperations.invokeWithResponseStream, invokeWithResponseStream))
         table.append(Operation(LambdaOperations.listAliases, listAliases))
         table.append(Operation(LambdaOperations.listFunctionEventInvokeConfigs, listFunctionEventInvokeConfigs))
         table.append(Operation(LambdaOperations.listFunctionUrlConfigs, listFunctionUrlConfigs))

@@ -279,6 +279,28 @@ struct InvokeAsyncOutput: Shape {
     }
 }
 
+struct InvokeWithResponseStreamOutput: Shape {
+    var statusCode: Int?
+    var executedVersion: String?
+    var eventStream: EventStream<InvokeWithResponseStreamResponseEvent>?
+    var responseStreamContentType: String?
+    static let shapeName = "InvokeWithResponseStreamResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(&statusCode, Field("StatusCode", in: .status))
+        try c.string(
+            &executedVersion,
+            Field(
+                "ExecutedVersion",
+                wire: "X-Amz-Executed-Version",
+                in: .header,
+                length: 1...1024,
+                pattern: Patterns.version))
+        try c.events(&eventStream, Field("EventStream", in: .eventStream))
+        try c.string(&responseStreamContentType, Field("ResponseStreamContentType", wire: "Content-Type", in: .header))
+    }
+}
+
 struct ListAliasesOutput: Shape {
     var nextMarker: String?
     var aliases: [AliasConfiguration]?

@@ -484,6 +484,39 @@ struct ImageConfigResponse: Shape {
     }
 }
 
+struct InvokeResponseStreamUpdate: Shape {
+    var payload: Blob?
+    static let shapeName = "InvokeResponseStreamUpdate"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.blob(&payload, Field("Payload", .sensitive, in: .payload))
+    }
+}
+
+struct InvokeWithResponseStreamCompleteEvent: Shape {
+    var errorCode: String?
+    var errorDetails: String?
+    var logResult: String?
+    static let shapeName = "InvokeWithResponseStreamCompleteEvent"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&errorCode, Field("ErrorCode"))
+        try c.string(&errorDetails, Field("ErrorDetails"))
+        try c.string(&logResult, Field("LogResult"))
+    }
+}
+
+struct InvokeWithResponseStreamResponseEvent: Shape {
+    var payloadChunk: InvokeResponseStreamUpdate?
+    var invokeComplete: InvokeWithResponseStreamCompleteEvent?
+    static let shapeName = "InvokeWithResponseStreamResponseEvent"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&payloadChunk, Field("PayloadChunk"))
+        try c.structure(&invokeComplete, Field("InvokeComplete"))
+    }
+}
+
 struct LambdaManagedInstancesCapacityProviderConfig: Shape {
     var capacityProviderArn = ""
     var perExecutionEnvironmentMaxConcurrency: Int?

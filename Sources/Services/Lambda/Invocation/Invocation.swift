@@ -13,6 +13,8 @@ struct Invocation: Sendable {
     var traceHeader: String
     /// Of the function: the deadline runs from the moment the runtime is handed the event.
     var timeout: Duration
+    /// Whoever wants the answer as it comes; nil: as a whole.
+    var relay: ResponseRelay?
 }
 
 /// How an invocation ended.
@@ -56,6 +58,11 @@ struct FunctionError: Sendable {
             status: status,
             logLine: status == .error ? "RequestId: \(requestID) Error: \(message)\n\(errorType)\n" : nil
         )
+    }
+
+    /// A streamed answer that broke off although the runtime lived on.
+    static func truncated(requestID: String) -> FunctionError {
+        .platform("Runtime.TruncatedResponse", "Response was truncated", requestID: requestID, status: .error)
     }
 
     static func timedOut(after timeout: Duration, requestID: String) -> FunctionError {

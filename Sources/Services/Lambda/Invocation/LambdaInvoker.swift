@@ -30,7 +30,7 @@ struct LambdaInvoker: Sendable {
             draw: drawWeight()
         )
         try Tenancy.assign(input.tenantId, to: &resolved.version)
-        let trace = TraceHeader.accepted(context.traceHeader) ?? TraceHeader.new(ids: ids, at: context.receivedAt)
+        let trace = trace(context.traceHeader, at: context.receivedAt)
         switch type {
         case "DryRun":
             return InvokeOutput(statusCode: 204)
@@ -113,11 +113,11 @@ struct LambdaInvoker: Sendable {
         _ = try await run(resolved, invocation)
     }
 
-    private static let recursion =
+    static let recursion =
         "Lambda has detected your function being invoked in a recursive loop with other AWS resources and stopped your function's invocation."
 
     /// The trace header with which the function is to run; nil when it is in a loop that is to end.
-    private func enter(_ resolved: ResolvedInvocation, _ trace: String) -> String? {
+    func enter(_ resolved: ResolvedInvocation, _ trace: String) -> String? {
         var lineage = Lineage(traceHeader: trace)
         guard lineage.enter(resolved.version.key) || !resolved.terminatesLoops else {
             runner.meter?.droppedLoop(resolved.version.key, resolved.invokedARN.qualifierOfFunction)
@@ -126,7 +126,7 @@ struct LambdaInvoker: Sendable {
         return lineage.written(into: trace)
     }
 
-    private func run(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> FunctionRunner.Outcome {
+    func run(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> FunctionRunner.Outcome {
         do {
             return try await runner.run(
                 resolved,
@@ -164,7 +164,7 @@ struct LambdaInvoker: Sendable {
 
     // MARK: Checking the request
 
-    private func checkedPayload(_ payload: Blob?, limit: Int) throws -> ByteBuffer {
+    func checkedPayload(_ payload: Blob?, limit: Int) throws -> ByteBuffer {
         guard let payload, payload.readableBytes > 0 else { return ByteBuffer(string: "{}") }
         guard payload.readableBytes <= limit else { throw tooLarge(limit) }
         guard JSONScan.isWellFormed(payload) else {
@@ -184,7 +184,7 @@ struct LambdaInvoker: Sendable {
     }
 
     /// JSON text on one line, fit for a header of the Runtime API.
-    private func decodeClientContext(_ text: String) throws -> String {
+    func decodeClientContext(_ text: String) throws -> String {
         let isInvalid = InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
         guard text.utf8.count <= LambdaLimits.clientContextBytes else {
             throw InvalidRequestContentException(
@@ -199,8 +199,13 @@ struct LambdaInvoker: Sendable {
         return String(decoding: json.utf8.map { $0 < 0x20 ? 0x20 : $0 }, as: UTF8.self)
     }
 
+    /// The caller's, or a new one.
+    func trace(_ given: String?, at now: Instant) -> String {
+        TraceHeader.accepted(given) ?? TraceHeader.new(ids: ids, at: now)
+    }
+
     /// Evenly in 0..<1, for an alias's weights.
-    private func drawWeight() -> Double {
+    func drawWeight() -> Double {
         let bits = ids.bytes(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         return Double(bits) / 4_294_967_296
     }

@@ -6,6 +6,9 @@ enum LambdaLimits {
     static let requestBytes = 6_291_456
     /// And out: with the 100 bytes that AWS leaves for its wrapping.
     static let responseBytes = 6_291_556
+    /// Of a streamed answer, and how much of it goes out as fast as it can.
+    static let streamBytes = 209_715_200
+    static let streamBurstBytes = 6_291_456
     /// Of an asynchronous event.
     static let eventBytes = 1_048_576
     /// Of an error that a runtime reports.

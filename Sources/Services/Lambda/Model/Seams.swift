@@ -10,10 +10,14 @@ protocol RuntimeAvailability: Sendable {
     func check(runtime: String, architecture: String) throws
 }
 
-/// Runs functions. The control plane forwards the two operations.
+/// Runs functions. The control plane forwards these operations.
 protocol Invoker: Sendable {
     func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput
+    func invokeWithResponseStream(
+        _ input: InvokeWithResponseStreamInput,
+        _ context: RequestContext
+    ) async throws -> InvokeWithResponseStreamOutput
 }
 
 /// Keeps environments initialised ahead, as provisioned concurrency asks.

@@ -79,6 +79,7 @@ extension GetFunctionRecursionConfigInput: NamesFunction {}
 extension PutFunctionRecursionConfigInput: NamesFunction {}
 extension InvokeInput: NamesFunction {}
 extension InvokeAsyncInput: NamesFunction {}
+extension InvokeWithResponseStreamInput: NamesFunction {}
 
 extension PublishLayerVersionInput: NamesLayer {}
 extension ListLayerVersionsInput: NamesLayer {}

@@ -162,6 +162,13 @@ struct NoInvoker: Invoker {
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput {
         throw CommonError.notImplemented("running functions in a test of the control plane")
     }
+
+    func invokeWithResponseStream(
+        _ input: InvokeWithResponseStreamInput,
+        _ context: RequestContext
+    ) async throws -> InvokeWithResponseStreamOutput {
+        throw CommonError.notImplemented("running functions in a test of the control plane")
+    }
 }
 
 /// The error that a call answers.
