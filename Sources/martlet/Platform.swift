@@ -132,6 +132,7 @@ enum Platform {
         )
         chain.version = MartletVersion.current
         chain.allowedHosts = settings.allowedHosts
+        chain.hostRoutes = [FunctionURLRoute(urls: lambda.urls)]
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
         chain.reports = [UsageReport(meter: data.meter, clock: clock), PrometheusReport(meter: data.meter)]
         chain.resettables = [

@@ -32,6 +32,12 @@ import Testing
         @Test("are initialised ahead where provisioned concurrency says so") func provisionedConcurrency() async throws
         {
             try await Script.run("test_provisioned_concurrency")
+        @Test("stream their answers as they write them") func streaming() async throws {
+            try await Script.run("test_streaming")
+        }
+
+        @Test("have addresses of their own, for browsers and signed callers") func urls() async throws {
+            try await Script.run("test_function_urls")
         }
 
         @Test("run at once up to their reserved concurrency") func concurrency() async throws {

@@ -11,7 +11,14 @@ package protocol HostRouted: Sendable {
     var bodyLimit: Int { get }
     /// Whether the host (lower case, no port) is one of its own.
     func serves(host: String) -> Bool
+    /// Whether signatures of requests to this host are the server's to verify. Where not, everybody is anonymous, and what
+    /// looks like a signature is left to the route. True unless the route says otherwise.
+    func verifiesSignatures(host: String) async throws -> Bool
     func answer(_ request: HostRequest) async throws -> WireResponse
+}
+
+extension HostRouted {
+    package func verifiesSignatures(host: String) async throws -> Bool { true }
 }
 
 /// A request to such a host.
@@ -35,12 +42,7 @@ struct AnswerHostRoutes: ChainStep {
     func run(_ exchange: inout Exchange) async throws {
         let host = exchange.request.host
         guard let route = routes.first(where: { $0.serves(host: host) }) else { return }
-        let caller = try await authenticator.authenticateIfSigned(
-            exchange.request,
-            signingNames: route.signingNames,
-            upTo: route.bodyLimit,
-            now: exchange.receivedAt
-        )
+        let caller = try await caller(of: exchange, at: route, host)
         exchange.response = try await route.answer(
             HostRequest(
                 request: exchange.request,
@@ -52,6 +54,23 @@ struct AnswerHostRoutes: ChainStep {
                 receivedAt: exchange.receivedAt,
                 logger: exchange.logger
             )
+        )
+    }
+    private func caller(
+        of exchange: Exchange,
+        at route: any HostRouted,
+        _ host: String
+    ) async throws
+        -> Authenticator.Caller
+    {
+        guard try await route.verifiesSignatures(host: host) else {
+            return try await authenticator.anonymous(exchange.request, upTo: route.bodyLimit)
+        }
+        return try await authenticator.authenticateIfSigned(
+            exchange.request,
+            signingNames: route.signingNames,
+            upTo: route.bodyLimit,
+            now: exchange.receivedAt
         )
     }
 }

@@ -217,6 +217,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if promise != nil { context.flush() }
     }
 
+    func flush() { context?.flush() }
+
     func writeEnd() {
         guard let context, context.channel.isActive else { return }
         let isOver = state.answered(now: Self.now)

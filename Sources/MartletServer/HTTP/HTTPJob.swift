@@ -90,8 +90,12 @@ struct HTTPConnection: Sendable {
                 handler.value.write(body: buffer, flush: nil)
                 handler.value.writeEnd()
             }
-        case .sequence(let pieces, _):
-            eventLoop.execute { handler.value.write(head: head, closes: closes) }
+        case .sequence(let pieces, let length):
+            eventLoop.execute {
+                handler.value.write(head: head, closes: closes)
+                // Nobody knows when the first piece comes, and the client may wait for the status alone.
+                if length == nil { handler.value.flush() }
+            }
             do {
                 for try await piece in pieces { try await write(piece) }
                 eventLoop.execute { handler.value.writeEnd() }

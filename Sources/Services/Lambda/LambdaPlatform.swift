@@ -7,6 +7,7 @@ package struct LambdaPlatform: Sendable {
     package let control: LambdaControlPlane
     package let data: LambdaDataPlane
     package let service: LambdaService
+    package let urls: FunctionURLFront
 
     package init(
         control environment: LambdaControlPlane.Environment,
@@ -23,9 +24,10 @@ package struct LambdaPlatform: Sendable {
         control = try await LambdaControlPlane(environment, configuration, runtimes: data.locator, observer: follower)
         follower.follow(control.directory)
         self.data = data
-        let store = control.store
+        let (store, invoker) = (control.store, data.invoker(control.directory))
         data.keeper.follow({ try await store.read { try $0.provisionedTargets() } }, control.directory)
-        service = LambdaService(control, invoker: data.invoker(control.directory), provisioner: data.keeper)
+        service = LambdaService(control, invoker: invoker, provisioner: data.keeper)
+        urls = FunctionURLFront(store: store, invoker: invoker, authorizer: environment.authorizer)
     }
 
     /// Forgets everything of the account, or of all: functions, waiting events, environments. For `open` mode.

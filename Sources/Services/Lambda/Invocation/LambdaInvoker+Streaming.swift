@@ -13,22 +13,25 @@ extension LambdaInvoker {
         _ input: InvokeWithResponseStreamInput,
         _ context: RequestContext
     ) async throws -> InvokeWithResponseStreamOutput {
-        if input.tenantId != nil { throw CommonError.notImplemented("tenant isolation (X-Amz-Tenant-Id)") }
         let payload = try checkedPayload(input.payload, limit: LambdaLimits.requestBytes)
         let clientContext = try input.clientContext.map(decodeClientContext)
-        let resolved = try await directory.resolve(
+        var resolved = try await directory.resolve(
             function: input.functionName,
             qualifier: input.qualifier,
             in: context.scope,
             draw: drawWeight()
         )
+        try Tenancy.assign(input.tenantId, to: &resolved.version)
         if input.invocationType == .dryRun { return InvokeWithResponseStreamOutput(statusCode: 204) }
+        guard let trace = enter(resolved, trace(context.traceHeader, at: context.receivedAt)) else {
+            throw RecursiveInvocationException(Self.recursion)
+        }
         let invocation = Invocation(
             id: context.requestID,
             payload: payload,
             invokedARN: resolved.invokedARN,
             clientContext: clientContext,
-            traceHeader: trace(context.traceHeader, at: context.receivedAt),
+            traceHeader: trace,
             timeout: .seconds(resolved.version.timeoutSeconds)
         )
         let answer = try await stream(resolved, invocation)

@@ -10,7 +10,6 @@ extension LambdaService {
         _ context: RequestContext
     ) async throws -> CreateFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
-        try refuseStreaming(input.invokeMode)
         let now = clock.now
         let url = FunctionURL(
             id: ids.token(32, from: "abcdefghijklmnopqrstuvwxyz234567"),
@@ -18,7 +17,7 @@ extension LambdaService {
             functionName: reference.name,
             qualifier: qualifier,
             authType: input.authType.rawValue,
-            invokeMode: InvokeMode.buffered.rawValue,
+            invokeMode: (input.invokeMode ?? .buffered).rawValue,
             cors: input.cors.map { FunctionURL.CrossOrigin($0) },
             created: now,
             lastModified: now
@@ -51,7 +50,6 @@ extension LambdaService {
         _ context: RequestContext
     ) async throws -> UpdateFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
-        try refuseStreaming(input.invokeMode)
         let now = clock.now
         let url = try await store.write { tx in
             try tx.checkURLTarget(reference, qualifier)
@@ -97,7 +95,7 @@ extension LambdaService {
         return DeleteFunctionUrlConfigOutput()
     }
 
-    /// The function behind the first label of a host name; for the server's route. Nil when there is none.
+    /// The function behind the first label of a host name. Nil when there is none.
     func functionURL(id: String) async throws -> FunctionURL? { try await store.read { try $0.url(id: id) } }
 
     /// URLs are for functions and aliases, not for versions.
@@ -116,10 +114,6 @@ extension LambdaService {
             )
         }
         return (reference, given)
-    }
-
-    private func refuseStreaming(_ mode: InvokeMode?) throws {
-        if mode == .responseStream { throw CommonError.notImplemented("InvokeMode RESPONSE_STREAM") }
     }
 }
 
