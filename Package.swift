@@ -153,7 +153,8 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "SQS", "Jailer",
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "SQS",
+                "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
@@ -169,7 +170,10 @@ let package = Package(
         ),
 
         tests("MartletCoreTests", ["RegularExpressions"]),
-        tests("AWSWireTests", ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", "SQS", .httpTypes]),
+        tests(
+            "AWSWireTests",
+            ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", "SQS", .httpTypes]
+        ),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
         tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem"]),
         tests(

@@ -100,7 +100,8 @@ import Testing
             try await Script.run("test_logs")
         }
 
-        @Test("keeps queues: both protocols, order, dead letters, and what was acknowledged before a kill") func queues()
+        @Test("keeps queues: both protocols, order, dead letters, and what was acknowledged before a kill")
+        func queues()
             async throws
         {
             try await Script.run("test_sqs")

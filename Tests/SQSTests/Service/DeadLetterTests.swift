@@ -7,7 +7,10 @@ import Testing
 @testable import SQS
 
 @Suite("SQS dead-letter queues") struct DeadLetterTests {
-    @Test("a message that was received too often is in the dead-letter queue instead", arguments: SQSTestBench.protocols)
+    @Test(
+        "a message that was received too often is in the dead-letter queue instead",
+        arguments: SQSTestBench.protocols
+    )
     func moves(wire: WireProtocol) async throws {
         try await SQSTestBench.run(speaking: wire) { sqs in
             let pair = try await sqs.createPair(maxReceives: 2)
@@ -77,7 +80,10 @@ import Testing
                 let code = await ClientError.code { try await sqs.create("stranger", ["RedrivePolicy": text]) }
                 #expect(code == "InvalidParameterValueException", "\(text)")
             }
-            try await sqs.create("friend", ["RedrivePolicy": #"{"deadLetterTargetArn":"\#(arn)choosy","maxReceiveCount":1}"#])
+            try await sqs.create(
+                "friend",
+                ["RedrivePolicy": #"{"deadLetterTargetArn":"\#(arn)choosy","maxReceiveCount":1}"#]
+            )
         }
     }
 
@@ -99,7 +105,11 @@ import Testing
 }
 
 @Suite("SQS message move tasks") struct MoveTaskTests {
-    private func list(_ sqs: SQSTestBench, _ arn: String, limit: Int? = nil) async throws -> [ListMessageMoveTasksResultEntry] {
+    private func list(
+        _ sqs: SQSTestBench,
+        _ arn: String,
+        limit: Int? = nil
+    ) async throws -> [ListMessageMoveTasksResultEntry] {
         let input = ListMessageMoveTasksInput(sourceArn: arn, maxResults: limit)
         return try await sqs.client.call(SQSOperations.listMessageMoveTasks, input).results ?? []
     }

@@ -95,9 +95,12 @@ private final class Judge: Authorizer {
     @Test("a queue that is not there refuses")
     func missing() async throws {
         try await SQSTestBench.run { sqs in
-            await #expect(throws: QueueDoesNotExist.self) { try await QueueTarget(sqs.service).deliver(event("m"), to: arn) }
+            await #expect(throws: QueueDoesNotExist.self) {
+                try await QueueTarget(sqs.service).deliver(event("m"), to: arn)
+            }
             let source = PolledQueues(sqs.service)
-            #expect(try await source.facts(of: arn) == nil)
+            let facts = try await source.facts(of: arn)
+            #expect(facts == nil)
             await #expect(throws: QueueDoesNotExist.self) {
                 _ = try await source.receive(from: arn, limit: 1, wait: .zero)
             }

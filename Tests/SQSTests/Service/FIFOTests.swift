@@ -7,7 +7,10 @@ import Testing
 @testable import SQS
 
 @Suite("SQS FIFO queues") struct FIFOTests {
-    @Test("a twin within five minutes is acknowledged and dropped; later it is a new message", arguments: SQSTestBench.protocols)
+    @Test(
+        "a twin within five minutes is acknowledged and dropped; later it is a new message",
+        arguments: SQSTestBench.protocols
+    )
     func deduplicates(wire: WireProtocol) async throws {
         try await SQSTestBench.run(speaking: wire) { sqs in
             let url = try await sqs.createFIFO("q")
@@ -43,7 +46,10 @@ import Testing
         }
     }
 
-    @Test("a group is locked while one of its messages is in flight, and goes on in order", arguments: SQSTestBench.protocols)
+    @Test(
+        "a group is locked while one of its messages is in flight, and goes on in order",
+        arguments: SQSTestBench.protocols
+    )
     func locks(wire: WireProtocol) async throws {
         try await SQSTestBench.run(speaking: wire) { sqs in
             let url = try await sqs.createFIFO("q", ["ContentBasedDeduplication": "true", "VisibilityTimeout": "10"])
@@ -107,7 +113,7 @@ import Testing
             await sqs.clock.advance(by: .seconds(20))
             let second = try await attempt("x")
             #expect(second.map(\.receiptHandle) == first.map(\.receiptHandle))
-            #expect(try await attempt("y") == [] as [String])
+            #expect(try await attempt("y").isEmpty)
             // Hidden anew from the second try on.
             await sqs.clock.advance(by: .seconds(20))
             #expect(try await sqs.bodies(in: url) == [])
@@ -148,5 +154,3 @@ import Testing
         }
     }
 }
-
-private func == (left: [Message], right: [String]) -> Bool { left.compactMap(\.body) == right }

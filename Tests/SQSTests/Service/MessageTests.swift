@@ -159,7 +159,9 @@ import Testing
             let message = try #require(try await sqs.receive(from: one).first)
             let code = await ClientError.code { try await sqs.delete(message, from: two) }
             #expect(code == "ReceiptHandleIsInvalid")
-            for text in ["", "x", "AAAA", String(repeating: "A", count: 5_000), message.receiptHandle.map { "x" + $0 } ?? ""] {
+            for text in [
+                "", "x", "AAAA", String(repeating: "A", count: 5_000), message.receiptHandle.map { "x" + $0 } ?? "",
+            ] {
                 var forged = message
                 forged.receiptHandle = text
                 let code = await ClientError.code { [forged] in try await sqs.delete(forged, from: one) }

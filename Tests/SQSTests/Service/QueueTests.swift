@@ -32,7 +32,10 @@ import Testing
             #expect(try await sqs.attributes(of: fifo) == expected)
             #expect(try await sqs.attributes(of: fifo, [.delaySeconds]) == ["DelaySeconds": "0"])
             #expect(try await sqs.attributes(of: fifo, []) == [:])
-            #expect(await ClientError.code { _ = try await sqs.attributes(of: fifo, [.init("No")]) } == "InvalidAttributeName")
+            #expect(
+                await ClientError.code { _ = try await sqs.attributes(of: fifo, [.init("No")]) }
+                    == "InvalidAttributeName"
+            )
         }
     }
 
@@ -85,7 +88,9 @@ import Testing
             #expect(try await sqs.bodies(in: url) == ["1"])
             let long = String(repeating: "x", count: 1_025)
             #expect(await ClientError.code { try await sqs.send(long, to: url) } == "InvalidParameterValueException")
-            #expect(await ClientError.code { try await sqs.set(["FifoQueue": "true"], of: url) } == "InvalidAttributeValue")
+            #expect(
+                await ClientError.code { try await sqs.set(["FifoQueue": "true"], of: url) } == "InvalidAttributeValue"
+            )
             // A change that is undone leaves nothing.
             #expect(await ClientError.code { try await sqs.set(["DelaySeconds": "9", "Policy": "x"], of: url) } != nil)
             #expect(try await sqs.attributes(of: url)["DelaySeconds"] == "0")
@@ -118,7 +123,10 @@ import Testing
         }
     }
 
-    @Test("queues are listed by prefix, page by page, each account and region its own", arguments: SQSTestBench.protocols)
+    @Test(
+        "queues are listed by prefix, page by page, each account and region its own",
+        arguments: SQSTestBench.protocols
+    )
     func lists(wire: WireProtocol) async throws {
         try await SQSTestBench.run(speaking: wire) { sqs in
             for name in ["a1", "b1", "b2", "b3", "c1"] { try await sqs.create(name) }
@@ -153,10 +161,16 @@ import Testing
         try await SQSTestBench.run(speaking: wire) { sqs in
             let input = CreateQueueInput(queueName: "q", tags: ["a": "1"])
             let url = try await sqs.client.call(SQSOperations.createQueue, input).queueUrl
-            _ = try await sqs.client.call(SQSOperations.tagQueue, TagQueueInput(queueUrl: url, tags: ["b": "2", "a": "3"]))
+            _ = try await sqs.client.call(
+                SQSOperations.tagQueue,
+                TagQueueInput(queueUrl: url, tags: ["b": "2", "a": "3"])
+            )
             let list = ListQueueTagsInput(queueUrl: url)
             #expect(try await sqs.client.call(SQSOperations.listQueueTags, list).tags == ["a": "3", "b": "2"])
-            _ = try await sqs.client.call(SQSOperations.untagQueue, UntagQueueInput(queueUrl: url, tagKeys: ["a", "b"]))
+            _ = try await sqs.client.call(
+                SQSOperations.untagQueue,
+                UntagQueueInput(queueUrl: url, tagKeys: ["a", "b"])
+            )
             #expect(try await sqs.client.call(SQSOperations.listQueueTags, list).tags == nil)
             let many = Dictionary(uniqueKeysWithValues: (0...50).map { ("\($0)", "v") })
             let code = await ClientError.code {

@@ -124,12 +124,14 @@ struct SQSTestBench: Sendable {
     }
 
     /// A queue whose failures go to another one.
-    func createPair(maxReceives: Int, isFIFO: Bool = false) async throws -> (source: String, dead: String, arn: String) {
+    func createPair(maxReceives: Int, isFIFO: Bool = false) async throws -> (source: String, dead: String, arn: String)
+    {
         let dead = isFIFO ? try await createFIFO("dead") : try await create("dead")
         let arn = try await attributes(of: dead)["QueueArn"] ?? ""
         let policy = #"{"deadLetterTargetArn":"\#(arn)","maxReceiveCount":"\#(maxReceives)"}"#
         let source =
-            isFIFO ? try await createFIFO("source", ["RedrivePolicy": policy])
+            isFIFO
+            ? try await createFIFO("source", ["RedrivePolicy": policy])
             : try await create("source", ["RedrivePolicy": policy])
         return (source, dead, arn)
     }

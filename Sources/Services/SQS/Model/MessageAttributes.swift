@@ -115,15 +115,17 @@ extension MessageAttributes {
 
     /// Nil without attributes.
     var wire: [String: MessageAttributeValue]? {
-        isEmpty ? nil : values.mapValues { attribute in
-            var value = MessageAttributeValue()
-            value.dataType = attribute.dataType
-            switch attribute.value {
-            case .text(let text): value.stringValue = text
-            case .binary(let bytes): value.binaryValue = ByteBuffer(bytes: bytes)
+        isEmpty
+            ? nil
+            : values.mapValues { attribute in
+                var value = MessageAttributeValue()
+                value.dataType = attribute.dataType
+                switch attribute.value {
+                case .text(let text): value.stringValue = text
+                case .binary(let bytes): value.binaryValue = ByteBuffer(bytes: bytes)
+                }
+                return value
             }
-            return value
-        }
     }
 }
 

@@ -6,7 +6,12 @@ import Storage
 /// Messages on their way from a dead-letter queue back to where they came from.
 struct MoveTask: Sendable, RowDecodable {
     /// `RUNNING` goes to one of the others and stays there.
-    enum Status: String, Sendable { case running = "RUNNING", completed = "COMPLETED", cancelled = "CANCELLED", failed = "FAILED" }
+    enum Status: String, Sendable {
+        case running = "RUNNING"
+        case completed = "COMPLETED"
+        case cancelled = "CANCELLED"
+        case failed = "FAILED"
+    }
 
     static let columns: SQL = """
         id, handle, source_arn, destination_arn, rate, status, to_move, moved, until_sequence, failure, started_at

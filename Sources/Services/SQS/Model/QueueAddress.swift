@@ -38,7 +38,8 @@ struct QueueAddress: Hashable, Sendable {
     /// Throws `InvalidParameterValue` in AWS's words.
     static func check(name: String, isFIFO: Bool) throws {
         let stem = isFIFO && Self.isFIFO(name) ? String(name.dropLast(5)) : name
-        let isWellFormed = (1...SQSLimits.queueNameLength).contains(name.utf8.count) && !stem.isEmpty
+        let isWellFormed =
+            (1...SQSLimits.queueNameLength).contains(name.utf8.count) && !stem.isEmpty
             && stem.utf8.allSatisfy(\.isWordOrHyphen)
         if isWellFormed, isFIFO == Self.isFIFO(name) { return }
         throw InvalidParameterValueException(

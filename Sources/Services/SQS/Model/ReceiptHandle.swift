@@ -25,7 +25,9 @@ struct ReceiptHandle: Sendable, Equatable {
             bytes.count > 3 + 24
         else { throw ReceiptHandleIsInvalid.handle(text) }
         func number(_ index: Int) -> Int {
-            Int(truncatingIfNeeded: bytes[(3 + index * 8)..<(11 + index * 8)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) })
+            Int(
+                truncatingIfNeeded: bytes[(3 + index * 8)..<(11 + index * 8)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            )
         }
         guard number(0) == queueID, let id = String(validating: bytes[27...], as: UTF8.self) else {
             throw ReceiptHandleIsInvalid.handle(text)

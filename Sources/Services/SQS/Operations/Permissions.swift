@@ -5,7 +5,8 @@ package import MartletCore
 extension SQSService {
     /// What AddPermission may allow; everything else is the owner's.
     private static let grantable: Set<String> = [
-        "*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes", "GetQueueUrl",
+        "*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes",
+        "GetQueueUrl",
         "ListDeadLetterSourceQueues", "PurgeQueue",
     ]
     private static let statementsLimit = 20

@@ -150,7 +150,11 @@ extension SQSService {
 
     private static func page(_ token: String?, _ limit: Int?) throws -> Page {
         if let limit, !(1...SQSLimits.queuesPerPage).contains(limit) {
-            throw InvalidParameterValueException.value(limit, of: "MaxResults", "MaxResults must be between 1 and 1000.")
+            throw InvalidParameterValueException.value(
+                limit,
+                of: "MaxResults",
+                "MaxResults must be between 1 and 1000."
+            )
         }
         guard let token, !token.isEmpty else { return Page(behind: "", limit: limit ?? SQSLimits.queuesPerPage) }
         guard let keys = PageToken.decode(token, count: 1) else {

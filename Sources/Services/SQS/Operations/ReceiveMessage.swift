@@ -35,7 +35,9 @@ extension SQSService {
         let startedAt = clock.now
         var found = try await look(order, at: address)
         let wait = Duration.seconds(Int64(waitSeconds ?? found.queue.settings.waitSeconds))
-        guard found.messages.isEmpty, wait > .zero, let waiter = waiters.register(for: found.queue.id) else { return found }
+        guard found.messages.isEmpty, wait > .zero, let waiter = waiters.register(for: found.queue.id) else {
+            return found
+        }
         do {
             // Once more, now that nothing slips by.
             found = try await look(order, at: address)

@@ -9,8 +9,11 @@ enum SQSResources {
         case let input as CreateQueueInput: [scope.arn("sqs", input.queueName ?? "")]
         case let input as GetQueueUrlInput:
             [
-                Scope(account: input.queueOwnerAWSAccountId.flatMap { AccountID($0) } ?? scope.account, region: scope.region)
-                    .arn("sqs", input.queueName ?? "")
+                Scope(
+                    account: input.queueOwnerAWSAccountId.flatMap { AccountID($0) } ?? scope.account,
+                    region: scope.region
+                )
+                .arn("sqs", input.queueName ?? "")
             ]
         case is ListQueuesInput: [scope.arn("sqs", "*")]
         case let input as StartMessageMoveTaskInput: queue(arn: input.sourceArn)

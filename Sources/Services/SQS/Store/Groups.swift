@@ -55,7 +55,8 @@ extension QueueChanges {
     }
 
     /// As many of one group as possible, then of the next: those that have been available for longest come first.
-    func takeFromGroups(_ limit: Int, of queue: Queue, hiddenUntil: Instant, at now: Instant) throws -> [StoredMessage] {
+    func takeFromGroups(_ limit: Int, of queue: Queue, hiddenUntil: Instant, at now: Instant) throws -> [StoredMessage]
+    {
         var taken: [StoredMessage] = []
         for lane in try tx.rows(String.self, Self.availableGroups(limit, of: queue.pileID, at: now)) {
             guard taken.count < limit else { break }
@@ -89,7 +90,8 @@ extension QueueChanges {
 
 // A receive that is tried again under the same id gives the same messages, as long as none of them has been touched.
 extension QueueChanges {
-    func repeatAttempt(_ id: String, of queue: Queue, hiddenUntil: Instant, at now: Instant) throws -> [StoredMessage]? {
+    func repeatAttempt(_ id: String, of queue: Queue, hiddenUntil: Instant, at now: Instant) throws -> [StoredMessage]?
+    {
         let text = try tx.first(
             String.self,
             """

@@ -42,7 +42,9 @@ extension QueueRows {
 extension QueueChanges {
     /// The message of a handle, while the handle is good for it. On a FIFO queue a handle ends with its visibility timeout.
     private func held(_ handle: ReceiptHandle, of queue: Queue, at now: Instant) throws -> StoredMessage? {
-        guard let message = try rows.message(handle.sequence, of: queue), message.id == handle.messageID else { return nil }
+        guard let message = try rows.message(handle.sequence, of: queue), message.id == handle.messageID else {
+            return nil
+        }
         guard queue.isFIFO else { return message }
         guard message.receives == handle.receives, message.visibleAt > now else {
             throw InvalidParameterValueException.value(
@@ -79,7 +81,9 @@ extension QueueChanges {
                 "Message does not exist or is not available for visibility timeout change."
             )
         }
-        guard message.visibleAt > now, message.receives > 0 else { throw MessageNotInflight("The specified message isn't in flight.") }
+        guard message.visibleAt > now, message.receives > 0 else {
+            throw MessageNotInflight("The specified message isn't in flight.")
+        }
         try tx.execute(
             """
             UPDATE sqs_message SET visible_at = \(now + .seconds(Int64(seconds))) WHERE sequence = \(message.sequence)

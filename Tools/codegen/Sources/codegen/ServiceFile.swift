@@ -66,7 +66,8 @@ struct ServiceFile {
         let messages: [String: String]
 
         init(_ folder: String, _ json: JSON) throws {
-            for (key, _) in json.members where !["namespace", "pathMember", "names", "errors", "messages"].contains(key) {
+            for (key, _) in json.members
+            where !["namespace", "pathMember", "names", "errors", "messages"].contains(key) {
                 throw Failure("\(folder)/service.json: unknown member query.\(key)")
             }
             guard let namespace = json["namespace"]?.string else {

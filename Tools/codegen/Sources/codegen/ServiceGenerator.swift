@@ -34,7 +34,9 @@ struct ServiceGenerator {
     /// A misspelled name would quietly leave the model's constraint in force.
     private func checkMemberNames() throws {
         let known = Set(
-            selection.model.shapes.values.flatMap { shape in (shape.members + shape.elements).map { "\(shape.name).\($0.name)" } }
+            selection.model.shapes.values.flatMap { shape in
+                (shape.members + shape.elements).map { "\(shape.name).\($0.name)" }
+            }
         )
         for name in selection.file.judgedByService where !known.contains(name) {
             throw Failure("\(prefix)/service.json: judgedByService: no member \(name)")
