@@ -105,6 +105,11 @@ let package = Package(
             ["Storage", "MartletCore", "CSQLite", .logging, .nioConcurrency],
             linking: [archive("sqlite3"), .linkedLibrary("m")]
         ),
+        module(
+            "EventDelivery",
+            ["MartletCore", "Storage", "AWSWire", .logging, .nioCore, .nioConcurrency, .lifecycle]
+        ),
+        module("EventPatterns", ["AWSWire"]),
         module("LinuxSystem", ["CLinux", .nioCore]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
         module(
@@ -127,6 +132,10 @@ let package = Package(
         service(
             "Lambda",
             ["Sandbox", "OCI", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1, .httpTypes],
+            [
+                "Sandbox", "OCI", "LinuxSystem", "EventDelivery", "EventPatterns", "CEpoll", "CZlib", .nioPosix,
+                .nioHTTP1,
+            ],
             resources: [.embedInCode("Runtimes/Bootstraps")]
         ),
         service("IAM"),
@@ -155,6 +164,7 @@ let package = Package(
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
                 "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "SQS",
                 "Jailer",
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS", "Logs", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
@@ -174,6 +184,9 @@ let package = Package(
             "AWSWireTests",
             ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", "SQS", .httpTypes]
         ),
+        tests("AWSWireTests", ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", .httpTypes]),
+        tests("EventDeliveryTests", ["EventDelivery", "AWSWire", "Storage", "StorageSQLite"]),
+        tests("EventPatternsTests", ["EventPatterns", "AWSWire"]),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
         tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem"]),
         tests(
@@ -186,7 +199,8 @@ let package = Package(
         tests(
             "LambdaTests",
             [
-                "Lambda", "OCI", "Sandbox", "LinuxSystem", "AWSWire", "Storage", "StorageSQLite", .nioPosix, .nioHTTP1,
+                "Lambda", "OCI", "Sandbox", "LinuxSystem", "EventDelivery", "AWSWire", "Storage", "StorageSQLite",
+                .nioPosix, .nioHTTP1,
                 .crypto, .httpTypes,
             ]
         ),
