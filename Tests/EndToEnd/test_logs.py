@@ -116,7 +116,7 @@ class Logs(EndToEndTest):
         self.addCleanup(self.account.logs.delete_log_group, logGroupName=function.created["LoggingConfig"]["LogGroup"])
         records = [json.loads(line) for line in answer.lines]
         kinds = [record.get("type") or record["level"] for record in records]
-        self.assertEqual(kinds, ["platform.start", "INFO", "platform.report"], answer.log)
+        self.assertEqual(kinds, ["platform.start", "INFO", "platform.runtimeDone", "platform.report"], answer.log)
         self.assertEqual(records[1]["message"], "informed")
         self.assertEqual(records[1]["requestId"], answer.request_id)
         self.assertEqual(records[2]["record"]["status"], "success")

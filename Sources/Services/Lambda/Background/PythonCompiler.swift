@@ -219,8 +219,9 @@ final class PythonCompiler: Service {
         return try await channel.executeThenClose { [self] inbound in
             var stream = CompiledStream()
             for try await bytes in inbound {
-                let files = try stream.feed(bytes)
+                let files = stream.feed(bytes)
                 if !files.isEmpty { try await onThread { try draft.write(files) } }
+                if let fault = stream.fault { throw fault }
             }
             return stream.isComplete
         }

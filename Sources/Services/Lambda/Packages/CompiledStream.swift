@@ -31,16 +31,21 @@ struct CompiledStream {
     private var totalBytes = 0
     /// The end mark has come; whatever follows is ignored.
     private(set) var isComplete = false
+    private(set) var fault: Fault?
 
     init(limits: Limits = Limits()) { self.limits = limits }
 
-    /// The files that are whole by now.
-    mutating func feed(_ bytes: ByteBuffer) throws(Fault) -> [File] {
-        guard !isComplete else { return [] }
+    /// The files that are whole by now; what comes before a fault is good. After the end mark or a fault nothing is taken.
+    mutating func feed(_ bytes: ByteBuffer) -> [File] {
+        guard !isComplete, fault == nil else { return [] }
         var bytes = bytes
         buffer.writeBuffer(&bytes)
         var files: [File] = []
-        while let file = try nextFile() { files.append(file) }
+        do throws(Fault) {
+            while let file = try nextFile() { files.append(file) }
+        } catch {
+            fault = error
+        }
         buffer.discardReadBytes()
         return files
     }
