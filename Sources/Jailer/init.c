@@ -115,6 +115,9 @@ int run_function(const struct birth *birth, int go, struct failure *f) {
     char word;
     // Until process 1 has written the user map, this process is nobody and may do nothing.
     if (read(go, &word, 1) != 1) return fail(f, JAILER_E_FAILED, errno, "wait for the user map");
+    // A companion shares the first process's user namespace, where the map stands.
+    if (birth->kept && birth->kept[KEPT_USER] >= 0 && setns(birth->kept[KEPT_USER], CLONE_NEWUSER))
+        return fail(f, JAILER_E_FAILED, errno, "enter the user namespace");
     setsid();
     uint32_t user = host.plain ? geteuid() : host.user_namespaces ? FUNCTION_UID : birth->host_id;
     uint32_t group = host.plain ? getegid() : host.user_namespaces ? FUNCTION_GID : birth->host_id;
@@ -152,12 +155,33 @@ static int retire(const struct birth *birth, struct failure *f) {
     return 0;
 }
 
-// Forks the function's process, gives it its user and waits until it has executed the command.
-static pid_t start_function(const struct birth *birth, struct failure *f) {
-    int pair[2];
+// Opens what is kept of an attended sandbox, while it can be opened: before process 1 retires.
+static int open_kept(pid_t first, int pidfd, int *kept, struct failure *f) {
+    static const char *const names[KEPT] = {[KEPT_NETWORK] = "net", [KEPT_PROCESSES] = "pid", [KEPT_OTHERS] = "mnt",
+        "ipc", "uts", "cgroup"};
+    char path[64];
+    kept[KEPT_FIRST] = pidfd;
+    if (host.plain) return 0;
+    for (int i = KEPT_USER; i < KEPT; i++) {
+        if (i == KEPT_USER && !host.user_namespaces) continue;
+        if (i == KEPT_USER) snprintf(path, sizeof path, "/proc/%d/ns/user", (int)first);
+        else snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
+        kept[i] = open(path, O_RDONLY | O_CLOEXEC);
+        if (kept[i] < 0) return fail(f, JAILER_E_FAILED, errno, "open the namespace %s", path);
+    }
+    return 0;
+}
+
+// Forks the function's process, gives it its user and waits until it has executed the command. Fills `kept`, unless it
+// is NULL.
+static pid_t start_function(const struct birth *birth, int *kept, struct failure *f) {
+    int pair[2], pidfd = -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return fail(f, JAILER_E_FAILED, errno, "make a socket pair");
-    struct clone_args arguments = {.flags = host.user_namespaces ? CLONE_NEWUSER : 0, .exit_signal = SIGCHLD};
+    // A companion enters the user namespace that there is.
+    bool own_user = host.user_namespaces && !birth->kept;
+    struct clone_args arguments = {.flags = (own_user ? CLONE_NEWUSER : 0) | (kept ? CLONE_PIDFD : 0),
+        .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD};
     pid_t process = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
     if (process < 0) return fail(f, JAILER_E_FAILED, errno, "fork the function's process");
     if (process == 0) {
@@ -167,7 +191,8 @@ static pid_t start_function(const struct birth *birth, struct failure *f) {
         _exit(127);
     }
     close(pair[1]);
-    if (host.user_namespaces && map_function_user(process, birth->host_id, f)) return -1;
+    if (own_user && map_function_user(process, birth->host_id, f)) return -1;
+    if (kept && open_kept(process, pidfd, kept, f)) return -1;
     // Before the function's first instruction: a rootless function is the same host user as process 1, and could else
     // open /proc/1/mem while that still has capabilities.
     if (retire(birth, f)) return -1;
@@ -200,14 +225,26 @@ static void block_signals(sigset_t *awaited) {
     sigprocmask(SIG_BLOCK, awaited, NULL);
 }
 
-static int reap_until_asked(pid_t first, const sigset_t *awaited) {
+static int reap_until_asked(pid_t first, const sigset_t *awaited, bool *asked) {
     for (;;) {
         int status = 0;
         pid_t process;
-        if (sigwaitinfo(awaited, NULL) == SIGTERM) return SIGKILL;
+        *asked = sigwaitinfo(awaited, NULL) == SIGTERM;
+        if (*asked) return SIGKILL;
         while ((process = wait4(-1, &status, WNOHANG, NULL)) > 0)
             if (process == first) return status;
         if (process < 0 && errno == ECHILD) return SIGKILL;
+    }
+}
+
+// The first process of an attended sandbox has ended; the jailer ends the rest when the companions are done.
+static void linger(const sigset_t *awaited) __attribute__((noreturn));
+static void linger(const sigset_t *awaited) {
+    while (host.plain && sigwaitinfo(awaited, NULL) != SIGTERM) continue;
+    if (host.plain) _exit(0);
+    for (;;) {
+        while (wait4(-1, NULL, WNOHANG, NULL) > 0) continue;
+        poll(NULL, 0, 50);
     }
 }
 
@@ -226,11 +263,56 @@ static void furnish(const struct birth *birth, int *listeners, struct failure *f
     open_listeners(spec, own_network, listeners, f);
 }
 
+// Says that the process runs, waits for its end and says that.
+static void attend(const struct birth *birth, pid_t first, const sigset_t *awaited, struct birth_report *message,
+    const int *descriptors, size_t count) __attribute__((noreturn));
+static void attend(const struct birth *birth, pid_t first, const sigset_t *awaited, struct birth_report *message,
+    const int *descriptors, size_t count) {
+    bool asked = false;
+    report(birth->control, message, descriptors, count);
+    // Keeps one descriptor, the way to the jailer.
+    if (birth->control != 0) dup2(birth->control, 0);
+    syscall(SYS_close_range, 1, ~0U, 0);
+    message->kind = BORN_EXITED;
+    message->value = host.plain ? reap_until_asked(first, awaited, &asked) : reap_until(first);
+    if (host.plain) kill_descendants();
+    report(0, message, NULL, 0);
+    if (birth->spec->flags & JAILER_START_ATTENDED && !asked) linger(awaited);
+    _exit(0);
+}
+
+// A companion's parent: what run_init is for the first process, inside a sandbox that is there. Nobody in there can
+// look into it or what it forks, as the jailer has seen to before they were born.
+void run_companion(const struct birth *birth) {
+    struct failure failure = {0};
+    sigset_t awaited;
+    if (host.plain) {
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        block_signals(&awaited);
+    }
+    if (cgroups_join(birth->spec->id, &failure)) give_up(birth, &failure);
+    for (int i = KEPT_NETWORK; i < KEPT && !host.plain; i++) {
+        if (i == KEPT_PROCESSES || setns(birth->kept[i], 0) == 0) continue;
+        fail(&failure, JAILER_E_FAILED, errno, "enter the sandbox's namespaces");
+        give_up(birth, &failure);
+    }
+    if (!host.plain && !host.rootless) syscall(SYS_setgroups, 0, NULL);
+    pid_t process = start_function(birth, NULL, &failure);
+    if (process < 0) {
+        kill_descendants();
+        give_up(birth, &failure);
+    }
+    struct birth_report message = {.kind = BORN_STARTED};
+    attend(birth, process, &awaited, &message, NULL, 0);
+}
+
 void run_init(const struct birth *birth) {
     struct failure failure = {0};
-    int descriptors[JAILER_MAX_DESCRIPTORS];
+    int descriptors[BORN_MAX_DESCRIPTORS], kept[KEPT];
     size_t count = birth->spec->port_count;
+    bool attended = birth->spec->flags & JAILER_START_ATTENDED;
     sigset_t awaited;
+    memset(kept, -1, sizeof kept);
     if (host.plain) {
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
         block_signals(&awaited);
@@ -242,19 +324,16 @@ void run_init(const struct birth *birth) {
         if (descriptors[count++] < 0) fail(&failure, JAILER_E_FAILED, errno, "open the mount namespace");
     }
     if (failure.code) give_up(birth, &failure);
-    pid_t first = start_function(birth, &failure);
+    pid_t first = start_function(birth, attended ? kept : NULL, &failure);
     if (first < 0) {
         kill_descendants();
         give_up(birth, &failure);
     }
     struct birth_report message = {.kind = BORN_STARTED};
-    report(birth->control, &message, descriptors, count);
-    // Keeps one descriptor, the way to the jailer.
-    if (birth->control != 0) dup2(birth->control, 0);
-    syscall(SYS_close_range, 1, ~0U, 0);
-    message.kind = BORN_EXITED;
-    message.value = host.plain ? reap_until_asked(first, &awaited) : reap_until(first);
-    if (host.plain) kill_descendants();
-    report(0, &message, NULL, 0);
-    _exit(0);
+    for (int i = 0; i < KEPT; i++) {
+        if (kept[i] < 0) continue;
+        message.value |= 1 << i;
+        descriptors[count++] = kept[i];
+    }
+    attend(birth, first, &awaited, &message, descriptors, count);
 }

@@ -82,6 +82,7 @@ struct spec {
 };
 
 int read_spec(struct reader *r, struct spec *spec, struct failure *f);
+int read_companion(struct reader *r, struct spec *spec, struct failure *f);
 int read_limits(struct reader *r, struct limits *limits, struct failure *f);
 int read_mounts(struct reader *r, struct mount_spec *mounts, uint32_t *count, struct failure *f);
 // The command, its environment and its directory: of a spec's fields, no others.
@@ -154,7 +155,12 @@ int set_limit(int resource, uint64_t value);
 
 // ---- init.c: the child ----
 
+// What is kept of an attended sandbox: a pidfd of its first process, and its namespaces. Without user namespaces or
+// without any, the rest is -1.
+enum { KEPT_FIRST, KEPT_USER, KEPT_NETWORK, KEPT_PROCESSES, KEPT_OTHERS, KEPT = KEPT_OTHERS + 4 };
+
 struct birth {
+    const int *kept;                // of a companion: its sandbox's; else NULL
     const struct spec *spec;
     uint32_t host_id;               // user of the function's process on the host
     int control;                    // to the jailer
@@ -165,17 +171,20 @@ struct birth {
 };
 
 // What the child tells the jailer over `control`.
-// With BORN_STARTED come the listeners and, for a sandbox that awaits a claim, its mount namespace.
+// With BORN_STARTED come the listeners, for a sandbox that awaits a claim its mount namespace, and for one that is
+// attended what is kept of it, without those that are -1: their mask is `value`.
 enum { BORN_STARTED = 1, BORN_FAILED = 2, BORN_EXITED = 3 };
+enum { BORN_MAX_DESCRIPTORS = JAILER_MAX_LISTENERS + 1 + KEPT };
 struct birth_report {
     int32_t kind;
-    int32_t value;                  // wait status of the function's process
+    int32_t value;                  // wait status of the function's process, or as said above
     struct failure failure;
 };
 
 void run_init(const struct birth *birth) __attribute__((noreturn));
 // Waits for the command of a sandbox that executes late, and executes it. Ends the process otherwise.
 void execute_late(int claim) __attribute__((noreturn));
+void run_companion(const struct birth *birth) __attribute__((noreturn));
 int open_listener(uint16_t port, struct failure *f);
 int raise_loopback(struct failure *f);
 // Executes the command; returns only by failing.

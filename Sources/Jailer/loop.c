@@ -100,7 +100,7 @@ static int freeze(uint32_t request, struct reader *r, bool frozen, struct failur
     struct sandbox *sandbox = with_handle(read_u64(r), f);
     if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the handle");
     if (!sandbox) return -1;
-    if (!(cgroups_found() & JAILER_HAS_FREEZER)) signal_descendants(sandbox->process, frozen ? SIGSTOP : SIGCONT);
+    if (!(cgroups_found() & JAILER_HAS_FREEZER)) signal_plain(sandbox, frozen ? SIGSTOP : SIGCONT);
     else if (cgroups_freeze(sandbox->id, frozen, f)) return -1;
     answer_done(request);
     return 0;
@@ -131,6 +131,30 @@ static int end(uint32_t request, struct reader *r, struct failure *f) {
     return 0;
 }
 
+static int dial(uint32_t request, struct reader *r, struct failure *f) {
+    struct sandbox *sandbox = with_handle(read_u64(r), f);
+    if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the handle");
+    int inside = sandbox ? socket_inside(sandbox, f) : -1;
+    if (inside < 0) return -1;
+    struct writer body = {0};
+    write_u32(&body, JAILER_OK);
+    answer(request, &body, &inside, 1);
+    close(inside);
+    return 0;
+}
+
+static int terminate(uint32_t request, struct reader *r, struct failure *f) {
+    struct sandbox *sandbox = with_handle(read_u64(r), f);
+    uint32_t by_force = read_u32(r);
+    if (!read_ended(r) || by_force > 1) return fail(f, JAILER_E_PROTOCOL, 0, "read the request to its end");
+    if (!sandbox) return -1;
+    if (sandbox->kept[KEPT_FIRST] < 0) return fail(f, JAILER_E_SPECIFICATION, 0, "the sandbox is not attended");
+    // One that has ended meanwhile needs no signal.
+    syscall(SYS_pidfd_send_signal, sandbox->kept[KEPT_FIRST], by_force ? SIGKILL : SIGTERM, NULL, 0);
+    answer_done(request);
+    return 0;
+}
+
 static int examine(uint32_t request, struct reader *r, struct failure *f) {
     if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the request to its end");
     struct writer body = {0};
@@ -152,6 +176,9 @@ static int obey(const struct jailer_header *header, struct reader *r, struct fai
     case JAILER_THAW: return freeze(header->request, r, false, f);
     case JAILER_USAGE: return usage(header->request, r, f);
     case JAILER_KILL: return end(header->request, r, f);
+    case JAILER_COMPANION: return start_companion(header->request, r, f);
+    case JAILER_DIAL: return dial(header->request, r, f);
+    case JAILER_TERMINATE: return terminate(header->request, r, f);
     default: return fail(f, JAILER_E_PROTOCOL, 0, "know the operation %u", header->operation);
     }
 }

@@ -97,7 +97,7 @@ int send_message(int socket, uint32_t operation, uint32_t request, const struct 
     struct iovec parts[2] = {{&header, sizeof header}, {(void *)body->bytes, body->length}};
     union {
         struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(int) * JAILER_MAX_DESCRIPTORS)];
+        char room[CMSG_SPACE(sizeof(int) * BORN_MAX_DESCRIPTORS)];
     } control = {0};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
     if (count > 0) {

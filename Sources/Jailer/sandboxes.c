@@ -24,7 +24,7 @@ enum { START_PATIENCE_MS = 20000, REMOVE_ATTEMPTS = 400, REMOVE_PAUSE_MS = 5 };
 static struct sandbox sandboxes[JAILER_MAX_SANDBOXES];
 static int used_count;              // places from here on have never been used: not looked at, so not in memory
 static int poller = -1;
-static int dead_count, starting_count, alive_count;
+static int dead_count, starting_count, alive_count, lingering_count;
 
 // What an epoll event is about: the server (0), or a sandbox's process or control socket. The sandbox is named by
 // index and generation, since an event may be older than the sandbox that now has its place.
@@ -64,7 +64,8 @@ static uint64_t handle_of(const struct sandbox *sandbox) {
 
 struct sandbox *with_handle(uint64_t handle, struct failure *f) {
     uint32_t index = (uint32_t)handle, generation = (uint32_t)(handle >> 32);
-    if (index < JAILER_MAX_SANDBOXES && sandboxes[index].state == RUNNING && sandboxes[index].generation == generation)
+    if (index < JAILER_MAX_SANDBOXES && sandboxes[index].state == RUNNING && sandboxes[index].generation == generation
+        && !sandboxes[index].home)
         return &sandboxes[index];
     fail(f, JAILER_E_ENDED, 0, "The sandbox has ended");
     return NULL;
@@ -75,7 +76,7 @@ static struct sandbox *free_slot(const char *id, struct failure *f) {
     for (int i = 0; i < used_count; i++) {
         if (sandboxes[i].state == FREE) {
             if (!found) found = &sandboxes[i];
-        } else if (strcmp(sandboxes[i].id, id) == 0) {
+        } else if (id && strcmp(sandboxes[i].id, id) == 0) {
             fail(f, JAILER_E_SPECIFICATION, 0, "there is a sandbox %s already", id);
             return NULL;
         }
@@ -93,7 +94,7 @@ static void started(struct sandbox *sandbox, const int *listeners, size_t count)
     memcpy(descriptors + 1, listeners, count * sizeof(int));
     count++;
     if (sandbox->claim >= 0) descriptors[count++] = sandbox->claim;
-    int peak = cgroups_peak_file(sandbox->id);
+    int peak = sandbox->home ? -1 : cgroups_peak_file(sandbox->id);
     if (peak >= 0) descriptors[count++] = peak;
     sandbox->state = RUNNING;
     sandbox->was_answered = true;
@@ -108,11 +109,60 @@ static void started(struct sandbox *sandbox, const int *listeners, size_t count)
     close_if_open(&sandbox->claim);
 }
 
+static bool is_companion_of(const struct sandbox *companion, const struct sandbox *sandbox) {
+    return companion->home == sandbox && companion->home_generation == sandbox->generation
+        && (companion->state == STARTING || companion->state == RUNNING);
+}
+
+static void kill_companions(const struct sandbox *sandbox);
+
 void kill_sandbox(struct sandbox *sandbox) {
     // A plain sandbox's supervisor kills the others, so it must not die before them.
     syscall(SYS_pidfd_send_signal, sandbox->pidfd, host.plain ? SIGTERM : SIGKILL, NULL, 0);
-    cgroups_kill(sandbox->id);
+    // The group is the sandbox's, not its companion's.
+    if (!sandbox->home) cgroups_kill(sandbox->id);
     if (host.plain) signal_descendants(sandbox->process, SIGKILL);
+    kill_companions(sandbox);
+}
+
+static void kill_companions(const struct sandbox *sandbox) {
+    for (int i = 0; sandbox->companions > 0 && i < used_count; i++)
+        if (is_companion_of(&sandboxes[i], sandbox)) kill_sandbox(&sandboxes[i]);
+}
+
+void signal_plain(const struct sandbox *sandbox, int signal_number) {
+    signal_descendants(sandbox->process, signal_number);
+    for (int i = 0; sandbox->companions > 0 && i < used_count; i++)
+        if (is_companion_of(&sandboxes[i], sandbox)) signal_descendants(sandboxes[i].process, signal_number);
+}
+
+// Takes what is kept off the end of the descriptors that came. False when not all of it has come.
+static bool keep(struct sandbox *sandbox, uint32_t mask, const int *descriptors, size_t *count) {
+    for (int i = KEPT - 1; i >= 0; i--) {
+        if (!(mask & 1U << i)) continue;
+        if (*count == 0) return false;
+        sandbox->kept[i] = descriptors[--*count];
+    }
+    return true;
+}
+
+static void send_exit(struct sandbox *sandbox, uint32_t operation);
+
+// The first process has ended.
+static void first_ended(struct sandbox *sandbox, int32_t status) {
+    uint64_t now;
+    sandbox->has_status = true;
+    sandbox->status = status;
+    if (!sandbox->is_attended || sandbox->lingers_since) return;
+    sandbox->lingers_since = now_ms();
+    lingering_count++;
+    if (sandbox->companions == 0) {
+        kill_sandbox(sandbox);
+        return;
+    }
+    sandbox->oom_kills = cgroups_oom_kills(sandbox->id);
+    cgroups_usage(sandbox->id, &sandbox->peak, &now, &sandbox->cpu);
+    send_exit(sandbox, JAILER_ENDING);
 }
 
 // Takes one report of a child. False when there is none.
@@ -121,12 +171,14 @@ static bool take_report(struct sandbox *sandbox) {
         struct jailer_header header;
         struct birth_report report;
     } told;
-    int descriptors[JAILER_MAX_DESCRIPTORS];
-    size_t count = JAILER_MAX_DESCRIPTORS;
+    int descriptors[BORN_MAX_DESCRIPTORS];
+    size_t count = BORN_MAX_DESCRIPTORS;
     ssize_t got = receive_message(sandbox->control, &told, sizeof told, descriptors, &count, MSG_DONTWAIT);
     if (got == (ssize_t)sizeof told && told.report.kind == BORN_STARTED && sandbox->state == STARTING) {
+        bool has_all = !sandbox->is_attended || keep(sandbox, (uint32_t)told.report.value, descriptors, &count);
         if (sandbox->awaits_claim && count > 0) sandbox->mounts = descriptors[--count];
-        started(sandbox, descriptors, count);
+        if (has_all) started(sandbox, descriptors, count);
+        else kill_sandbox(sandbox);     // no more files can be open; its end is the answer
     } else if (got == (ssize_t)sizeof told && told.report.kind == BORN_FAILED && sandbox->state == STARTING
         && !sandbox->was_answered) {
         told.report.failure.text[sizeof told.report.failure.text - 1] = 0;
@@ -134,14 +186,13 @@ static bool take_report(struct sandbox *sandbox) {
         sandbox->was_answered = true;
         kill_sandbox(sandbox);
     } else if (got == (ssize_t)sizeof told && told.report.kind == BORN_EXITED) {
-        sandbox->has_status = true;
-        sandbox->status = told.report.value;
+        first_ended(sandbox, told.report.value);
     }
     for (size_t i = 0; i < count; i++) close(descriptors[i]);
     return got > 0;
 }
 
-static void send_exit(struct sandbox *sandbox) {
+static void send_exit(struct sandbox *sandbox, uint32_t operation) {
     struct writer body = {0};
     // Without word from process 1, it was killed, and with it the rest.
     int status = sandbox->has_status ? sandbox->status : SIGKILL;
@@ -152,14 +203,16 @@ static void send_exit(struct sandbox *sandbox) {
     write_u32(&body, sandbox->oom_kills);
     write_u64(&body, sandbox->peak);
     write_u64(&body, sandbox->cpu);
-    send_message(JAILER_SOCKET, JAILER_EXIT, 0, &body, NULL, 0);
+    send_message(JAILER_SOCKET, operation, 0, &body, NULL, 0);
 }
 
 // The process is gone; now what was made for it.
 static void try_to_remove(struct sandbox *sandbox) {
-    if (!cgroups_remove(sandbox->id) && ++sandbox->attempts < REMOVE_ATTEMPTS) return;
+    bool is_removed = sandbox->home || (sandbox->companions == 0 && cgroups_remove(sandbox->id));
+    if (!is_removed && ++sandbox->attempts < REMOVE_ATTEMPTS) return;
     remove_scratch(sandbox->scratch);
-    if (sandbox->was_started) send_exit(sandbox);
+    if (sandbox->was_started) send_exit(sandbox, JAILER_EXIT);
+    if (sandbox->home && sandbox->home->generation == sandbox->home_generation) sandbox->home->companions--;
     sandbox->state = FREE;
     sandbox->generation++;
     dead_count--;
@@ -177,9 +230,14 @@ static void ended(struct sandbox *sandbox) {
             "The sandbox died while it was made, which a memory limit that is too low can cause");
         if (!sandbox->was_answered) answer_failure(sandbox->request, &failure);
     }
-    cgroups_kill(sandbox->id);      // whoever is left; in a pid namespace nobody is
+    if (sandbox->lingers_since) lingering_count--;
+    if (!sandbox->home) {
+        kill_companions(sandbox);
+        cgroups_kill(sandbox->id);  // whoever is left; in a pid namespace nobody is
+        cgroups_usage(sandbox->id, &sandbox->peak, &now, &sandbox->cpu);
+    }
     sandbox->oom_kills = cgroups_oom_kills(sandbox->id);
-    cgroups_usage(sandbox->id, &sandbox->peak, &now, &sandbox->cpu);
+    for (int i = 0; i < KEPT; i++) close_if_open(&sandbox->kept[i]);
     unwatch(sandbox->pidfd);
     unwatch(sandbox->control);
     close_if_open(&sandbox->pidfd);
@@ -216,7 +274,7 @@ static pid_t clone_child(struct birth *birth, int *pidfd) {
     return process;
 }
 
-static int open_channels(int *control, int *output, uint32_t host_id, struct failure *f) {
+int open_channels(int *control, int *output, uint32_t host_id, struct failure *f) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0)
         return fail(f, JAILER_E_FAILED, errno, "make a socket pair");
     if (pipe2(output, O_CLOEXEC) == 0) {
@@ -239,7 +297,7 @@ static int open_claim(int *claim, struct failure *f) {
 
 static int launch(struct sandbox *sandbox, const struct spec *spec, struct failure *f) {
     int control[2], output[2], claim[2] = {-1, -1}, result = 0;
-    struct birth birth = {.spec = spec, .host_id = host.rootless ? 0 : FIRST_HOST_UID + (uint32_t)(sandbox - sandboxes)};
+    struct birth birth = {.spec = spec, .host_id = host_id_of(sandbox)};
     if (open_channels(control, output, birth.host_id, f)) return -1;
     birth.control = control[1];
     birth.output = output[1];
@@ -271,22 +329,42 @@ static int launch(struct sandbox *sandbox, const struct spec *spec, struct failu
     return 0;
 }
 
+// `id` is NULL for a companion, which has its sandbox's.
+struct sandbox *take_place(const char *id, uint32_t request, struct failure *f) {
+    struct sandbox *sandbox = free_slot(id, f);
+    if (!sandbox) return NULL;
+    uint32_t generation = sandbox->generation;
+    *sandbox = (struct sandbox){.generation = generation, .pidfd = -1, .control = -1, .output = -1, .claim = -1,
+        .mounts = -1, .request = request, .born = now_ms()};
+    memset(sandbox->kept, -1, sizeof sandbox->kept);
+    return sandbox;
+}
+
+uint32_t host_id_of(const struct sandbox *sandbox) {
+    return host.rootless ? 0 : FIRST_HOST_UID + (uint32_t)(sandbox - sandboxes);
+}
+
 int start_sandbox(uint32_t request, struct reader *r, struct failure *f) {
     static struct spec spec;
     if (read_spec(r, &spec, f)) return -1;
     if (host.plain && (spec.root[0] || spec.flags & JAILER_START_AWAITS_CLAIM))
         return fail(f, JAILER_E_HOST_LACKS, 0, "Without namespaces there are no images and no late mounts");
-    struct sandbox *sandbox = free_slot(spec.id, f);
+    struct sandbox *sandbox = take_place(spec.id, request, f);
     if (!sandbox || cgroups_create(spec.id, &spec.limits, f)) return -1;
-    uint32_t generation = sandbox->generation;
-    *sandbox = (struct sandbox){.generation = generation, .pidfd = -1, .control = -1, .output = -1, .claim = -1, .mounts = -1,
-        .request = request, .born = now_ms()};
     strcpy(sandbox->id, spec.id);
     sandbox->awaits_claim = spec.flags & JAILER_START_AWAITS_CLAIM;
+    sandbox->is_attended = spec.flags & JAILER_START_ATTENDED;
+    sandbox->open_files = spec.limits.open_files;
+    sandbox->process_limit = spec.limits.processes;
     if (launch(sandbox, &spec, f)) {
         cgroups_remove(spec.id);
         return -1;
     }
+    return begin_life(sandbox, f);
+}
+
+// From here on it is one of those that are looked after.
+int begin_life(struct sandbox *sandbox, struct failure *f) {
     sandbox->state = STARTING;
     starting_count++;
     alive_count++;
@@ -315,7 +393,7 @@ bool any_sandbox(void) {
 }
 
 int sandboxes_pause(void) {
-    return dead_count > 0 ? REMOVE_PAUSE_MS : starting_count > 0 ? 1000 : -1;
+    return dead_count > 0 ? REMOVE_PAUSE_MS : starting_count > 0 || lingering_count > 0 ? 1000 : -1;
 }
 
 void kill_all(void) {
@@ -324,12 +402,16 @@ void kill_all(void) {
 }
 
 void look_after(void) {
-    if (dead_count == 0 && starting_count == 0) return;
+    if (dead_count == 0 && starting_count == 0 && lingering_count == 0) return;
     uint64_t now = now_ms();
     for (int i = 0; i < used_count; i++) {
         struct sandbox *sandbox = &sandboxes[i];
         if (sandbox->state == DEAD) try_to_remove(sandbox);
-        if (sandbox->state == STARTING && now - sandbox->born > START_PATIENCE_MS) kill_sandbox(sandbox);
+        // What a companion has forked may outlive it, so its sandbox goes with it.
+        if (sandbox->state == STARTING && now - sandbox->born > START_PATIENCE_MS)
+            kill_sandbox(sandbox->home ? sandbox->home : sandbox);
+        if (sandbox->state == RUNNING && sandbox->lingers_since && now - sandbox->lingers_since > JAILER_LINGER_MS)
+            kill_sandbox(sandbox);
     }
 }
 

@@ -21,6 +21,13 @@ struct sandbox {
     int mounts;                     // its mount namespace, kept for a claim
     uint32_t request;               // START's, to be answered
     uint64_t born;                  // milliseconds
+    int kept[KEPT];                 // of an attended one; else -1
+    bool is_attended;
+    uint32_t open_files, process_limit;
+    struct sandbox *home;           // of a companion: its sandbox; else NULL
+    uint32_t home_generation;
+    uint32_t companions;            // that are not gone
+    uint64_t lingers_since;         // milliseconds, 0: its first process runs
     bool awaits_claim, was_answered, was_started, has_status;
     int32_t status;                 // wait status of the first process
     char scratch[400];
@@ -33,7 +40,17 @@ struct sandbox {
 int sandboxes_open(void);                               // makes the epoll instance and returns it
 int watch_server(int socket);
 int start_sandbox(uint32_t request, struct reader *r, struct failure *f);
-// NULL, with a failure, unless it is running.
+int start_companion(uint32_t request, struct reader *r, struct failure *f);
+// A pidfd's process, which is about to be watched: what start_sandbox and start_companion have in common.
+struct sandbox *take_place(const char *id, uint32_t request, struct failure *f);
+int begin_life(struct sandbox *sandbox, struct failure *f);
+int open_channels(int *control, int *output, uint32_t host_id, struct failure *f);
+// A socket of the sandbox's network, or -1.
+int socket_inside(const struct sandbox *sandbox, struct failure *f);
+uint32_t host_id_of(const struct sandbox *sandbox);
+// To the processes of a plain sandbox, its companions included.
+void signal_plain(const struct sandbox *sandbox, int signal_number);
+// NULL, with a failure, unless it is running and no companion.
 struct sandbox *with_handle(uint64_t handle, struct failure *f);
 void kill_sandbox(struct sandbox *sandbox);
 void kill_all(void);

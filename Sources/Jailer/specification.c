@@ -100,12 +100,20 @@ int judge_command(const struct spec *spec, struct failure *f) {
     return 0;
 }
 
+int read_companion(struct reader *r, struct spec *spec, struct failure *f) {
+    if (read_command(r, spec, f)) return -1;
+    if (read_mounts(r, spec->mounts, &spec->mount_count, f)) return -1;
+    if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the request to its end");
+    return judge_command(spec, f);
+}
+
 int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     spec->id = read_string(r);
     spec->flags = read_u32(r);
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the request");
     if (!is_id(spec->id)) return bad(f, "the sandbox's id has a character or length that is not allowed", spec->id);
-    if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK | JAILER_START_EXECUTES_LATE))
+    if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK | JAILER_START_EXECUTES_LATE
+        | JAILER_START_ATTENDED))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
     bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
     if (executes_late && !(spec->flags & JAILER_START_AWAITS_CLAIM))

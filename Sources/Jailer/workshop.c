@@ -32,7 +32,7 @@ static const struct setting own_settings[] = {
                "sbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n"
                "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"},
     {"group", "root:x:0:\nsbx_user1051:x:990:\nnogroup:x:65534:\n"},
-    {"hosts", "127.0.0.1 localhost martlet\n::1 localhost\n"},
+    {"hosts", "127.0.0.1 localhost martlet sandbox.localdomain sandbox\n::1 localhost\n"},
     {"hostname", "martlet\n"},
     {"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"},
     {"host.conf", "multi on\n"},

@@ -3,7 +3,7 @@ internal import CLinux
 
 /// What the server can ask of its jailer. Bodies and answers are described in `JailerProtocol.h`.
 package enum JailerOperation: Sendable {
-    case hello, start, claim, cpu, freeze, thaw, usage, kill, examine
+    case hello, start, claim, cpu, freeze, thaw, usage, kill, examine, companion, dial, terminate
     /// A number that need not exist, for tests.
     case raw(UInt32)
 
@@ -18,6 +18,9 @@ package enum JailerOperation: Sendable {
         case .usage: UInt32(JAILER_USAGE)
         case .kill: UInt32(JAILER_KILL)
         case .examine: UInt32(JAILER_EXAMINE)
+        case .companion: UInt32(JAILER_COMPANION)
+        case .dial: UInt32(JAILER_DIAL)
+        case .terminate: UInt32(JAILER_TERMINATE)
         case .raw(let number): number
         }
     }
@@ -41,6 +44,7 @@ package enum JailerNumber {
     package static let startExecutesLate = UInt32(JAILER_START_EXECUTES_LATE)
     package static let claimDescriptor = Int32(JAILER_CLAIM_DESCRIPTOR)
     package static let startHostNetwork = UInt32(JAILER_START_HOST_NETWORK)
+    package static let startAttended = UInt32(JAILER_START_ATTENDED)
     package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
     package static let exited = UInt32(JAILER_EXITED)
 
@@ -90,7 +94,7 @@ package struct JailerFailure: Error, Sendable {
 
 /// A message from the jailer.
 package struct JailerMessage: Sendable {
-    package enum Kind: Sendable { case answer, exit }
+    package enum Kind: Sendable { case answer, exit, ending }
     package var kind: Kind
     package var request: UInt32
     package var body: [UInt8]
@@ -105,6 +109,7 @@ package struct JailerMessage: Sendable {
         switch Int(header.operation) {
         case Int(JAILER_ANSWER): kind = .answer
         case Int(JAILER_EXIT): kind = .exit
+        case Int(JAILER_ENDING): kind = .ending
         default: return nil
         }
         request = header.request

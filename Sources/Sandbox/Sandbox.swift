@@ -44,14 +44,60 @@ package protocol Sandbox: Sendable {
     /// Also legal after the end: then the last figures.
     func usage() async throws -> SandboxUsage
 
+    /// Starts another process beside the first: in the same namespaces, cgroup, user, limits and filter, with a
+    /// standard output of its own. Returns when it has executed its command. Legal while the first process lives, at
+    /// most 32 at a time, on a sandbox whose specification said `isAttended`.
+    func startCompanion(_ companion: CompanionSpecification) async throws -> any SandboxCompanion
+
+    /// A TCP socket in the sandbox's network, not connected, non-blocking. The caller owns it. `isAttended` as above.
+    func socketInside() async throws -> FileDescriptor
+
+    /// Asks the first process to end (SIGTERM), or ends it (SIGKILL). `isAttended` as above.
+    func terminate(byForce: Bool) async throws
+
     /// Ends every process at once and removes the sandbox's files, mounts and cgroups. Returns when they are gone.
     func kill() async
 
-    /// Suspends until the first process has ended by itself or by `kill`. Any number of callers may wait.
+    /// Suspends until the first process has ended by itself or by `kill`. Any number of callers may wait. Companions
+    /// that live then go on until `kill`, for five seconds at most; without any, all is gone.
     func waitForExit() async -> SandboxExit
 }
 
+/// A process that was started beside the first one of a sandbox. It ends with its sandbox at the latest.
+package protocol SandboxCompanion: Sendable {
+    /// As `Sandbox.takeOutput`, of this process and those that it starts.
+    func takeOutput() -> FileDescriptor?
+
+    /// Suspends until it has ended. Any number of callers may wait.
+    func waitForExit() async -> SandboxExit
+}
+
+package struct CompanionSpecification: Sendable {
+    /// Absolute path inside the sandbox, then the arguments.
+    package var command: [String]
+    package var environment: [String: String]
+    package var workingDirectory: String
+
+    package init(command: [String], environment: [String: String] = [:], workingDirectory: String = "/") {
+        self.command = command
+        self.environment = environment
+        self.workingDirectory = workingDirectory
+    }
+}
+
 extension Sandbox {
+    package func startCompanion(_ companion: CompanionSpecification) async throws -> any SandboxCompanion {
+        throw SandboxError(.hostLacks, "This kind of sandbox has no companions")
+    }
+
+    package func socketInside() async throws -> FileDescriptor {
+        throw SandboxError(.hostLacks, "This kind of sandbox has no sockets to give")
+    }
+
+    package func terminate(byForce: Bool) async throws {
+        throw SandboxError(.hostLacks, "This kind of sandbox passes no signals on")
+    }
+
     package var listenerPorts: [UInt16] { [] }
     package var memoryPeakBytes: Int? { nil }
     package func visiblePath(_ path: String) -> String { path }
@@ -112,6 +158,8 @@ package struct SandboxSpecification: Sendable {
     /// The sandbox boots without code and waits for `claim`. Its first process has `claimDescriptor` open, on which the
     /// claim's word arrives. With an empty `command` it stops short of executing one, and the claim brings the command.
     package var awaitsClaim: Bool
+    /// It may get companions, give sockets of its network, and be asked to end. Costs eight open files.
+    package var isAttended: Bool
 
     /// The number of the descriptor.
     package static let claimDescriptor = JailerNumber.claimDescriptor
@@ -126,7 +174,8 @@ package struct SandboxSpecification: Sendable {
         limits: SandboxLimits = .init(),
         network: SandboxNetwork = .none,
         listeners: [SandboxListener] = [],
-        awaitsClaim: Bool = false
+        awaitsClaim: Bool = false,
+        isAttended: Bool = false
     ) {
         self.id = id
         self.command = command
@@ -138,6 +187,7 @@ package struct SandboxSpecification: Sendable {
         self.network = network
         self.listeners = listeners
         self.awaitsClaim = awaitsClaim
+        self.isAttended = isAttended
     }
 }
 

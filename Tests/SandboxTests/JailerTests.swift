@@ -5,7 +5,7 @@ import Sandbox
 import Testing
 
 /// The jailer by itself: what it makes of messages, and of the death of others.
-@Suite("Jailer") struct JailerTests {
+@Suite("Jailer", .timeLimit(.minutes(5))) struct JailerTests {
     @Test(
         "random and mutated messages never crash the jailer, and leave nothing behind",
         arguments: [1, 2, 3, 4] as [UInt64]
@@ -34,7 +34,7 @@ import Testing
     func fuzzWithoutGreeting(seed: UInt64) async throws {
         let jailer = try JailerProcess.start(jailerCommand)
         var random = SeededGenerator(seed)
-        for operation in 2...8 as ClosedRange<UInt32> {
+        for operation in [2, 3, 4, 5, 6, 7, 8, 10, 11, 12] as [UInt32] {
             try jailer.send(.raw(operation), request: operation, body: random.bytes(upTo: 300))
             let answer = try #require(jailer.receive())
             #expect(answer.request == operation)
@@ -165,7 +165,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 
     private mutating func validRequest() -> [UInt8] {
-        let operation = UInt32.random(in: 2...8, using: &self)
+        let operation = [2, 3, 4, 5, 6, 7, 8, 10, 10, 11, 12].randomElement(using: &self) ?? 2 as UInt32
         var writer = JailerWriter()
         switch operation {
         case 2: start(&writer)
@@ -176,6 +176,15 @@ private struct SeededGenerator: RandomNumberGenerator {
         case 4:
             writer.u64(handle())
             writer.u32(UInt32.random(in: 0...200_000, using: &self))
+        case 10:
+            writer.u64(handle())
+            writer.string("/")
+            writer.list([["/bin/true"], ["/bin/sleep", "1"], ["/x"]].randomElement(using: &self) ?? []) { $0.string($1) }
+            writer.list(["A=B"]) { $0.string($1) }
+            writer.list([] as [UInt32]) { $0.u32($1) }
+        case 12:
+            writer.u64(handle())
+            writer.u32(UInt32.random(in: 0...2, using: &self))
         default: writer.u64(handle())
         }
         return header(
@@ -199,11 +208,12 @@ private struct SeededGenerator: RandomNumberGenerator {
 
     private mutating func start(_ writer: inout JailerWriter) {
         writer.string("fuzz-\(getpid())-\(UInt32.random(in: 0...999_999, using: &self))")
-        writer.u32([0, 1, 5][Int.random(in: 0..<3, using: &self)])
+        writer.u32([0, 1, 5, 8, 9, 13].randomElement(using: &self) ?? 0)
         limits(&writer)
         writer.string("")
         writer.string("/")
-        writer.list(["/bin/true", "x"]) { $0.string($1) }
+        // One that lives a while can have companions.
+        writer.list([["/bin/true", "x"], ["/bin/sleep", "1"]].randomElement(using: &self) ?? []) { $0.string($1) }
         writer.list(["A=B", "C=D"]) { $0.string($1) }
         writer.list([("/usr", "/opt"), ("/tmp", "/var/task")]) { writer, mount in
             writer.u32(0)

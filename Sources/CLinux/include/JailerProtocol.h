@@ -24,6 +24,8 @@ enum {
     JAILER_MAX_DESCRIPTORS = 3 + JAILER_MAX_LISTENERS,
     JAILER_CLAIM_DESCRIPTOR = 3,    // where the process of a sandbox that awaits its claim finds the server
     JAILER_ID_BYTES = 64,
+    JAILER_MAX_COMPANIONS = 32,     // of one sandbox, at a time
+    JAILER_LINGER_MS = 5000,
 };
 
 struct jailer_header {
@@ -60,6 +62,17 @@ enum {
     JAILER_KILL = 8,
     // Answer: list of (u32 JAILER_CHECK_*, string item, string detail). Legal before HELLO.
     JAILER_EXAMINE = 9,
+    // u64 handle, string working directory, list command, list environment, list mounts (of a plain sandbox: what the
+    // process may see; else none). Starts another process inside a sandbox that was started with
+    // JAILER_START_ATTENDED: same namespaces, cgroup, user, limits and filter as its first one. Answer: u64 handle, of
+    // which only an EXIT notice is heard; descriptor: read end of its output. It ends with its sandbox.
+    JAILER_COMPANION = 10,
+    // u64 handle of a sandbox that was started with JAILER_START_ATTENDED and has a network of its own. Answer:
+    // descriptor: a TCP socket of that network, not connected.
+    JAILER_DIAL = 11,
+    // u64 handle of a sandbox that was started with JAILER_START_ATTENDED, u32 0 or 1: SIGTERM or SIGKILL to its first
+    // process alone.
+    JAILER_TERMINATE = 12,
 };
 
 // Answers and notices (jailer to server).
@@ -69,6 +82,8 @@ enum {
     JAILER_EXIT = 0x101,            // notice: u64 handle, u32 JAILER_EXITED/SIGNALLED, i32 status or signal, u32 out-of-memory kills,
                                     // u64 peak bytes, u64 CPU microseconds. Files, mounts, cgroups are gone when it
                                     // is sent.
+    JAILER_ENDING = 0x102,          // notice, its body as EXIT's: the first process has ended while there are companions.
+                                    // They go on until KILL, for JAILER_LINGER_MS at most.
 };
 
 enum {
@@ -95,6 +110,7 @@ enum {
     // way. What keeps it from being executed is told there before the process ends with 127: u32 JAILER_E_…, i32
     // errno, string what was being done.
     JAILER_START_EXECUTES_LATE = 4,
+    JAILER_START_ATTENDED = 8,      // COMPANION, DIAL and TERMINATE may be asked for; costs eight open files
 };
 
 enum { JAILER_MOUNT_WRITABLE = 1 };

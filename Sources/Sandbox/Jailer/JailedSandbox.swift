@@ -32,8 +32,18 @@ struct JailerExit: Sendable {
     }
 }
 
+/// What the jailer tells the end of.
+protocol JailedLife: AnyObject, Sendable {
+    /// From here on, an end by SIGKILL is told as `killed`. False when it has ended before.
+    @discardableResult func willBeKilled() -> Bool
+    /// The first process has ended, the companions have not.
+    func firstEnded(_ notice: JailerExit)
+    /// All is gone. Called once, by the client's thread.
+    func ended(_ notice: JailerExit)
+}
+
 /// A sandbox that a jailer has made: of the namespace driver, and of the process driver.
-final class JailedSandbox: Sandbox {
+final class JailedSandbox: Sandbox, JailedLife {
     private struct State {
         var output: FileDescriptor?
         var listeners: [FileDescriptor]
@@ -42,13 +52,17 @@ final class JailedSandbox: Sandbox {
         var exit: SandboxExit?
         var lastUsage: SandboxUsage?
         var waiters: [CheckedContinuation<SandboxExit, Never>] = []
+        var isGone = false
+        var goneWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
     let id: SandboxID
     let listenerPorts: [UInt16]
-    private let client: JailerClient
-    private let handle: UInt64
-    private let view: SharedView?
+    let client: JailerClient
+    let handle: UInt64
+    let view: SharedView?
+    /// What the processes of a plain sandbox may see, for its companions.
+    let mounts: [SandboxMount]
     private let state: Mutex<State>
     /// The kernel's file with the peak of memory use; owned.
     private let memoryPeak: FileDescriptor?
@@ -69,6 +83,7 @@ final class JailedSandbox: Sandbox {
         self.handle = handle
         self.view = view
         self.memoryPeak = memoryPeak
+        mounts = client.isPlain ? specification.mounts : []
         state = Mutex(State(output: output, listeners: listeners, claimLine: claimLine.map(ClaimLine.init)))
     }
 
@@ -143,7 +158,7 @@ final class JailedSandbox: Sandbox {
         } catch {
             // It may have ended meanwhile, and then the notice is on its way.
             guard let error = error as? SandboxError, error.code == .ended else { throw SandboxError(jailer: error) }
-            _ = await waitForExit()
+            await waitUntilGone()
             return state.withLock { $0.lastUsage } ?? JailerExit.lost.usage
         }
     }
@@ -152,7 +167,7 @@ final class JailedSandbox: Sandbox {
     @discardableResult func willBeKilled() -> Bool {
         state.withLock { state in
             if state.exit == nil { state.killWasAsked = true }
-            return state.exit == nil
+            return !state.isGone
         }
     }
 
@@ -160,7 +175,17 @@ final class JailedSandbox: Sandbox {
         guard willBeKilled() else { return }
         // Fails only when the sandbox, or the jailer with all of them, is ending anyway; the notice tells when.
         _ = try? await client.call(.kill, handleBody)
-        _ = await waitForExit()
+        await waitUntilGone()
+    }
+
+    private func waitUntilGone() async {
+        await withCheckedContinuation { continuation in
+            let isGone = state.withLock { state in
+                if !state.isGone { state.goneWaiters.append(continuation) }
+                return state.isGone
+            }
+            if isGone { continuation.resume() }
+        }
     }
 
     func waitForExit() async -> SandboxExit {
@@ -173,37 +198,44 @@ final class JailedSandbox: Sandbox {
         }
     }
 
-    /// Called once, by the client's thread.
-    func ended(_ notice: JailerExit) {
+    func firstEnded(_ notice: JailerExit) { told(notice, isGone: false) }
+    func ended(_ notice: JailerExit) { told(notice, isGone: true) }
+
+    private func told(_ notice: JailerExit, isGone: Bool) {
         let line = takeClaimLine()
-        let (exit, waiters) = state.withLock { state in
-            var exit = JailedSandbox.meaning(of: notice, killWasAsked: state.killWasAsked)
+        let (exit, waiters, goneWaiters) = state.withLock { state in
+            var exit = state.exit ?? JailedSandbox.meaning(of: notice, killWasAsked: state.killWasAsked)
             if let failure = line?.failure { exit = .notExecuted(failure) }
             state.exit = exit
-            state.lastUsage = notice.usage
-            defer { state.waiters = [] }
-            return (exit, state.waiters)
+            state.isGone = isGone
+            if isGone { state.lastUsage = notice.usage }
+            defer {
+                state.waiters = []
+                if isGone { state.goneWaiters = [] }
+            }
+            return (exit, state.waiters, isGone ? state.goneWaiters : [])
         }
         line?.close()
         for waiter in waiters { waiter.resume(returning: exit) }
+        for waiter in goneWaiters { waiter.resume() }
     }
 
     /// A process that was killed for memory takes the first one along, or makes it fail; one that the first has
     /// outlived well is the function's own matter.
-    private static func meaning(of notice: JailerExit, killWasAsked: Bool) -> SandboxExit {
+    static func meaning(of notice: JailerExit, killWasAsked: Bool) -> SandboxExit {
         let isFailure = !notice.isExited || notice.number != 0
         if notice.outOfMemoryKills > 0 && isFailure { return .outOfMemory }
         if notice.isExited { return .exited(status: notice.number) }
         return killWasAsked && notice.number == 9 ? .killed : .signalled(notice.number)
     }
 
-    private func call(_ operation: JailerOperation, _ body: [UInt8]) async throws -> JailerMessage {
+    func call(_ operation: JailerOperation, _ body: [UInt8]) async throws -> JailerMessage {
         let message = try await client.call(operation, body)
         message.descriptors.closeAll()
         return message
     }
 
-    private var handleBody: [UInt8] {
+    var handleBody: [UInt8] {
         var writer = JailerWriter()
         writer.u64(handle)
         return writer.bytes

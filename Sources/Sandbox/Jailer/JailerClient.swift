@@ -13,7 +13,7 @@ final class JailerClient: Sendable {
         var isShuttingDown = false
         var nextRequest: UInt32 = 1
         var waiting: [UInt32: CheckedContinuation<JailerMessage, any Error>] = [:]
-        var sandboxes: [UInt64: JailedSandbox] = [:]
+        var sandboxes: [UInt64: any JailedLife] = [:]
         /// Exits that were told before their sandbox was registered.
         var early: [UInt64: JailerExit] = [:]
         var atEnd: [CheckedContinuation<Void, Never>] = []
@@ -24,9 +24,11 @@ final class JailerClient: Sendable {
     private let state = Mutex(State())
     /// Holds the directories that stand for `/tmp` in plain sandboxes, each named like its sandbox.
     let scratch: String
+    let isPlain: Bool
 
-    private init(_ process: JailerProcess, scratch: String, _ logger: Logger) {
+    private init(_ process: JailerProcess, scratch: String, isPlain: Bool, _ logger: Logger) {
         self.process = process
+        self.isPlain = isPlain
         self.scratch = scratch
         self.logger = logger
     }
@@ -38,7 +40,7 @@ final class JailerClient: Sendable {
             do {
                 let (cgroups, scratch) = try greet(process, options)
                 logger.debug("jailer started", metadata: ["pid": "\(process.processID)", "cgroups": "\(cgroups)"])
-                let client = JailerClient(process, scratch: scratch, logger)
+                let client = JailerClient(process, scratch: scratch, isPlain: options.isPlain, logger)
                 try detachThread(named: "jailer") { client.listen() }
                 return client
             } catch {
@@ -131,7 +133,7 @@ final class JailerClient: Sendable {
     }
 
     /// Directs the exit notice of `sandbox` to it.
-    func register(_ sandbox: JailedSandbox, handle: UInt64) {
+    func register(_ sandbox: some JailedLife, handle: UInt64) {
         let exit: JailerExit? = state.withLock { state in
             if let exit = state.early.removeValue(forKey: handle) { return exit }
             if state.isOver { return .lost }
@@ -167,6 +169,7 @@ final class JailerClient: Sendable {
             switch message.kind {
             case .answer: answered(message)
             case .exit: exited(message)
+            case .ending: ending(message)
             }
         }
         process.hangUp()
@@ -191,6 +194,12 @@ final class JailerClient: Sendable {
             return sandbox
         }
         sandbox?.ended(exit)
+    }
+
+    private func ending(_ message: JailerMessage) {
+        message.descriptors.closeAll()
+        guard let (handle, exit) = JailerExit.read(message.body) else { return }
+        state.withLock { $0.sandboxes[handle] }?.firstEnded(exit)
     }
 
     private func end() {

@@ -66,6 +66,7 @@ extension JailerWriter {
         if specification.awaitsClaim { flags |= JailerNumber.startAwaitsClaim }
         if specification.awaitsClaim, specification.command.isEmpty { flags |= JailerNumber.startExecutesLate }
         if specification.network == .host { flags |= JailerNumber.startHostNetwork }
+        if specification.isAttended { flags |= JailerNumber.startAttended }
         u32(flags)
         limits(specification.limits)
         if case .directory(let path) = specification.root { string(path) } else { string("") }

@@ -74,6 +74,15 @@ struct SharedView: Sendable {
         return shared
     }
 
+    func applied(to companion: CompanionSpecification) -> CompanionSpecification {
+        var shared = companion
+        shared.command = companion.command.map(text)
+        shared.environment = companion.environment.mapValues(text)
+        for name in Self.temporaryVariables { shared.environment[name] = shared.environment[name] ?? scratch }
+        shared.workingDirectory = path(companion.workingDirectory)
+        return shared
+    }
+
     /// Replaces an address that is not the beginning of one with a longer port.
     private func replace(_ address: String, with other: String, in text: String) -> String {
         var result = ""
