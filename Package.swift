@@ -20,6 +20,7 @@ extension Target.Dependency {
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioConcurrency = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let system = product(name: "SystemPackage", package: "swift-system")
@@ -131,10 +132,9 @@ let package = Package(
 
         service(
             "Lambda",
-            ["Sandbox", "OCI", "LinuxSystem", "CEpoll", "CZlib", .nioPosix, .nioHTTP1, .httpTypes],
             [
                 "Sandbox", "OCI", "LinuxSystem", "EventDelivery", "EventPatterns", "CEpoll", "CZlib", .nioPosix,
-                .nioHTTP1,
+                .nioHTTP1, .httpTypes,
             ],
             resources: [.embedInCode("Runtimes/Bootstraps")]
         ),
@@ -142,6 +142,7 @@ let package = Package(
         service("STS"),
         service("Logs", ["RegularExpressions"]),
         service("SQS"),
+        service("SNS", [.cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
 
         module(
             "MartletServer",
@@ -162,9 +163,8 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "Lambda", "OCI", "IAM", "STS", "Logs", "SQS",
-                "Jailer",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS", "Logs", "Jailer",
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS", "Logs",
+                "SQS", "SNS", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
@@ -184,7 +184,6 @@ let package = Package(
             "AWSWireTests",
             ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", "SQS", .httpTypes]
         ),
-        tests("AWSWireTests", ["AWSWire", "RegularExpressions", .crypto, "Lambda", "IAM", "STS", "Logs", .httpTypes]),
         tests("EventDeliveryTests", ["EventDelivery", "AWSWire", "Storage", "StorageSQLite"]),
         tests("EventPatternsTests", ["EventPatterns", "AWSWire"]),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
@@ -208,6 +207,10 @@ let package = Package(
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("SQSTests", ["SQS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
+        tests(
+            "SNSTests",
+            ["SNS", "AWSWire", "Storage", "StorageSQLite", .crypto, .cryptoExtras, .httpTypes, .nioPosix]
+        ),
         tests("EndToEndTests", [.httpClient]),
     ],
     swiftLanguageModes: [.v6]

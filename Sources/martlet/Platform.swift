@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import Glibc
 import IAM
 import Lambda
@@ -11,6 +12,7 @@ import MartletCore
 import MartletServer
 import NIOPosix
 import OCI
+import SNS
 import SQS
 import STS
 import Sandbox
@@ -75,6 +77,12 @@ enum Platform {
         try await logs.migrate()
         let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
         resourcePolicies.register(SQSResourcePolicies(sqs))
+        let web = WebClient(policy: isOpen ? .withLoopback : .withoutLoopback, logger: logger)
+        let targets = EventTargets()
+        let sns = try await topics(storage, settings, logs, web, clock, ids, logger) { targets.target(of: $0) }
+        resourcePolicies.register(SNSResourcePolicies(sns))
+        targets.register(QueueTarget(sqs))
+        targets.register(SNSTopicTarget(sns))
         let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)
         let gateway = SandboxGateway()
@@ -121,7 +129,7 @@ enum Platform {
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
 
         // The front door.
-        let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs, sqs], authorizer: authorizer)
+        let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs, sqs, sns], authorizer: authorizer)
         var chain = ChainConfiguration(
             dispatcher: dispatcher,
             auth: settings.auth,
@@ -133,11 +141,12 @@ enum Platform {
         chain.version = MartletVersion.current
         chain.allowedHosts = settings.allowedHosts
         chain.hostRoutes = [FunctionURLRoute(urls: lambda.urls)]
-        chain.pathRoutes = [CodeDownloads(lambda: lambda.service)]
+        chain.pathRoutes = [CodeDownloads(lambda: lambda.service), SNSCertificates(sns: sns)]
         chain.reports = [UsageReport(meter: data.meter, clock: clock), PrometheusReport(meter: data.meter)]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
-            ResetAction { try await sqs.reset(account: $0) }, ResetAction { try await iamStore.reset($0) },
+            ResetAction { try await sqs.reset(account: $0) }, ResetAction { try await sns.reset(account: $0) },
+            ResetAction { try await iamStore.reset($0) },
         ]
         if !isOpen { try await showRootKey(iamStore, storage, ids, clock) }
         let server = MartletServer(
@@ -150,7 +159,7 @@ enum Platform {
         gateway.open(through: server)
 
         // Stopped in reverse: the door first, what it leads to after.
-        var services: [any Service] = [usage] + logs.services + sqs.services
+        var services: [any Service] = [usage] + logs.services + sns.services + sqs.services
         services += lambda.services
         services += [server, sqs.endOfWaiting]
         let group = ServiceGroup(
@@ -161,6 +170,7 @@ enum Platform {
             )
         )
         try await group.run()
+        await web.close()
         await storage.close()
     }
 

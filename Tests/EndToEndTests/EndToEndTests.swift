@@ -107,6 +107,10 @@ import Testing
             try await Script.run("test_sqs")
         }
 
+        @Test("hands on what topics are given, signed, and by kill -9 loses none of it") func sns() async throws {
+            try await Script.run("test_sns")
+        }
+
         @Test("reads the same each time Terraform refreshes") func terraform() async throws {
             try await Script.run("test_terraform")
         }

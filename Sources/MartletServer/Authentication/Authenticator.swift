@@ -181,9 +181,10 @@ struct Authenticator: Sendable {
 }
 
 extension Authenticator {
-    /// Operations that AWS takes without a signature, since the token in them proves who calls.
+    /// Operations that AWS takes without a signature, since the token in them proves who calls: the last two are links in
+    /// messages.
     private static let publicActions: [String: [String]] = [
-        "sts": ["AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"]
+        "sts": ["AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"], "sns": ["ConfirmSubscription", "Unsubscribe"],
     ]
 
     fileprivate static func isPublic(_ request: IncomingRequest, _ model: ServiceModel) -> Bool {

@@ -12,6 +12,8 @@ enum BodyLimits {
     static let logEvents = 8 * 1_048_576
     /// A policy document of 128 KiB, percent-encoded three times over, with room.
     static let identity = 1_048_576
+    /// Ten messages of 1 MiB together, percent-encoded three times over, with room.
+    static let messages = 4 * 1_048_576
     /// What most AWS services take.
     static let usual = 10 * 1_048_576
 
@@ -23,6 +25,7 @@ enum BodyLimits {
         "logs": (identity, ["PutLogEvents": logEvents]),
         "iam": (identity, [:]),
         "sts": (identity, [:]),
+        "sns": (messages, [:]),
     ]
 
     /// The figure that a caller is told: for invocations AWS's own, without the little more.

@@ -11,6 +11,9 @@ package struct IAMAuthorizer: Authorizer {
     /// Anyone may ask who he is; AssumeRole decides for itself, as only STS knows the external id and the tags.
     private static let selfDeciding: Set<String> = ["sts:GetCallerIdentity", "sts:GetSessionToken", "sts:AssumeRole"]
 
+    /// Links in SNS's messages: who has one got the message.
+    private static let provenByToken: Set<String> = ["sns:ConfirmSubscription", "sns:Unsubscribe"]
+
     private static let aboutOneself: Set<String> = [
         "iam:GetUser", "iam:CreateAccessKey", "iam:ListAccessKeys", "iam:UpdateAccessKey", "iam:DeleteAccessKey",
     ]
@@ -24,6 +27,7 @@ package struct IAMAuthorizer: Authorizer {
     package func authorize(_ request: AuthorizationRequest) async throws {
         note(request)
         if Self.selfDeciding.contains(request.action) { return }
+        if request.principal.kind == .anonymous, Self.provenByToken.contains(request.action) { return }
         let caller = try await callers.caller(request.principal)
         let keys = ConditionKeys(request, caller: caller)
         let resources = request.resources.isEmpty ? Self.own(request) : request.resources

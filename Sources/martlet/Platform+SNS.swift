@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import Logs
+import MartletCore
+import SNS
+
+extension Platform {
+    /// - Parameter targets: where deliveries to queues and functions go, by ARN.
+    static func topics(
+        _ storage: PlatformStorage,
+        _ settings: PlatformSettings,
+        _ logs: LogsService,
+        _ web: WebClient,
+        _ clock: any WallClock,
+        _ ids: any IDSource,
+        _ logger: Logger,
+        targets: @escaping TargetLookup
+    ) async throws -> SNSService {
+        let service = SNSService(
+            SNSParts(
+                database: storage.database,
+                cipher: storage.cipher,
+                targets: targets,
+                web: web,
+                outbox: FiledOutbox(directory: "\(storage.directory)/sns-mail", log: logs),
+                clock: clock,
+                ids: ids,
+                // One process holds the data directory, so its leases are its predecessor's.
+                node: "local",
+                logger: logger
+            )
+        )
+        try await service.migrate()
+        return service
+    }
+}
