@@ -82,7 +82,7 @@ enum Platform {
         let sns = try await topics(storage, settings, logs, web, clock, ids, logger) { targets.target(of: $0) }
         resourcePolicies.register(SNSResourcePolicies(sns))
         targets.register(QueueTarget(sqs))
-        targets.register(SNSTopicTarget(sns))
+        targets.register(SNSTopicTarget(sns, authorizer: authorizer))
         let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)
         let gateway = SandboxGateway()
