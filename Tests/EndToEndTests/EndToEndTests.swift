@@ -32,6 +32,8 @@ import Testing
         @Test("are initialised ahead where provisioned concurrency says so") func provisionedConcurrency() async throws
         {
             try await Script.run("test_provisioned_concurrency")
+        }
+
         @Test("stream their answers as they write them") func streaming() async throws {
             try await Script.run("test_streaming")
         }

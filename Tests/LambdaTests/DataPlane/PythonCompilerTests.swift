@@ -244,6 +244,7 @@ import Testing
 
 /// A driver whose sandboxes have written `output` when they start, and ended so.
 final class ScriptedDriver: SandboxDriver {
+    let mountsLate = false
     let name = "scripted"
     let guarantee = "none"
     private let output: [UInt8]

@@ -5,138 +5,45 @@ import MartletCore
 
 protocol SNSAPI: Sendable {
     func addPermission(_ input: AddPermissionInput, _ context: RequestContext) async throws -> AddPermissionOutput
-    func checkIfPhoneNumberIsOptedOut(
-        _ input: CheckIfPhoneNumberIsOptedOutInput,
-        _ context: RequestContext
-    ) async throws -> CheckIfPhoneNumberIsOptedOutOutput
-    func confirmSubscription(
-        _ input: ConfirmSubscriptionInput,
-        _ context: RequestContext
-    ) async throws -> ConfirmSubscriptionOutput
-    func createPlatformApplication(
-        _ input: CreatePlatformApplicationInput,
-        _ context: RequestContext
-    ) async throws -> CreatePlatformApplicationOutput
-    func createPlatformEndpoint(
-        _ input: CreatePlatformEndpointInput,
-        _ context: RequestContext
-    ) async throws -> CreatePlatformEndpointOutput
-    func createSMSSandboxPhoneNumber(
-        _ input: CreateSMSSandboxPhoneNumberInput,
-        _ context: RequestContext
-    ) async throws -> CreateSMSSandboxPhoneNumberOutput
+    func checkIfPhoneNumberIsOptedOut(_ input: CheckIfPhoneNumberIsOptedOutInput, _ context: RequestContext) async throws -> CheckIfPhoneNumberIsOptedOutOutput
+    func confirmSubscription(_ input: ConfirmSubscriptionInput, _ context: RequestContext) async throws -> ConfirmSubscriptionOutput
+    func createPlatformApplication(_ input: CreatePlatformApplicationInput, _ context: RequestContext) async throws -> CreatePlatformApplicationOutput
+    func createPlatformEndpoint(_ input: CreatePlatformEndpointInput, _ context: RequestContext) async throws -> CreatePlatformEndpointOutput
+    func createSMSSandboxPhoneNumber(_ input: CreateSMSSandboxPhoneNumberInput, _ context: RequestContext) async throws -> CreateSMSSandboxPhoneNumberOutput
     func createTopic(_ input: CreateTopicInput, _ context: RequestContext) async throws -> CreateTopicOutput
     func deleteEndpoint(_ input: DeleteEndpointInput, _ context: RequestContext) async throws -> DeleteEndpointOutput
-    func deletePlatformApplication(
-        _ input: DeletePlatformApplicationInput,
-        _ context: RequestContext
-    ) async throws -> DeletePlatformApplicationOutput
-    func deleteSMSSandboxPhoneNumber(
-        _ input: DeleteSMSSandboxPhoneNumberInput,
-        _ context: RequestContext
-    ) async throws -> DeleteSMSSandboxPhoneNumberOutput
+    func deletePlatformApplication(_ input: DeletePlatformApplicationInput, _ context: RequestContext) async throws -> DeletePlatformApplicationOutput
+    func deleteSMSSandboxPhoneNumber(_ input: DeleteSMSSandboxPhoneNumberInput, _ context: RequestContext) async throws -> DeleteSMSSandboxPhoneNumberOutput
     func deleteTopic(_ input: DeleteTopicInput, _ context: RequestContext) async throws -> DeleteTopicOutput
-    func getDataProtectionPolicy(
-        _ input: GetDataProtectionPolicyInput,
-        _ context: RequestContext
-    ) async throws -> GetDataProtectionPolicyOutput
-    func getEndpointAttributes(
-        _ input: GetEndpointAttributesInput,
-        _ context: RequestContext
-    ) async throws -> GetEndpointAttributesOutput
-    func getPlatformApplicationAttributes(
-        _ input: GetPlatformApplicationAttributesInput,
-        _ context: RequestContext
-    ) async throws -> GetPlatformApplicationAttributesOutput
-    func getSMSAttributes(
-        _ input: GetSMSAttributesInput,
-        _ context: RequestContext
-    ) async throws -> GetSMSAttributesOutput
-    func getSMSSandboxAccountStatus(
-        _ input: GetSMSSandboxAccountStatusInput,
-        _ context: RequestContext
-    ) async throws -> GetSMSSandboxAccountStatusOutput
-    func getSubscriptionAttributes(
-        _ input: GetSubscriptionAttributesInput,
-        _ context: RequestContext
-    ) async throws -> GetSubscriptionAttributesOutput
-    func getTopicAttributes(
-        _ input: GetTopicAttributesInput,
-        _ context: RequestContext
-    ) async throws -> GetTopicAttributesOutput
-    func listEndpointsByPlatformApplication(
-        _ input: ListEndpointsByPlatformApplicationInput,
-        _ context: RequestContext
-    ) async throws -> ListEndpointsByPlatformApplicationOutput
-    func listOriginationNumbers(
-        _ input: ListOriginationNumbersInput,
-        _ context: RequestContext
-    ) async throws -> ListOriginationNumbersOutput
-    func listPhoneNumbersOptedOut(
-        _ input: ListPhoneNumbersOptedOutInput,
-        _ context: RequestContext
-    ) async throws -> ListPhoneNumbersOptedOutOutput
-    func listPlatformApplications(
-        _ input: ListPlatformApplicationsInput,
-        _ context: RequestContext
-    ) async throws -> ListPlatformApplicationsOutput
-    func listSMSSandboxPhoneNumbers(
-        _ input: ListSMSSandboxPhoneNumbersInput,
-        _ context: RequestContext
-    ) async throws -> ListSMSSandboxPhoneNumbersOutput
-    func listSubscriptions(
-        _ input: ListSubscriptionsInput,
-        _ context: RequestContext
-    ) async throws -> ListSubscriptionsOutput
-    func listSubscriptionsByTopic(
-        _ input: ListSubscriptionsByTopicInput,
-        _ context: RequestContext
-    ) async throws -> ListSubscriptionsByTopicOutput
-    func listTagsForResource(
-        _ input: ListTagsForResourceInput,
-        _ context: RequestContext
-    ) async throws -> ListTagsForResourceOutput
+    func getDataProtectionPolicy(_ input: GetDataProtectionPolicyInput, _ context: RequestContext) async throws -> GetDataProtectionPolicyOutput
+    func getEndpointAttributes(_ input: GetEndpointAttributesInput, _ context: RequestContext) async throws -> GetEndpointAttributesOutput
+    func getPlatformApplicationAttributes(_ input: GetPlatformApplicationAttributesInput, _ context: RequestContext) async throws -> GetPlatformApplicationAttributesOutput
+    func getSMSAttributes(_ input: GetSMSAttributesInput, _ context: RequestContext) async throws -> GetSMSAttributesOutput
+    func getSMSSandboxAccountStatus(_ input: GetSMSSandboxAccountStatusInput, _ context: RequestContext) async throws -> GetSMSSandboxAccountStatusOutput
+    func getSubscriptionAttributes(_ input: GetSubscriptionAttributesInput, _ context: RequestContext) async throws -> GetSubscriptionAttributesOutput
+    func getTopicAttributes(_ input: GetTopicAttributesInput, _ context: RequestContext) async throws -> GetTopicAttributesOutput
+    func listEndpointsByPlatformApplication(_ input: ListEndpointsByPlatformApplicationInput, _ context: RequestContext) async throws -> ListEndpointsByPlatformApplicationOutput
+    func listOriginationNumbers(_ input: ListOriginationNumbersInput, _ context: RequestContext) async throws -> ListOriginationNumbersOutput
+    func listPhoneNumbersOptedOut(_ input: ListPhoneNumbersOptedOutInput, _ context: RequestContext) async throws -> ListPhoneNumbersOptedOutOutput
+    func listPlatformApplications(_ input: ListPlatformApplicationsInput, _ context: RequestContext) async throws -> ListPlatformApplicationsOutput
+    func listSMSSandboxPhoneNumbers(_ input: ListSMSSandboxPhoneNumbersInput, _ context: RequestContext) async throws -> ListSMSSandboxPhoneNumbersOutput
+    func listSubscriptions(_ input: ListSubscriptionsInput, _ context: RequestContext) async throws -> ListSubscriptionsOutput
+    func listSubscriptionsByTopic(_ input: ListSubscriptionsByTopicInput, _ context: RequestContext) async throws -> ListSubscriptionsByTopicOutput
+    func listTagsForResource(_ input: ListTagsForResourceInput, _ context: RequestContext) async throws -> ListTagsForResourceOutput
     func listTopics(_ input: ListTopicsInput, _ context: RequestContext) async throws -> ListTopicsOutput
-    func optInPhoneNumber(
-        _ input: OptInPhoneNumberInput,
-        _ context: RequestContext
-    ) async throws -> OptInPhoneNumberOutput
+    func optInPhoneNumber(_ input: OptInPhoneNumberInput, _ context: RequestContext) async throws -> OptInPhoneNumberOutput
     func publish(_ input: PublishInput, _ context: RequestContext) async throws -> PublishOutput
     func publishBatch(_ input: PublishBatchInput, _ context: RequestContext) async throws -> PublishBatchOutput
-    func putDataProtectionPolicy(
-        _ input: PutDataProtectionPolicyInput,
-        _ context: RequestContext
-    ) async throws -> PutDataProtectionPolicyOutput
-    func removePermission(
-        _ input: RemovePermissionInput,
-        _ context: RequestContext
-    ) async throws -> RemovePermissionOutput
-    func setEndpointAttributes(
-        _ input: SetEndpointAttributesInput,
-        _ context: RequestContext
-    ) async throws -> SetEndpointAttributesOutput
-    func setPlatformApplicationAttributes(
-        _ input: SetPlatformApplicationAttributesInput,
-        _ context: RequestContext
-    ) async throws -> SetPlatformApplicationAttributesOutput
-    func setSMSAttributes(
-        _ input: SetSMSAttributesInput,
-        _ context: RequestContext
-    ) async throws -> SetSMSAttributesOutput
-    func setSubscriptionAttributes(
-        _ input: SetSubscriptionAttributesInput,
-        _ context: RequestContext
-    ) async throws -> SetSubscriptionAttributesOutput
-    func setTopicAttributes(
-        _ input: SetTopicAttributesInput,
-        _ context: RequestContext
-    ) async throws -> SetTopicAttributesOutput
+    func putDataProtectionPolicy(_ input: PutDataProtectionPolicyInput, _ context: RequestContext) async throws -> PutDataProtectionPolicyOutput
+    func removePermission(_ input: RemovePermissionInput, _ context: RequestContext) async throws -> RemovePermissionOutput
+    func setEndpointAttributes(_ input: SetEndpointAttributesInput, _ context: RequestContext) async throws -> SetEndpointAttributesOutput
+    func setPlatformApplicationAttributes(_ input: SetPlatformApplicationAttributesInput, _ context: RequestContext) async throws -> SetPlatformApplicationAttributesOutput
+    func setSMSAttributes(_ input: SetSMSAttributesInput, _ context: RequestContext) async throws -> SetSMSAttributesOutput
+    func setSubscriptionAttributes(_ input: SetSubscriptionAttributesInput, _ context: RequestContext) async throws -> SetSubscriptionAttributesOutput
+    func setTopicAttributes(_ input: SetTopicAttributesInput, _ context: RequestContext) async throws -> SetTopicAttributesOutput
     func subscribe(_ input: SubscribeInput, _ context: RequestContext) async throws -> SubscribeOutput
     func tagResource(_ input: TagResourceInput, _ context: RequestContext) async throws -> TagResourceOutput
     func unsubscribe(_ input: UnsubscribeInput, _ context: RequestContext) async throws -> UnsubscribeOutput
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput
-    func verifySMSSandboxPhoneNumber(
-        _ input: VerifySMSSandboxPhoneNumberInput,
-        _ context: RequestContext
-    ) async throws -> VerifySMSSandboxPhoneNumberOutput
+    func verifySMSSandboxPhoneNumber(_ input: VerifySMSSandboxPhoneNumberInput, _ context: RequestContext) async throws -> VerifySMSSandboxPhoneNumberOutput
 }

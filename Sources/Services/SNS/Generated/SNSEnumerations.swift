@@ -20,10 +20,7 @@ struct LanguageCodeString: StringEnumeration {
     static let zhCn = LanguageCodeString("zh-CN")
     static let zhTw = LanguageCodeString("zh-TW")
 
-    static let allValues = [
-        "en-US", "en-GB", "es-419", "es-ES", "de-DE", "fr-CA", "fr-FR", "it-IT", "ja-JP", "pt-BR", "kr-KR", "zh-CN",
-        "zh-TW",
-    ]
+    static let allValues = ["en-US", "en-GB", "es-419", "es-ES", "de-DE", "fr-CA", "fr-FR", "it-IT", "ja-JP", "pt-BR", "kr-KR", "zh-CN", "zh-TW"]
 }
 
 struct NumberCapability: StringEnumeration {

@@ -75,8 +75,7 @@ struct CreateSMSSandboxPhoneNumberInput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(
             &phoneNumber,
-            Field("PhoneNumber", [.required, .sensitive], length: 0...20, pattern: Patterns.phoneNumberString)
-        )
+            Field("PhoneNumber", [.required, .sensitive], length: 0...20, pattern: Patterns.phoneNumberString))
         try c.enumeration(&languageCode, Field("LanguageCode"))
     }
 }
@@ -121,8 +120,7 @@ struct DeleteSMSSandboxPhoneNumberInput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(
             &phoneNumber,
-            Field("PhoneNumber", [.required, .sensitive], length: 0...20, pattern: Patterns.phoneNumberString)
-        )
+            Field("PhoneNumber", [.required, .sensitive], length: 0...20, pattern: Patterns.phoneNumberString))
     }
 }
 
@@ -314,8 +312,7 @@ struct PublishInput: Shape {
         try c.string(&messageStructure, Field("MessageStructure"))
         try c.map(
             &messageAttributes,
-            Field("MessageAttributes", of: [Field("key", wire: "Name"), Field("value", wire: "Value")])
-        )
+            Field("MessageAttributes", of: [Field("key", wire: "Name"), Field("value", wire: "Value")]))
         try c.string(&messageDeduplicationId, Field("MessageDeduplicationId"))
         try c.string(&messageGroupId, Field("MessageGroupId"))
     }
@@ -467,8 +464,7 @@ struct VerifySMSSandboxPhoneNumberInput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(
             &phoneNumber,
-            Field("PhoneNumber", [.required, .sensitive], length: 0...20, pattern: Patterns.phoneNumberString)
-        )
+            Field("PhoneNumber", [.required, .sensitive], length: 0...20, pattern: Patterns.phoneNumberString))
         try c.string(&oneTimePassword, Field("OneTimePassword", .required, length: 5...8, pattern: Patterns.otpCode))
     }
 }

@@ -11,7 +11,8 @@ extension ServiceModel {
         protocols: [.query],
         endpointPrefix: "sns",
         actionPrefix: "sns",
-        unimplemented: [],
+        unimplemented: [
+        ],
         validation: ValidationStyle(code: "ValidationError")
     )
 }

@@ -14,9 +14,7 @@ enum SNSOperations {
         ]
     )
 
-    static let checkIfPhoneNumberIsOptedOut = OperationDescriptor<
-        CheckIfPhoneNumberIsOptedOutInput, CheckIfPhoneNumberIsOptedOutOutput
-    >(
+    static let checkIfPhoneNumberIsOptedOut = OperationDescriptor<CheckIfPhoneNumberIsOptedOutInput, CheckIfPhoneNumberIsOptedOutOutput>(
         "CheckIfPhoneNumberIsOptedOut",
         action: "sns:CheckIfPhoneNumberIsOptedOut",
         resultWrapper: "CheckIfPhoneNumberIsOptedOutResult",
@@ -43,9 +41,7 @@ enum SNSOperations {
         ]
     )
 
-    static let createPlatformApplication = OperationDescriptor<
-        CreatePlatformApplicationInput, CreatePlatformApplicationOutput
-    >(
+    static let createPlatformApplication = OperationDescriptor<CreatePlatformApplicationInput, CreatePlatformApplicationOutput>(
         "CreatePlatformApplication",
         action: "sns:CreatePlatformApplication",
         resultWrapper: "CreatePlatformApplicationResult",
@@ -68,9 +64,7 @@ enum SNSOperations {
         ]
     )
 
-    static let createSMSSandboxPhoneNumber = OperationDescriptor<
-        CreateSMSSandboxPhoneNumberInput, CreateSMSSandboxPhoneNumberOutput
-    >(
+    static let createSMSSandboxPhoneNumber = OperationDescriptor<CreateSMSSandboxPhoneNumberInput, CreateSMSSandboxPhoneNumberOutput>(
         "CreateSMSSandboxPhoneNumber",
         action: "sns:CreateSMSSandboxPhoneNumber",
         resultWrapper: "CreateSMSSandboxPhoneNumberResult",
@@ -111,9 +105,7 @@ enum SNSOperations {
         ]
     )
 
-    static let deletePlatformApplication = OperationDescriptor<
-        DeletePlatformApplicationInput, DeletePlatformApplicationOutput
-    >(
+    static let deletePlatformApplication = OperationDescriptor<DeletePlatformApplicationInput, DeletePlatformApplicationOutput>(
         "DeletePlatformApplication",
         action: "sns:DeletePlatformApplication",
         errors: [
@@ -123,9 +115,7 @@ enum SNSOperations {
         ]
     )
 
-    static let deleteSMSSandboxPhoneNumber = OperationDescriptor<
-        DeleteSMSSandboxPhoneNumberInput, DeleteSMSSandboxPhoneNumberOutput
-    >(
+    static let deleteSMSSandboxPhoneNumber = OperationDescriptor<DeleteSMSSandboxPhoneNumberInput, DeleteSMSSandboxPhoneNumberOutput>(
         "DeleteSMSSandboxPhoneNumber",
         action: "sns:DeleteSMSSandboxPhoneNumber",
         resultWrapper: "DeleteSMSSandboxPhoneNumberResult",
@@ -154,9 +144,7 @@ enum SNSOperations {
         ]
     )
 
-    static let getDataProtectionPolicy = OperationDescriptor<
-        GetDataProtectionPolicyInput, GetDataProtectionPolicyOutput
-    >(
+    static let getDataProtectionPolicy = OperationDescriptor<GetDataProtectionPolicyInput, GetDataProtectionPolicyOutput>(
         "GetDataProtectionPolicy",
         action: "sns:GetDataProtectionPolicy",
         resultWrapper: "GetDataProtectionPolicyResult",
@@ -181,9 +169,7 @@ enum SNSOperations {
         ]
     )
 
-    static let getPlatformApplicationAttributes = OperationDescriptor<
-        GetPlatformApplicationAttributesInput, GetPlatformApplicationAttributesOutput
-    >(
+    static let getPlatformApplicationAttributes = OperationDescriptor<GetPlatformApplicationAttributesInput, GetPlatformApplicationAttributesOutput>(
         "GetPlatformApplicationAttributes",
         action: "sns:GetPlatformApplicationAttributes",
         resultWrapper: "GetPlatformApplicationAttributesResult",
@@ -207,9 +193,7 @@ enum SNSOperations {
         ]
     )
 
-    static let getSMSSandboxAccountStatus = OperationDescriptor<
-        GetSMSSandboxAccountStatusInput, GetSMSSandboxAccountStatusOutput
-    >(
+    static let getSMSSandboxAccountStatus = OperationDescriptor<GetSMSSandboxAccountStatusInput, GetSMSSandboxAccountStatusOutput>(
         "GetSMSSandboxAccountStatus",
         action: "sns:GetSMSSandboxAccountStatus",
         resultWrapper: "GetSMSSandboxAccountStatusResult",
@@ -220,9 +204,7 @@ enum SNSOperations {
         ]
     )
 
-    static let getSubscriptionAttributes = OperationDescriptor<
-        GetSubscriptionAttributesInput, GetSubscriptionAttributesOutput
-    >(
+    static let getSubscriptionAttributes = OperationDescriptor<GetSubscriptionAttributesInput, GetSubscriptionAttributesOutput>(
         "GetSubscriptionAttributes",
         action: "sns:GetSubscriptionAttributes",
         resultWrapper: "GetSubscriptionAttributesResult",
@@ -247,9 +229,7 @@ enum SNSOperations {
         ]
     )
 
-    static let listEndpointsByPlatformApplication = OperationDescriptor<
-        ListEndpointsByPlatformApplicationInput, ListEndpointsByPlatformApplicationOutput
-    >(
+    static let listEndpointsByPlatformApplication = OperationDescriptor<ListEndpointsByPlatformApplicationInput, ListEndpointsByPlatformApplicationOutput>(
         "ListEndpointsByPlatformApplication",
         action: "sns:ListEndpointsByPlatformApplication",
         resultWrapper: "ListEndpointsByPlatformApplicationResult",
@@ -274,9 +254,7 @@ enum SNSOperations {
         ]
     )
 
-    static let listPhoneNumbersOptedOut = OperationDescriptor<
-        ListPhoneNumbersOptedOutInput, ListPhoneNumbersOptedOutOutput
-    >(
+    static let listPhoneNumbersOptedOut = OperationDescriptor<ListPhoneNumbersOptedOutInput, ListPhoneNumbersOptedOutOutput>(
         "ListPhoneNumbersOptedOut",
         action: "sns:ListPhoneNumbersOptedOut",
         resultWrapper: "ListPhoneNumbersOptedOutResult",
@@ -288,9 +266,7 @@ enum SNSOperations {
         ]
     )
 
-    static let listPlatformApplications = OperationDescriptor<
-        ListPlatformApplicationsInput, ListPlatformApplicationsOutput
-    >(
+    static let listPlatformApplications = OperationDescriptor<ListPlatformApplicationsInput, ListPlatformApplicationsOutput>(
         "ListPlatformApplications",
         action: "sns:ListPlatformApplications",
         resultWrapper: "ListPlatformApplicationsResult",
@@ -301,9 +277,7 @@ enum SNSOperations {
         ]
     )
 
-    static let listSMSSandboxPhoneNumbers = OperationDescriptor<
-        ListSMSSandboxPhoneNumbersInput, ListSMSSandboxPhoneNumbersOutput
-    >(
+    static let listSMSSandboxPhoneNumbers = OperationDescriptor<ListSMSSandboxPhoneNumbersInput, ListSMSSandboxPhoneNumbersOutput>(
         "ListSMSSandboxPhoneNumbers",
         action: "sns:ListSMSSandboxPhoneNumbers",
         resultWrapper: "ListSMSSandboxPhoneNumbersResult",
@@ -327,9 +301,7 @@ enum SNSOperations {
         ]
     )
 
-    static let listSubscriptionsByTopic = OperationDescriptor<
-        ListSubscriptionsByTopicInput, ListSubscriptionsByTopicOutput
-    >(
+    static let listSubscriptionsByTopic = OperationDescriptor<ListSubscriptionsByTopicInput, ListSubscriptionsByTopicOutput>(
         "ListSubscriptionsByTopic",
         action: "sns:ListSubscriptionsByTopic",
         resultWrapper: "ListSubscriptionsByTopicResult",
@@ -428,9 +400,7 @@ enum SNSOperations {
         ]
     )
 
-    static let putDataProtectionPolicy = OperationDescriptor<
-        PutDataProtectionPolicyInput, PutDataProtectionPolicyOutput
-    >(
+    static let putDataProtectionPolicy = OperationDescriptor<PutDataProtectionPolicyInput, PutDataProtectionPolicyOutput>(
         "PutDataProtectionPolicy",
         action: "sns:PutDataProtectionPolicy",
         errors: [
@@ -464,9 +434,7 @@ enum SNSOperations {
         ]
     )
 
-    static let setPlatformApplicationAttributes = OperationDescriptor<
-        SetPlatformApplicationAttributesInput, SetPlatformApplicationAttributesOutput
-    >(
+    static let setPlatformApplicationAttributes = OperationDescriptor<SetPlatformApplicationAttributesInput, SetPlatformApplicationAttributesOutput>(
         "SetPlatformApplicationAttributes",
         action: "sns:SetPlatformApplicationAttributes",
         errors: [
@@ -489,9 +457,7 @@ enum SNSOperations {
         ]
     )
 
-    static let setSubscriptionAttributes = OperationDescriptor<
-        SetSubscriptionAttributesInput, SetSubscriptionAttributesOutput
-    >(
+    static let setSubscriptionAttributes = OperationDescriptor<SetSubscriptionAttributesInput, SetSubscriptionAttributesOutput>(
         "SetSubscriptionAttributes",
         action: "sns:SetSubscriptionAttributes",
         errors: [
@@ -574,9 +540,7 @@ enum SNSOperations {
         ]
     )
 
-    static let verifySMSSandboxPhoneNumber = OperationDescriptor<
-        VerifySMSSandboxPhoneNumberInput, VerifySMSSandboxPhoneNumberOutput
-    >(
+    static let verifySMSSandboxPhoneNumber = OperationDescriptor<VerifySMSSandboxPhoneNumberInput, VerifySMSSandboxPhoneNumberOutput>(
         "VerifySMSSandboxPhoneNumber",
         action: "sns:VerifySMSSandboxPhoneNumber",
         resultWrapper: "VerifySMSSandboxPhoneNumberResult",

@@ -89,8 +89,7 @@ struct PublishBatchRequestEntry: Shape {
         try c.string(&messageStructure, Field("MessageStructure"))
         try c.map(
             &messageAttributes,
-            Field("MessageAttributes", of: [Field("key", wire: "Name"), Field("value", wire: "Value")])
-        )
+            Field("MessageAttributes", of: [Field("key", wire: "Name"), Field("value", wire: "Value")]))
         try c.string(&messageDeduplicationId, Field("MessageDeduplicationId"))
         try c.string(&messageGroupId, Field("MessageGroupId"))
     }
@@ -115,10 +114,7 @@ struct SMSSandboxPhoneNumber: Shape {
     static let shapeName = "SMSSandboxPhoneNumber"
 
     mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(
-            &phoneNumber,
-            Field("PhoneNumber", .sensitive, length: 0...20, pattern: Patterns.phoneNumberString)
-        )
+        try c.string(&phoneNumber, Field("PhoneNumber", .sensitive, length: 0...20, pattern: Patterns.phoneNumberString))
         try c.enumeration(&status, Field("Status"))
     }
 }
