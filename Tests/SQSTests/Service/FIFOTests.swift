@@ -64,7 +64,7 @@ import Testing
             try await sqs.changeVisibility(of: two[1], in: url, to: 0)
             #expect(try await sqs.bodies(in: url) == ["a2", "a3"])
             await sqs.clock.advance(by: .seconds(10))
-            #expect(try await sqs.bodies(in: url) == ["b1", "a2", "a3"])
+            #expect(try await sqs.bodies(in: url) == ["a2", "a3", "b1"])
         }
     }
 

@@ -104,7 +104,7 @@ import Testing
             #expect(try await sqs.bodies(in: url) == [])
             try await sqs.changeVisibility(of: message, in: url, to: 0)
             let code = await ClientError.code { try await sqs.changeVisibility(of: message, in: url, to: 1) }
-            #expect(code == "MessageNotInflight")
+            #expect(code?.hasSuffix("MessageNotInflight") == true)
             #expect(try await sqs.bodies(in: url) == ["m"])
             let tooLong = await ClientError.code { try await sqs.changeVisibility(of: message, in: url, to: 43_201) }
             #expect(tooLong == (wire == .query ? "InvalidParameterValue" : "InvalidParameterValueException"))

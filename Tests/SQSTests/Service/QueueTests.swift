@@ -215,7 +215,7 @@ import Testing
             #expect(
                 json.headers[HTTPField.Name.amznQueryError] == "AWS.SimpleQueueService.NonExistentQueue;Sender"
             )
-            let text = try #require(try await json.body.collect(upTo: 4_096)).getString(at: 0, length: 140) ?? ""
+            let text = String(buffer: try #require(try await json.body.collect(upTo: 4_096)))
             #expect(text.contains(#""__type":"com.amazonaws.sqs#QueueDoesNotExist""#))
             let query = sqs.server.client(.sqs, speaking: .query)
             let xml = try await query.send(SQSOperations.purgeQueue.binding, input)

@@ -68,7 +68,7 @@ private struct PlanStep: RowDecodable {
     func plans(_ what: String) async throws {
         let sql = try #require(Self.statements.first { $0.what == what }?.sql)
         try await SQSTestBench.run { sqs in
-            let plan = try await sqs.server.database.read { tx in
+            let plan = try await sqs.server.database.write { tx in
                 try tx.rows(PlanStep.self, "EXPLAIN QUERY PLAN \(sql)").map(\.text)
             }
             #expect(!plan.isEmpty)
