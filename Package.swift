@@ -140,7 +140,7 @@ let package = Package(
         ),
         service("IAM"),
         service("STS"),
-        service("Logs", ["RegularExpressions"]),
+        service("Logs", ["RegularExpressions", "CZlib"]),
         service("SQS"),
         service("SNS", [.cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
 
@@ -205,7 +205,7 @@ let package = Package(
         ),
         tests("OCITests", ["OCI", "LinuxSystem", "AWSWire", "CZlib", .crypto, .nioPosix, .nioHTTP1]),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
-        tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
+        tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", "CZlib", .httpTypes]),
         tests("SQSTests", ["SQS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests(
             "SNSTests",

@@ -12,6 +12,7 @@ package final class RegularExpression: Sendable {
     private nonisolated(unsafe) let code: OpaquePointer
     private nonisolated(unsafe) let limits: OpaquePointer
     package let pattern: String
+    private let namedGroups: [(name: String, number: Int)]
 
     /// Nil when the pattern is malformed, too long, or compiles to something too large.
     package init?(_ pattern: String) {
@@ -30,6 +31,22 @@ package final class RegularExpression: Sendable {
         self.code = code
         self.limits = limits
         self.pattern = pattern
+        namedGroups = Self.namedGroups(of: code)
+    }
+
+    /// PCRE2 keeps a table: for each name two bytes of the group's number, then the name with a zero behind it.
+    private static func namedGroups(of code: OpaquePointer) -> [(name: String, number: Int)] {
+        var (count, width): (UInt32, UInt32) = (0, 0)
+        var table: UnsafePointer<UInt8>?
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMECOUNT), &count)
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMEENTRYSIZE), &width)
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_NAMETABLE), &table)
+        guard let table, width > 2 else { return [] }
+        return (0..<Int(count)).map { index in
+            let entry = UnsafeBufferPointer(start: table + index * Int(width), count: Int(width))
+            let name = entry.dropFirst(2).prefix { $0 != 0 }
+            return (String(decoding: Array(name), as: UTF8.self), Int(entry[0]) << 8 | Int(entry[1]))
+        }.sorted { $0.number < $1.number }
     }
 
     deinit {
@@ -57,6 +74,32 @@ package final class RegularExpression: Sendable {
 
     /// Whether some part of `text` matches. Exceeding a limit counts as no match.
     package func matchesPart(of text: String) -> Bool { match(text, options: 0) }
+
+    /// The names of the groups that have one, in the order of the groups.
+    package var groupNames: [String] { namedGroups.map(\.name) }
+
+    /// The named groups of the first part of `text` that matches; without those that took no part. Nil where nothing matches,
+    /// or a limit is exceeded.
+    package func firstMatch(in text: String) -> [String: String]? {
+        guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else { return nil }
+        defer { pcre2_match_data_free_8(data) }
+        let groups = namedGroups
+        var text = text
+        return text.withUTF8 { bytes -> [String: String]? in
+            guard pcre2_match_8(code, bytes.baseAddress, bytes.count, 0, 0, data, limits) > 0,
+                let offsets = pcre2_get_ovector_pointer_8(data)
+            else { return nil }
+            let count = Int(pcre2_get_ovector_count_8(data))
+            var found: [String: String] = [:]
+            for group in groups where group.number < count {
+                let (start, end) = (offsets[2 * group.number], offsets[2 * group.number + 1])
+                // Both are -1 for a group that took no part.
+                guard start >= 0, start <= end, end <= bytes.count else { continue }
+                found[group.name] = String(decoding: bytes[start..<end], as: UTF8.self)
+            }
+            return found
+        }
+    }
 
     private func match(_ text: String, options: UInt32) -> Bool {
         guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else { return false }

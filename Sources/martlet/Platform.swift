@@ -73,7 +73,7 @@ enum Platform {
         // The services.
         let iam = IAMService(store: iamStore, cipher: storage.cipher, clock: clock, ids: ids)
         let sts = STSService(roles: roles, mint: mint, sessions: sessions)
-        let logs = LogsService(database: storage.database, clock: clock, logger: logger)
+        let logs = LogsService(database: storage.database, clock: clock, ids: ids, logger: logger)
         try await logs.migrate()
         let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
         resourcePolicies.register(SQSResourcePolicies(sqs))
@@ -127,6 +127,7 @@ enum Platform {
             data: data
         )
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
+        logs.neighbours.register(authorizer)
 
         // The front door.
         let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs, sqs, sns], authorizer: authorizer)

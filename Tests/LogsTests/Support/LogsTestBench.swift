@@ -2,7 +2,9 @@
 import AWSWire
 import MartletCore
 import MartletTesting
+import NIOConcurrencyHelpers
 import Storage
+import Testing
 
 @testable import Logs
 
@@ -21,25 +23,33 @@ struct LogsTestBench: Sendable {
     static func run(
         scanLimits: ScanLimits = ScanLimits(),
         sweeping: Bool = false,
+        delivering: Bool = false,
+        querying: Bool = false,
+        targets: [any EventTarget] = [],
+        metrics: (any MetricSink)? = nil,
         _ body: @Sendable (LogsTestBench) async throws -> Void
     ) async throws {
-        let build = { @Sendable (ground: TestGround) -> LogsService in
-            LogsService(
+        let built = NIOLockedValueBox<LogsService?>(nil)
+        let providers = { @Sendable (ground: TestGround) -> TestAssembly in
+            let logs = LogsService(
                 database: ground.database,
                 clock: ground.clock,
                 logger: ground.logger,
                 scanLimits: scanLimits
             )
-        }
-        let providers = { @Sendable (ground: TestGround) -> TestAssembly in
-            let logs = build(ground)
             try await logs.migrate()
+            for target in targets { logs.neighbours.register(target) }
+            if let metrics { logs.neighbours.register(metrics) }
+            built.withLockedValue { $0 = logs }
             var assembly: TestAssembly = [logs]
-            if sweeping { assembly.background = [logs.sweeper.run] }
+            if sweeping { assembly.background.append(logs.sweeper.run) }
+            if delivering { assembly.background.append(logs.delivery.run) }
+            if querying { assembly.background.append(logs.queries.run) }
             return assembly
         }
         try await TestServer.run(providers: providers) { server in
-            try await body(LogsTestBench(server: server, service: build(server.ground), client: server.client(.logs)))
+            let service = try #require(built.withLockedValue { $0 })
+            try await body(LogsTestBench(server: server, service: service, client: server.client(.logs)))
         }
     }
 

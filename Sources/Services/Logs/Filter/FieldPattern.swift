@@ -4,21 +4,32 @@
 ///
 /// Without an ellipsis the last field takes the rest of the line, however long.
 struct FieldPattern: Sendable {
-    /// Nil for a field that may be anything.
-    private var head: [FieldCondition?] = []
+    /// One field: what it is called, and what it must be like, if anything.
+    struct Slot: Sendable {
+        var name: String?
+        var condition: FieldCondition?
+    }
+
+    private var head: [Slot] = []
     /// The fields behind the ellipsis; nil where there is none.
-    private var tail: [FieldCondition?]?
+    private var tail: [Slot]?
 
     init(_ bytes: ArraySlice<UInt8>) throws(FilterFault) {
         var scanner = PatternScanner(bytes)
+        scanner.skipSpace()
+        // AWS takes `[]` for any line, cut into all its fields.
+        guard !scanner.isAtEnd else {
+            tail = []
+            return
+        }
         repeat {
             scanner.skipSpace()
             if scanner.take("...") {
                 guard tail == nil else { throw .malformed }
                 tail = []
             } else {
-                let condition = try FieldConditionParser.parse(&scanner)
-                if tail == nil { head.append(condition) } else { tail?.append(condition) }
+                let slot = try FieldConditionParser.parse(&scanner)
+                if tail == nil { head.append(slot) } else { tail?.append(slot) }
             }
             scanner.skipSpace()
         } while scanner.take(",")
@@ -31,14 +42,32 @@ struct FieldPattern: Sendable {
         return Self.pass(fields[...], head)
     }
 
-    private func matches(_ message: ByteText, endingIn tail: [FieldCondition?]) -> Bool {
+    /// The fields of a line by name, `$status`, or by number from one on, `$3`, where they have none.
+    func values(of message: ByteText) -> [String: String] {
+        var slots = head
+        let fields: [ByteText]
+        if let tail {
+            fields = LineFields.all(of: message)
+            let between = fields.count - head.count - tail.count
+            guard between >= 0 else { return [:] }
+            slots += Array(repeating: Slot(), count: between) + tail
+        } else {
+            fields = LineFields.split(message, into: head.count) ?? []
+        }
+        let pairs = zip(fields, slots).enumerated().map { index, pair in
+            ("$" + (pair.1.name ?? String(index + 1)), pair.0.text)
+        }
+        return Dictionary(pairs) { first, _ in first }
+    }
+
+    private func matches(_ message: ByteText, endingIn tail: [Slot]) -> Bool {
         let fields = LineFields.all(of: message)
         guard fields.count >= head.count + tail.count else { return false }
         return Self.pass(fields.prefix(head.count), head) && Self.pass(fields.suffix(tail.count), tail)
     }
 
-    private static func pass(_ fields: ArraySlice<ByteText>, _ conditions: [FieldCondition?]) -> Bool {
-        zip(fields, conditions).allSatisfy { field, condition in condition?.holds(for: field) ?? true }
+    private static func pass(_ fields: ArraySlice<ByteText>, _ slots: [Slot]) -> Bool {
+        zip(fields, slots).allSatisfy { field, slot in slot.condition?.holds(for: field) ?? true }
     }
 }
 
@@ -62,19 +91,25 @@ struct FieldConditionParser {
     private var scanner: PatternScanner
     private var name: [UInt8] = []
 
-    /// Nil for a field that may be anything.
-    static func parse(_ scanner: inout PatternScanner) throws(FilterFault) -> FieldCondition? {
+    static func parse(_ scanner: inout PatternScanner) throws(FilterFault) -> FieldPattern.Slot {
         var parser = FieldConditionParser(scanner: scanner)
         parser.name = parser.takeName()
         parser.scanner.skipSpace()
         if parser.scanner.isAtEnd || parser.scanner.current == UInt8(ascii: ",") {
             scanner = parser.scanner
-            return nil
+            return FieldPattern.Slot(name: parser.shownName)
         }
+        parser.name = []
         parser.scanner = scanner
         let condition = try parser.disjunction(depth: 0)
         scanner = parser.scanner
-        return condition
+        return FieldPattern.Slot(name: parser.shownName, condition: condition)
+    }
+
+    /// Without the dollar sign that some write before it.
+    private var shownName: String? {
+        let text = String(decoding: name.drop { $0 == UInt8(ascii: "$") }, as: UTF8.self)
+        return text.isEmpty ? nil : text
     }
 
     private mutating func takeName() -> [UInt8] {

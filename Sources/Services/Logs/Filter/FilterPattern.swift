@@ -37,6 +37,19 @@ struct FilterPattern: Sendable {
         return message.withUTF8 { matches(ByteText($0).withoutLineEnd) }
     }
 
+    /// What the pattern names, with what it is in a message that matches: fields as `$name` or `$3`, selectors of JSON as they
+    /// are written.
+    func extractedValues(of message: String) -> [String: String] {
+        var message = message
+        switch form {
+        case .everything, .terms: return [:]
+        case .json(let condition):
+            let pairs = condition.selectors.map { ($0.text, $0.firstText(in: message)) }
+            return Dictionary(pairs) { first, _ in first }.compactMapValues(\.self)
+        case .fields(let fields): return message.withUTF8 { fields.values(of: ByteText($0).withoutLineEnd) }
+        }
+    }
+
     private func matches(_ message: ByteText) -> Bool {
         switch form {
         case .everything: true

@@ -20,6 +20,16 @@ indirect enum JSONCondition: Sendable {
         return holds(root)
     }
 
+    /// All that it looks at, in the order of the pattern.
+    var selectors: [JSONSelector] {
+        switch self {
+        case .all(let conditions), .any(let conditions): conditions.flatMap(\.selectors)
+        case .value(let selector, _), .isNull(let selector), .isBool(let selector, _), .exists(let selector),
+            .notExists(let selector):
+            [selector]
+        }
+    }
+
     private func holds(_ root: JSONValue) -> Bool {
         switch self {
         case .all(let conditions): conditions.allSatisfy { $0.holds(root) }
@@ -49,9 +59,22 @@ indirect enum JSONCondition: Sendable {
     }
 
     /// As JSON writes it: without the `.0` of a whole number.
-    private static func text(of number: Double) -> String {
+    fileprivate static func text(of number: Double) -> String {
         let text = "\(number)"
         return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+}
+
+extension JSONValue {
+    /// A string, number or truth value as text.
+    var scalarText: String? {
+        switch self {
+        case .string(let text): text
+        case .integer(let number): String(number)
+        case .number(let number): JSONCondition.text(of: number)
+        case .bool(let flag): flag ? "true" : "false"
+        case .null, .array, .object: nil
+        }
     }
 }
 

@@ -54,6 +54,30 @@ struct JSONSelector: Sendable {
         return step
     }
 
+    /// As a pattern writes it.
+    var text: String {
+        steps.reduce(into: "$") { text, step in
+            switch step {
+            case .member(let name):
+                let isPlain = name.utf8.allSatisfy { $0.isWordCharacter || $0 == UInt8(ascii: "-") }
+                text += isPlain ? ".\(name)" : "['\(name)']"
+            case .element(let index): text += "[\(index)]"
+            case .any: text += "[*]"
+            }
+        }
+    }
+
+    /// The first selected value as text; nil where there is none, or it is null or no single value.
+    func firstText(in message: String) -> String? {
+        guard let root = try? JSONValue(parsing: message) else { return nil }  // Not JSON: nothing is there.
+        var found: String?
+        _ = any(in: root) { value in
+            found = value.scalarText
+            return found != nil
+        }
+        return found
+    }
+
     /// Whether one of the selected values passes; false when nothing is there.
     func any(in root: JSONValue, _ passes: (JSONValue) -> Bool) -> Bool { Self.any(steps[...], in: root, passes) }
 

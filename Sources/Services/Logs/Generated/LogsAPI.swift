@@ -6,21 +6,45 @@ import MartletCore
 protocol LogsAPI: Sendable {
     func createLogGroup(_ input: CreateLogGroupInput, _ context: RequestContext) async throws -> CreateLogGroupOutput
     func createLogStream(_ input: CreateLogStreamInput, _ context: RequestContext) async throws -> CreateLogStreamOutput
+    func deleteDestination(_ input: DeleteDestinationInput, _ context: RequestContext) async throws -> DeleteDestinationOutput
     func deleteLogGroup(_ input: DeleteLogGroupInput, _ context: RequestContext) async throws -> DeleteLogGroupOutput
     func deleteLogStream(_ input: DeleteLogStreamInput, _ context: RequestContext) async throws -> DeleteLogStreamOutput
+    func deleteMetricFilter(_ input: DeleteMetricFilterInput, _ context: RequestContext) async throws -> DeleteMetricFilterOutput
+    func deleteQueryDefinition(_ input: DeleteQueryDefinitionInput, _ context: RequestContext) async throws -> DeleteQueryDefinitionOutput
+    func deleteResourcePolicy(_ input: DeleteResourcePolicyInput, _ context: RequestContext) async throws -> DeleteResourcePolicyOutput
     func deleteRetentionPolicy(_ input: DeleteRetentionPolicyInput, _ context: RequestContext) async throws -> DeleteRetentionPolicyOutput
+    func deleteSubscriptionFilter(_ input: DeleteSubscriptionFilterInput, _ context: RequestContext) async throws -> DeleteSubscriptionFilterOutput
+    func describeDestinations(_ input: DescribeDestinationsInput, _ context: RequestContext) async throws -> DescribeDestinationsOutput
     func describeLogGroups(_ input: DescribeLogGroupsInput, _ context: RequestContext) async throws -> DescribeLogGroupsOutput
     func describeLogStreams(_ input: DescribeLogStreamsInput, _ context: RequestContext) async throws -> DescribeLogStreamsOutput
+    func describeMetricFilters(_ input: DescribeMetricFiltersInput, _ context: RequestContext) async throws -> DescribeMetricFiltersOutput
+    func describeQueries(_ input: DescribeQueriesInput, _ context: RequestContext) async throws -> DescribeQueriesOutput
+    func describeQueryDefinitions(_ input: DescribeQueryDefinitionsInput, _ context: RequestContext) async throws -> DescribeQueryDefinitionsOutput
+    func describeResourcePolicies(_ input: DescribeResourcePoliciesInput, _ context: RequestContext) async throws -> DescribeResourcePoliciesOutput
+    func describeSubscriptionFilters(_ input: DescribeSubscriptionFiltersInput, _ context: RequestContext) async throws -> DescribeSubscriptionFiltersOutput
     func filterLogEvents(_ input: FilterLogEventsInput, _ context: RequestContext) async throws -> FilterLogEventsOutput
     func getLogEvents(_ input: GetLogEventsInput, _ context: RequestContext) async throws -> GetLogEventsOutput
+    func getLogGroupFields(_ input: GetLogGroupFieldsInput, _ context: RequestContext) async throws -> GetLogGroupFieldsOutput
+    func getLogRecord(_ input: GetLogRecordInput, _ context: RequestContext) async throws -> GetLogRecordOutput
+    func getQueryResults(_ input: GetQueryResultsInput, _ context: RequestContext) async throws -> GetQueryResultsOutput
     func listLogGroups(_ input: ListLogGroupsInput, _ context: RequestContext) async throws -> ListLogGroupsOutput
     func listTagsForResource(_ input: ListTagsForResourceInput, _ context: RequestContext) async throws -> ListTagsForResourceOutput
     func listTagsLogGroup(_ input: ListTagsLogGroupInput, _ context: RequestContext) async throws -> ListTagsLogGroupOutput
+    func putDestination(_ input: PutDestinationInput, _ context: RequestContext) async throws -> PutDestinationOutput
+    func putDestinationPolicy(_ input: PutDestinationPolicyInput, _ context: RequestContext) async throws -> PutDestinationPolicyOutput
     func putLogEvents(_ input: PutLogEventsInput, _ context: RequestContext) async throws -> PutLogEventsOutput
     func putLogGroupDeletionProtection(_ input: PutLogGroupDeletionProtectionInput, _ context: RequestContext) async throws -> PutLogGroupDeletionProtectionOutput
+    func putMetricFilter(_ input: PutMetricFilterInput, _ context: RequestContext) async throws -> PutMetricFilterOutput
+    func putQueryDefinition(_ input: PutQueryDefinitionInput, _ context: RequestContext) async throws -> PutQueryDefinitionOutput
+    func putResourcePolicy(_ input: PutResourcePolicyInput, _ context: RequestContext) async throws -> PutResourcePolicyOutput
     func putRetentionPolicy(_ input: PutRetentionPolicyInput, _ context: RequestContext) async throws -> PutRetentionPolicyOutput
+    func putSubscriptionFilter(_ input: PutSubscriptionFilterInput, _ context: RequestContext) async throws -> PutSubscriptionFilterOutput
+    func startLiveTail(_ input: StartLiveTailInput, _ context: RequestContext) async throws -> StartLiveTailOutput
+    func startQuery(_ input: StartQueryInput, _ context: RequestContext) async throws -> StartQueryOutput
+    func stopQuery(_ input: StopQueryInput, _ context: RequestContext) async throws -> StopQueryOutput
     func tagLogGroup(_ input: TagLogGroupInput, _ context: RequestContext) async throws -> TagLogGroupOutput
     func tagResource(_ input: TagResourceInput, _ context: RequestContext) async throws -> TagResourceOutput
+    func testMetricFilter(_ input: TestMetricFilterInput, _ context: RequestContext) async throws -> TestMetricFilterOutput
     func untagLogGroup(_ input: UntagLogGroupInput, _ context: RequestContext) async throws -> UntagLogGroupOutput
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput
 }

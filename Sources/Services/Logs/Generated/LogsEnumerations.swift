@@ -14,6 +14,16 @@ struct DataProtectionStatus: StringEnumeration {
     static let allValues = ["ACTIVATED", "DELETED", "ARCHIVED", "DISABLED"]
 }
 
+struct Distribution: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let random = Distribution("Random")
+    static let byLogStream = Distribution("ByLogStream")
+
+    static let allValues = ["Random", "ByLogStream"]
+}
+
 struct EntityRejectionErrorType: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }
@@ -58,4 +68,75 @@ struct OrderBy: StringEnumeration {
     static let lastEventTime = OrderBy("LastEventTime")
 
     static let allValues = ["LogStreamName", "LastEventTime"]
+}
+
+struct PolicyScope: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let account = PolicyScope("ACCOUNT")
+    static let resource = PolicyScope("RESOURCE")
+
+    static let allValues = ["ACCOUNT", "RESOURCE"]
+}
+
+struct QueryLanguage: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let cwli = QueryLanguage("CWLI")
+    static let sql = QueryLanguage("SQL")
+    static let ppl = QueryLanguage("PPL")
+
+    static let allValues = ["CWLI", "SQL", "PPL"]
+}
+
+struct QueryStatus: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let scheduled = QueryStatus("Scheduled")
+    static let running = QueryStatus("Running")
+    static let complete = QueryStatus("Complete")
+    static let failed = QueryStatus("Failed")
+    static let cancelled = QueryStatus("Cancelled")
+    static let timeout = QueryStatus("Timeout")
+    static let unknown = QueryStatus("Unknown")
+
+    static let allValues = ["Scheduled", "Running", "Complete", "Failed", "Cancelled", "Timeout", "Unknown"]
+}
+
+struct StandardUnit: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let seconds = StandardUnit("Seconds")
+    static let microseconds = StandardUnit("Microseconds")
+    static let milliseconds = StandardUnit("Milliseconds")
+    static let bytes = StandardUnit("Bytes")
+    static let kilobytes = StandardUnit("Kilobytes")
+    static let megabytes = StandardUnit("Megabytes")
+    static let gigabytes = StandardUnit("Gigabytes")
+    static let terabytes = StandardUnit("Terabytes")
+    static let bits = StandardUnit("Bits")
+    static let kilobits = StandardUnit("Kilobits")
+    static let megabits = StandardUnit("Megabits")
+    static let gigabits = StandardUnit("Gigabits")
+    static let terabits = StandardUnit("Terabits")
+    static let percent = StandardUnit("Percent")
+    static let count = StandardUnit("Count")
+    static let bytesSecond = StandardUnit("Bytes/Second")
+    static let kilobytesSecond = StandardUnit("Kilobytes/Second")
+    static let megabytesSecond = StandardUnit("Megabytes/Second")
+    static let gigabytesSecond = StandardUnit("Gigabytes/Second")
+    static let terabytesSecond = StandardUnit("Terabytes/Second")
+    static let bitsSecond = StandardUnit("Bits/Second")
+    static let kilobitsSecond = StandardUnit("Kilobits/Second")
+    static let megabitsSecond = StandardUnit("Megabits/Second")
+    static let gigabitsSecond = StandardUnit("Gigabits/Second")
+    static let terabitsSecond = StandardUnit("Terabits/Second")
+    static let countSecond = StandardUnit("Count/Second")
+    static let none = StandardUnit("None")
+
+    static let allValues = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Percent", "Count", "Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second", "Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second", "Count/Second", "None"]
 }

@@ -79,6 +79,20 @@ struct LimitExceededException: ModelledError {
     }
 }
 
+struct MalformedQueryException: ModelledError {
+    var message = ""
+    var queryCompileError: QueryCompileError?
+    static let shapeName = "MalformedQueryException"
+    static let errorCode = "MalformedQueryException"
+    static let status = 400
+    static let isSenderFault = true
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&queryCompileError, Field("queryCompileError"))
+        try c.string(&message, Field("message"))
+    }
+}
+
 struct OperationAbortedException: ModelledError {
     var message = ""
     static let shapeName = "OperationAbortedException"

@@ -35,6 +35,15 @@ struct CreateLogStreamInput: Shape {
     }
 }
 
+struct DeleteDestinationInput: Shape {
+    var destinationName = ""
+    static let shapeName = "DeleteDestinationRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&destinationName, Field("destinationName", .required, length: 1...512, pattern: Patterns.destinationName))
+    }
+}
+
 struct DeleteLogGroupInput: Shape {
     var logGroupName = ""
     static let shapeName = "DeleteLogGroupRequest"
@@ -55,12 +64,69 @@ struct DeleteLogStreamInput: Shape {
     }
 }
 
+struct DeleteMetricFilterInput: Shape {
+    var logGroupName = ""
+    var filterName = ""
+    static let shapeName = "DeleteMetricFilterRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterName, Field("filterName", .required, length: 1...512, pattern: Patterns.destinationName))
+    }
+}
+
+struct DeleteQueryDefinitionInput: Shape {
+    var queryDefinitionId = ""
+    static let shapeName = "DeleteQueryDefinitionRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&queryDefinitionId, Field("queryDefinitionId", .required, length: 1...256))
+    }
+}
+
+struct DeleteResourcePolicyInput: Shape {
+    var policyName: String?
+    var resourceArn: String?
+    var expectedRevisionId: String?
+    static let shapeName = "DeleteResourcePolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&policyName, Field("policyName"))
+        try c.string(&resourceArn, Field("resourceArn"))
+        try c.string(&expectedRevisionId, Field("expectedRevisionId", length: 1...Int.max))
+    }
+}
+
 struct DeleteRetentionPolicyInput: Shape {
     var logGroupName = ""
     static let shapeName = "DeleteRetentionPolicyRequest"
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+    }
+}
+
+struct DeleteSubscriptionFilterInput: Shape {
+    var logGroupName = ""
+    var filterName = ""
+    static let shapeName = "DeleteSubscriptionFilterRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterName, Field("filterName", .required, length: 1...512, pattern: Patterns.destinationName))
+    }
+}
+
+struct DescribeDestinationsInput: Shape {
+    var destinationNamePrefix: String?
+    var nextToken: String?
+    var limit: Int?
+    static let shapeName = "DescribeDestinationsRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&destinationNamePrefix, Field("DestinationNamePrefix", length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.int(&limit, Field("limit", range: 1...50))
     }
 }
 
@@ -110,6 +176,87 @@ struct DescribeLogStreamsInput: Shape {
         try c.string(&logStreamNamePrefix, Field("logStreamNamePrefix", length: 1...512, pattern: Patterns.destinationName))
         try c.enumeration(&orderBy, Field("orderBy"))
         try c.bool(&descending, Field("descending"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.int(&limit, Field("limit", range: 1...50))
+    }
+}
+
+struct DescribeMetricFiltersInput: Shape {
+    var logGroupName: String?
+    var filterNamePrefix: String?
+    var nextToken: String?
+    var limit: Int?
+    var metricName: String?
+    var metricNamespace: String?
+    static let shapeName = "DescribeMetricFiltersRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterNamePrefix, Field("filterNamePrefix", length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.int(&limit, Field("limit", range: 1...50))
+        try c.string(&metricName, Field("metricName", length: 0...255, pattern: Patterns.metricName))
+        try c.string(&metricNamespace, Field("metricNamespace", length: 0...255, pattern: Patterns.metricName))
+    }
+}
+
+struct DescribeQueriesInput: Shape {
+    var logGroupName: String?
+    var status: QueryStatus?
+    var maxResults: Int?
+    var nextToken: String?
+    var queryLanguage: QueryLanguage?
+    static let shapeName = "DescribeQueriesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.enumeration(&status, Field("status"))
+        try c.int(&maxResults, Field("maxResults", range: 1...1000))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+    }
+}
+
+struct DescribeQueryDefinitionsInput: Shape {
+    var queryLanguage: QueryLanguage?
+    var queryDefinitionNamePrefix: String?
+    var maxResults: Int?
+    var nextToken: String?
+    static let shapeName = "DescribeQueryDefinitionsRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&queryDefinitionNamePrefix, Field("queryDefinitionNamePrefix", length: 1...255))
+        try c.int(&maxResults, Field("maxResults", range: 1...1000))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeResourcePoliciesInput: Shape {
+    var nextToken: String?
+    var limit: Int?
+    var resourceArn: String?
+    var policyScope: PolicyScope?
+    static let shapeName = "DescribeResourcePoliciesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.int(&limit, Field("limit", range: 1...50))
+        try c.string(&resourceArn, Field("resourceArn"))
+        try c.enumeration(&policyScope, Field("policyScope"))
+    }
+}
+
+struct DescribeSubscriptionFiltersInput: Shape {
+    var logGroupName = ""
+    var filterNamePrefix: String?
+    var nextToken: String?
+    var limit: Int?
+    static let shapeName = "DescribeSubscriptionFiltersRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterNamePrefix, Field("filterNamePrefix", length: 1...512, pattern: Patterns.destinationName))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
         try c.int(&limit, Field("limit", range: 1...50))
     }
@@ -176,6 +323,43 @@ struct GetLogEventsInput: Shape {
     }
 }
 
+struct GetLogGroupFieldsInput: Shape {
+    var logGroupName: String?
+    var time: Int?
+    var logGroupIdentifier: String?
+    static let shapeName = "GetLogGroupFieldsRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.int(&time, Field("time", range: 0...Double.infinity))
+        try c.string(&logGroupIdentifier, Field("logGroupIdentifier", length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+    }
+}
+
+struct GetLogRecordInput: Shape {
+    var logRecordPointer = ""
+    var unmask: Bool?
+    static let shapeName = "GetLogRecordRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logRecordPointer, Field("logRecordPointer", .required))
+        try c.bool(&unmask, Field("unmask"))
+    }
+}
+
+struct GetQueryResultsInput: Shape {
+    var queryId = ""
+    var nextToken: String?
+    var maxItems: Int?
+    static let shapeName = "GetQueryResultsRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&queryId, Field("queryId", .required, length: 1...256))
+        try c.string(&nextToken, Field("nextToken", length: 0...1024))
+        try c.int(&maxItems, Field("maxItems", range: 0...10000))
+    }
+}
+
 struct ListLogGroupsInput: Shape {
     var logGroupNamePattern: String?
     var logGroupClass: LogGroupClass?
@@ -228,6 +412,39 @@ struct ListTagsLogGroupInput: Shape {
     }
 }
 
+struct PutDestinationInput: Shape {
+    var destinationName = ""
+    var targetArn = ""
+    var roleArn = ""
+    var tags: [String: String]?
+    static let shapeName = "PutDestinationRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&destinationName, Field("destinationName", .required, length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&targetArn, Field("targetArn", .required, length: 1...Int.max))
+        try c.string(&roleArn, Field("roleArn", .required, length: 1...Int.max))
+        try c.map(
+            &tags,
+            Field(
+                "tags",
+                length: 1...50,
+                of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
+    }
+}
+
+struct PutDestinationPolicyInput: Shape {
+    var destinationName = ""
+    var accessPolicy = ""
+    var forceUpdate: Bool?
+    static let shapeName = "PutDestinationPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&destinationName, Field("destinationName", .required, length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&accessPolicy, Field("accessPolicy", .required, length: 1...Int.max))
+        try c.bool(&forceUpdate, Field("forceUpdate"))
+    }
+}
+
 struct PutLogEventsInput: Shape {
     var logGroupName = ""
     var logStreamName = ""
@@ -258,6 +475,65 @@ struct PutLogGroupDeletionProtectionInput: Shape {
     }
 }
 
+struct PutMetricFilterInput: Shape {
+    var logGroupName = ""
+    var filterName = ""
+    var filterPattern = ""
+    var metricTransformations: [MetricTransformation] = []
+    var applyOnTransformedLogs: Bool?
+    var fieldSelectionCriteria: String?
+    var emitSystemFieldDimensions: [String]?
+    static let shapeName = "PutMetricFilterRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterName, Field("filterName", .required, length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&filterPattern, Field("filterPattern", .required, length: 0...1024))
+        try c.list(&metricTransformations, Field("metricTransformations", .required, length: 1...1))
+        try c.bool(&applyOnTransformedLogs, Field("applyOnTransformedLogs"))
+        try c.string(&fieldSelectionCriteria, Field("fieldSelectionCriteria", length: 0...2000))
+        try c.list(&emitSystemFieldDimensions, Field("emitSystemFieldDimensions"))
+    }
+}
+
+struct PutQueryDefinitionInput: Shape {
+    var queryLanguage: QueryLanguage?
+    var name = ""
+    var queryDefinitionId: String?
+    var logGroupNames: [String]?
+    var queryString = ""
+    var clientToken: String?
+    var parameters: [QueryParameter]?
+    static let shapeName = "PutQueryDefinitionRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&name, Field("name", .required, length: 1...255))
+        try c.string(&queryDefinitionId, Field("queryDefinitionId", length: 1...256))
+        try c.list(
+            &logGroupNames,
+            Field("logGroupNames", of: [Field("member", length: 1...512, pattern: Patterns.fieldIndexName)]))
+        try c.string(&queryString, Field("queryString", .required, length: 1...10000))
+        try c.string(&clientToken, Field("clientToken", .idempotencyToken, length: 36...128, pattern: Patterns.clientToken))
+        try c.list(&parameters, Field("parameters", length: 0...20))
+    }
+}
+
+struct PutResourcePolicyInput: Shape {
+    var policyName: String?
+    var policyDocument: String?
+    var resourceArn: String?
+    var expectedRevisionId: String?
+    static let shapeName = "PutResourcePolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&policyName, Field("policyName"))
+        try c.string(&policyDocument, Field("policyDocument", length: 1...51200))
+        try c.string(&resourceArn, Field("resourceArn"))
+        try c.string(&expectedRevisionId, Field("expectedRevisionId", length: 1...Int.max))
+    }
+}
+
 struct PutRetentionPolicyInput: Shape {
     var logGroupName = ""
     var retentionInDays = 0
@@ -266,6 +542,98 @@ struct PutRetentionPolicyInput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
         try c.int(&retentionInDays, Field("retentionInDays", .required))
+    }
+}
+
+struct PutSubscriptionFilterInput: Shape {
+    var logGroupName = ""
+    var filterName = ""
+    var filterPattern = ""
+    var destinationArn = ""
+    var roleArn: String?
+    var distribution: Distribution?
+    var applyOnTransformedLogs: Bool?
+    var fieldSelectionCriteria: String?
+    var emitSystemFields: [String]?
+    static let shapeName = "PutSubscriptionFilterRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterName, Field("filterName", .required, length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&filterPattern, Field("filterPattern", .required, length: 0...1024))
+        try c.string(&destinationArn, Field("destinationArn", .required, length: 1...Int.max))
+        try c.string(&roleArn, Field("roleArn", length: 1...Int.max))
+        try c.enumeration(&distribution, Field("distribution"))
+        try c.bool(&applyOnTransformedLogs, Field("applyOnTransformedLogs"))
+        try c.string(&fieldSelectionCriteria, Field("fieldSelectionCriteria", length: 0...2000))
+        try c.list(&emitSystemFields, Field("emitSystemFields"))
+    }
+}
+
+struct StartLiveTailInput: Shape {
+    var logGroupIdentifiers: [String] = []
+    var logStreamNames: [String]?
+    var logStreamNamePrefixes: [String]?
+    var logEventFilterPattern: String?
+    static let shapeName = "StartLiveTailRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                .required,
+                length: 1...10,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.list(
+            &logStreamNames,
+            Field(
+                "logStreamNames",
+                length: 1...100,
+                of: [Field("member", length: 1...512, pattern: Patterns.destinationName)]))
+        try c.list(
+            &logStreamNamePrefixes,
+            Field(
+                "logStreamNamePrefixes",
+                length: 1...100,
+                of: [Field("member", length: 1...512, pattern: Patterns.destinationName)]))
+        try c.string(&logEventFilterPattern, Field("logEventFilterPattern", length: 0...1024))
+    }
+}
+
+struct StartQueryInput: Shape {
+    var queryLanguage: QueryLanguage?
+    var logGroupName: String?
+    var logGroupNames: [String]?
+    var logGroupIdentifiers: [String]?
+    var startTime = 0
+    var endTime = 0
+    var queryString = ""
+    var limit: Int?
+    static let shapeName = "StartQueryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.list(
+            &logGroupNames,
+            Field("logGroupNames", of: [Field("member", length: 1...512, pattern: Patterns.fieldIndexName)]))
+        try c.list(
+            &logGroupIdentifiers,
+            Field("logGroupIdentifiers", of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.int(&startTime, Field("startTime", .required, range: 0...Double.infinity))
+        try c.int(&endTime, Field("endTime", .required, range: 0...Double.infinity))
+        try c.string(&queryString, Field("queryString", .required, length: 0...10000))
+        try c.int(&limit, Field("limit", range: 1...100000))
+    }
+}
+
+struct StopQueryInput: Shape {
+    var queryId = ""
+    static let shapeName = "StopQueryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&queryId, Field("queryId", .required, length: 1...256))
     }
 }
 
@@ -300,6 +668,19 @@ struct TagResourceInput: Shape {
                 .required,
                 length: 1...50,
                 of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
+    }
+}
+
+struct TestMetricFilterInput: Shape {
+    var filterPattern = ""
+    var logEventMessages: [String] = []
+    static let shapeName = "TestMetricFilterRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&filterPattern, Field("filterPattern", .required, length: 0...1024))
+        try c.list(
+            &logEventMessages,
+            Field("logEventMessages", .required, length: 1...50, of: [Field("member", length: 1...Int.max)]))
     }
 }
 

@@ -26,6 +26,17 @@ enum LogsOperations {
         ]
     )
 
+    static let deleteDestination = OperationDescriptor<DeleteDestinationInput, DeleteDestinationOutput>(
+        "DeleteDestination",
+        action: "logs:DeleteDestination",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let deleteLogGroup = OperationDescriptor<DeleteLogGroupInput, DeleteLogGroupOutput>(
         "DeleteLogGroup",
         action: "logs:DeleteLogGroup",
@@ -50,6 +61,38 @@ enum LogsOperations {
         ]
     )
 
+    static let deleteMetricFilter = OperationDescriptor<DeleteMetricFilterInput, DeleteMetricFilterOutput>(
+        "DeleteMetricFilter",
+        action: "logs:DeleteMetricFilter",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let deleteQueryDefinition = OperationDescriptor<DeleteQueryDefinitionInput, DeleteQueryDefinitionOutput>(
+        "DeleteQueryDefinition",
+        action: "logs:DeleteQueryDefinition",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let deleteResourcePolicy = OperationDescriptor<DeleteResourcePolicyInput, DeleteResourcePolicyOutput>(
+        "DeleteResourcePolicy",
+        action: "logs:DeleteResourcePolicy",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let deleteRetentionPolicy = OperationDescriptor<DeleteRetentionPolicyInput, DeleteRetentionPolicyOutput>(
         "DeleteRetentionPolicy",
         action: "logs:DeleteRetentionPolicy",
@@ -57,6 +100,26 @@ enum LogsOperations {
             InvalidParameterException.self,
             ResourceNotFoundException.self,
             OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let deleteSubscriptionFilter = OperationDescriptor<DeleteSubscriptionFilterInput, DeleteSubscriptionFilterOutput>(
+        "DeleteSubscriptionFilter",
+        action: "logs:DeleteSubscriptionFilter",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeDestinations = OperationDescriptor<DescribeDestinationsInput, DescribeDestinationsOutput>(
+        "DescribeDestinations",
+        action: "logs:DescribeDestinations",
+        errors: [
+            InvalidParameterException.self,
             ServiceUnavailableException.self,
         ]
     )
@@ -80,6 +143,54 @@ enum LogsOperations {
         ]
     )
 
+    static let describeMetricFilters = OperationDescriptor<DescribeMetricFiltersInput, DescribeMetricFiltersOutput>(
+        "DescribeMetricFilters",
+        action: "logs:DescribeMetricFilters",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeQueries = OperationDescriptor<DescribeQueriesInput, DescribeQueriesOutput>(
+        "DescribeQueries",
+        action: "logs:DescribeQueries",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeQueryDefinitions = OperationDescriptor<DescribeQueryDefinitionsInput, DescribeQueryDefinitionsOutput>(
+        "DescribeQueryDefinitions",
+        action: "logs:DescribeQueryDefinitions",
+        errors: [
+            InvalidParameterException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeResourcePolicies = OperationDescriptor<DescribeResourcePoliciesInput, DescribeResourcePoliciesOutput>(
+        "DescribeResourcePolicies",
+        action: "logs:DescribeResourcePolicies",
+        errors: [
+            InvalidParameterException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeSubscriptionFilters = OperationDescriptor<DescribeSubscriptionFiltersInput, DescribeSubscriptionFiltersOutput>(
+        "DescribeSubscriptionFilters",
+        action: "logs:DescribeSubscriptionFilters",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let filterLogEvents = OperationDescriptor<FilterLogEventsInput, FilterLogEventsOutput>(
         "FilterLogEvents",
         action: "logs:FilterLogEvents",
@@ -93,6 +204,38 @@ enum LogsOperations {
     static let getLogEvents = OperationDescriptor<GetLogEventsInput, GetLogEventsOutput>(
         "GetLogEvents",
         action: "logs:GetLogEvents",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let getLogGroupFields = OperationDescriptor<GetLogGroupFieldsInput, GetLogGroupFieldsOutput>(
+        "GetLogGroupFields",
+        action: "logs:GetLogGroupFields",
+        errors: [
+            InvalidParameterException.self,
+            LimitExceededException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let getLogRecord = OperationDescriptor<GetLogRecordInput, GetLogRecordOutput>(
+        "GetLogRecord",
+        action: "logs:GetLogRecord",
+        errors: [
+            InvalidParameterException.self,
+            LimitExceededException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let getQueryResults = OperationDescriptor<GetQueryResultsInput, GetQueryResultsOutput>(
+        "GetQueryResults",
+        action: "logs:GetQueryResults",
         errors: [
             InvalidParameterException.self,
             ResourceNotFoundException.self,
@@ -128,6 +271,26 @@ enum LogsOperations {
         ]
     )
 
+    static let putDestination = OperationDescriptor<PutDestinationInput, PutDestinationOutput>(
+        "PutDestination",
+        action: "logs:PutDestination",
+        errors: [
+            InvalidParameterException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let putDestinationPolicy = OperationDescriptor<PutDestinationPolicyInput, PutDestinationPolicyOutput>(
+        "PutDestinationPolicy",
+        action: "logs:PutDestinationPolicy",
+        errors: [
+            InvalidParameterException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let putLogEvents = OperationDescriptor<PutLogEventsInput, PutLogEventsOutput>(
         "PutLogEvents",
         action: "logs:PutLogEvents",
@@ -154,6 +317,42 @@ enum LogsOperations {
         ]
     )
 
+    static let putMetricFilter = OperationDescriptor<PutMetricFilterInput, PutMetricFilterOutput>(
+        "PutMetricFilter",
+        action: "logs:PutMetricFilter",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            LimitExceededException.self,
+            ServiceUnavailableException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
+    static let putQueryDefinition = OperationDescriptor<PutQueryDefinitionInput, PutQueryDefinitionOutput>(
+        "PutQueryDefinition",
+        action: "logs:PutQueryDefinition",
+        errors: [
+            InvalidParameterException.self,
+            LimitExceededException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let putResourcePolicy = OperationDescriptor<PutResourcePolicyInput, PutResourcePolicyOutput>(
+        "PutResourcePolicy",
+        action: "logs:PutResourcePolicy",
+        errors: [
+            InvalidParameterException.self,
+            LimitExceededException.self,
+            OperationAbortedException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let putRetentionPolicy = OperationDescriptor<PutRetentionPolicyInput, PutRetentionPolicyOutput>(
         "PutRetentionPolicy",
         action: "logs:PutRetentionPolicy",
@@ -161,6 +360,53 @@ enum LogsOperations {
             InvalidParameterException.self,
             ResourceNotFoundException.self,
             OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let putSubscriptionFilter = OperationDescriptor<PutSubscriptionFilterInput, PutSubscriptionFilterOutput>(
+        "PutSubscriptionFilter",
+        action: "logs:PutSubscriptionFilter",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            LimitExceededException.self,
+            ServiceUnavailableException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
+    static let startLiveTail = OperationDescriptor<StartLiveTailInput, StartLiveTailOutput>(
+        "StartLiveTail",
+        action: "logs:StartLiveTail",
+        errors: [
+            AccessDeniedException.self,
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            LimitExceededException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
+    static let startQuery = OperationDescriptor<StartQueryInput, StartQueryOutput>(
+        "StartQuery",
+        action: "logs:StartQuery",
+        errors: [
+            MalformedQueryException.self,
+            InvalidParameterException.self,
+            LimitExceededException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let stopQuery = OperationDescriptor<StopQueryInput, StopQueryOutput>(
+        "StopQuery",
+        action: "logs:StopQuery",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
             ServiceUnavailableException.self,
         ]
     )
@@ -182,6 +428,15 @@ enum LogsOperations {
             ResourceNotFoundException.self,
             ServiceUnavailableException.self,
             TooManyTagsException.self,
+        ]
+    )
+
+    static let testMetricFilter = OperationDescriptor<TestMetricFilterInput, TestMetricFilterOutput>(
+        "TestMetricFilter",
+        action: "logs:TestMetricFilter",
+        errors: [
+            InvalidParameterException.self,
+            ServiceUnavailableException.self,
         ]
     )
 
@@ -207,24 +462,48 @@ enum LogsOperations {
 extension LogsAPI {
     var logsOperations: [Operation] {
         var table: [Operation] = []
-        table.reserveCapacity(19)
+        table.reserveCapacity(43)
         table.append(Operation(LogsOperations.createLogGroup, createLogGroup))
         table.append(Operation(LogsOperations.createLogStream, createLogStream))
+        table.append(Operation(LogsOperations.deleteDestination, deleteDestination))
         table.append(Operation(LogsOperations.deleteLogGroup, deleteLogGroup))
         table.append(Operation(LogsOperations.deleteLogStream, deleteLogStream))
+        table.append(Operation(LogsOperations.deleteMetricFilter, deleteMetricFilter))
+        table.append(Operation(LogsOperations.deleteQueryDefinition, deleteQueryDefinition))
+        table.append(Operation(LogsOperations.deleteResourcePolicy, deleteResourcePolicy))
         table.append(Operation(LogsOperations.deleteRetentionPolicy, deleteRetentionPolicy))
+        table.append(Operation(LogsOperations.deleteSubscriptionFilter, deleteSubscriptionFilter))
+        table.append(Operation(LogsOperations.describeDestinations, describeDestinations))
         table.append(Operation(LogsOperations.describeLogGroups, describeLogGroups))
         table.append(Operation(LogsOperations.describeLogStreams, describeLogStreams))
+        table.append(Operation(LogsOperations.describeMetricFilters, describeMetricFilters))
+        table.append(Operation(LogsOperations.describeQueries, describeQueries))
+        table.append(Operation(LogsOperations.describeQueryDefinitions, describeQueryDefinitions))
+        table.append(Operation(LogsOperations.describeResourcePolicies, describeResourcePolicies))
+        table.append(Operation(LogsOperations.describeSubscriptionFilters, describeSubscriptionFilters))
         table.append(Operation(LogsOperations.filterLogEvents, filterLogEvents))
         table.append(Operation(LogsOperations.getLogEvents, getLogEvents))
+        table.append(Operation(LogsOperations.getLogGroupFields, getLogGroupFields))
+        table.append(Operation(LogsOperations.getLogRecord, getLogRecord))
+        table.append(Operation(LogsOperations.getQueryResults, getQueryResults))
         table.append(Operation(LogsOperations.listLogGroups, listLogGroups))
         table.append(Operation(LogsOperations.listTagsForResource, listTagsForResource))
         table.append(Operation(LogsOperations.listTagsLogGroup, listTagsLogGroup))
+        table.append(Operation(LogsOperations.putDestination, putDestination))
+        table.append(Operation(LogsOperations.putDestinationPolicy, putDestinationPolicy))
         table.append(Operation(LogsOperations.putLogEvents, putLogEvents))
         table.append(Operation(LogsOperations.putLogGroupDeletionProtection, putLogGroupDeletionProtection))
+        table.append(Operation(LogsOperations.putMetricFilter, putMetricFilter))
+        table.append(Operation(LogsOperations.putQueryDefinition, putQueryDefinition))
+        table.append(Operation(LogsOperations.putResourcePolicy, putResourcePolicy))
         table.append(Operation(LogsOperations.putRetentionPolicy, putRetentionPolicy))
+        table.append(Operation(LogsOperations.putSubscriptionFilter, putSubscriptionFilter))
+        table.append(Operation(LogsOperations.startLiveTail, startLiveTail))
+        table.append(Operation(LogsOperations.startQuery, startQuery))
+        table.append(Operation(LogsOperations.stopQuery, stopQuery))
         table.append(Operation(LogsOperations.tagLogGroup, tagLogGroup))
         table.append(Operation(LogsOperations.tagResource, tagResource))
+        table.append(Operation(LogsOperations.testMetricFilter, testMetricFilter))
         table.append(Operation(LogsOperations.untagLogGroup, untagLogGroup))
         table.append(Operation(LogsOperations.untagResource, untagResource))
         return table

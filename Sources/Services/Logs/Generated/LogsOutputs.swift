@@ -14,6 +14,12 @@ struct CreateLogStreamOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct DeleteDestinationOutput: Shape {
+    static let shapeName = "DeleteDestinationOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct DeleteLogGroupOutput: Shape {
     static let shapeName = "DeleteLogGroupOutput"
 
@@ -26,10 +32,48 @@ struct DeleteLogStreamOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct DeleteMetricFilterOutput: Shape {
+    static let shapeName = "DeleteMetricFilterOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct DeleteQueryDefinitionOutput: Shape {
+    var success: Bool?
+    static let shapeName = "DeleteQueryDefinitionResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.bool(&success, Field("success"))
+    }
+}
+
+struct DeleteResourcePolicyOutput: Shape {
+    static let shapeName = "DeleteResourcePolicyOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct DeleteRetentionPolicyOutput: Shape {
     static let shapeName = "DeleteRetentionPolicyOutput"
 
     mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct DeleteSubscriptionFilterOutput: Shape {
+    static let shapeName = "DeleteSubscriptionFilterOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct DescribeDestinationsOutput: Shape {
+    var destinations: [Destination]?
+    var nextToken: String?
+    static let shapeName = "DescribeDestinationsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&destinations, Field("destinations"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
 }
 
 struct DescribeLogGroupsOutput: Shape {
@@ -50,6 +94,61 @@ struct DescribeLogStreamsOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&logStreams, Field("logStreams"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeMetricFiltersOutput: Shape {
+    var metricFilters: [MetricFilter]?
+    var nextToken: String?
+    static let shapeName = "DescribeMetricFiltersResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&metricFilters, Field("metricFilters"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeQueriesOutput: Shape {
+    var queries: [QueryInfo]?
+    var nextToken: String?
+    static let shapeName = "DescribeQueriesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&queries, Field("queries"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeQueryDefinitionsOutput: Shape {
+    var queryDefinitions: [QueryDefinition]?
+    var nextToken: String?
+    static let shapeName = "DescribeQueryDefinitionsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&queryDefinitions, Field("queryDefinitions"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeResourcePoliciesOutput: Shape {
+    var resourcePolicies: [ResourcePolicy]?
+    var nextToken: String?
+    static let shapeName = "DescribeResourcePoliciesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&resourcePolicies, Field("resourcePolicies"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeSubscriptionFiltersOutput: Shape {
+    var subscriptionFilters: [SubscriptionFilter]?
+    var nextToken: String?
+    static let shapeName = "DescribeSubscriptionFiltersResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&subscriptionFilters, Field("subscriptionFilters"))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
@@ -77,6 +176,43 @@ struct GetLogEventsOutput: Shape {
         try c.list(&events, Field("events"))
         try c.string(&nextForwardToken, Field("nextForwardToken", length: 1...Int.max))
         try c.string(&nextBackwardToken, Field("nextBackwardToken", length: 1...Int.max))
+    }
+}
+
+struct GetLogGroupFieldsOutput: Shape {
+    var logGroupFields: [LogGroupField]?
+    static let shapeName = "GetLogGroupFieldsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&logGroupFields, Field("logGroupFields"))
+    }
+}
+
+struct GetLogRecordOutput: Shape {
+    var logRecord: [String: String]?
+    static let shapeName = "GetLogRecordResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.map(&logRecord, Field("logRecord"))
+    }
+}
+
+struct GetQueryResultsOutput: Shape {
+    var queryLanguage: QueryLanguage?
+    var results: [[ResultField]]?
+    var statistics: QueryStatistics?
+    var status: QueryStatus?
+    var encryptionKey: String?
+    var nextToken: String?
+    static let shapeName = "GetQueryResultsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.list(&results, Field("results"))
+        try c.structure(&statistics, Field("statistics"))
+        try c.enumeration(&status, Field("status"))
+        try c.string(&encryptionKey, Field("encryptionKey", length: 0...256))
+        try c.string(&nextToken, Field("nextToken", length: 0...1024))
     }
 }
 
@@ -119,6 +255,21 @@ struct ListTagsLogGroupOutput: Shape {
     }
 }
 
+struct PutDestinationOutput: Shape {
+    var destination: Destination?
+    static let shapeName = "PutDestinationResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&destination, Field("destination"))
+    }
+}
+
+struct PutDestinationPolicyOutput: Shape {
+    static let shapeName = "PutDestinationPolicyOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct PutLogEventsOutput: Shape {
     var nextSequenceToken: String?
     var rejectedLogEventsInfo: RejectedLogEventsInfo?
@@ -138,10 +289,69 @@ struct PutLogGroupDeletionProtectionOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct PutMetricFilterOutput: Shape {
+    static let shapeName = "PutMetricFilterOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct PutQueryDefinitionOutput: Shape {
+    var queryDefinitionId: String?
+    static let shapeName = "PutQueryDefinitionResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&queryDefinitionId, Field("queryDefinitionId", length: 1...256))
+    }
+}
+
+struct PutResourcePolicyOutput: Shape {
+    var resourcePolicy: ResourcePolicy?
+    var revisionId: String?
+    static let shapeName = "PutResourcePolicyResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&resourcePolicy, Field("resourcePolicy"))
+        try c.string(&revisionId, Field("revisionId", length: 1...Int.max))
+    }
+}
+
 struct PutRetentionPolicyOutput: Shape {
     static let shapeName = "PutRetentionPolicyOutput"
 
     mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct PutSubscriptionFilterOutput: Shape {
+    static let shapeName = "PutSubscriptionFilterOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct StartLiveTailOutput: Shape {
+    var responseStream: EventStream<StartLiveTailResponseStream>?
+    static let shapeName = "StartLiveTailResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.events(&responseStream, Field("responseStream", in: .eventStream))
+    }
+}
+
+struct StartQueryOutput: Shape {
+    var queryId: String?
+    static let shapeName = "StartQueryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&queryId, Field("queryId", length: 1...256))
+    }
+}
+
+struct StopQueryOutput: Shape {
+    var success: Bool?
+    static let shapeName = "StopQueryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.bool(&success, Field("success"))
+    }
 }
 
 struct TagLogGroupOutput: Shape {
@@ -154,6 +364,15 @@ struct TagResourceOutput: Shape {
     static let shapeName = "TagResourceOutput"
 
     mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct TestMetricFilterOutput: Shape {
+    var matches: [MetricFilterMatchRecord]?
+    static let shapeName = "TestMetricFilterResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&matches, Field("matches"))
+    }
 }
 
 struct UntagLogGroupOutput: Shape {

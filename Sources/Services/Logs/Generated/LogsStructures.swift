@@ -13,6 +13,25 @@ struct DataSourceFilter: Shape {
     }
 }
 
+struct Destination: Shape {
+    var destinationName: String?
+    var targetArn: String?
+    var roleArn: String?
+    var accessPolicy: String?
+    var arn: String?
+    var creationTime: Int?
+    static let shapeName = "Destination"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&destinationName, Field("destinationName", length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&targetArn, Field("targetArn", length: 1...Int.max))
+        try c.string(&roleArn, Field("roleArn", length: 1...Int.max))
+        try c.string(&accessPolicy, Field("accessPolicy", length: 1...Int.max))
+        try c.string(&arn, Field("arn"))
+        try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+    }
+}
+
 struct Entity: Shape {
     var keyAttributes: [String: String]?
     var attributes: [String: String]?
@@ -56,6 +75,77 @@ struct InputLogEvent: Shape {
     }
 }
 
+struct LiveTailSessionLogEvent: Shape {
+    var logStreamName: String?
+    var logGroupIdentifier: String?
+    var message: String?
+    var timestamp: Int?
+    var ingestionTime: Int?
+    static let shapeName = "LiveTailSessionLogEvent"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logStreamName, Field("logStreamName", length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&logGroupIdentifier, Field("logGroupIdentifier", length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.string(&message, Field("message", length: 1...Int.max))
+        try c.int(&timestamp, Field("timestamp", range: 0...Double.infinity))
+        try c.int(&ingestionTime, Field("ingestionTime", range: 0...Double.infinity))
+    }
+}
+
+struct LiveTailSessionMetadata: Shape {
+    var sampled: Bool?
+    static let shapeName = "LiveTailSessionMetadata"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.bool(&sampled, Field("sampled"))
+    }
+}
+
+struct LiveTailSessionStart: Shape {
+    var requestId: String?
+    var sessionId: String?
+    var logGroupIdentifiers: [String]?
+    var logStreamNames: [String]?
+    var logStreamNamePrefixes: [String]?
+    var logEventFilterPattern: String?
+    static let shapeName = "LiveTailSessionStart"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&requestId, Field("requestId", length: 0...256))
+        try c.string(&sessionId, Field("sessionId", length: 0...256))
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                length: 1...10,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.list(
+            &logStreamNames,
+            Field(
+                "logStreamNames",
+                length: 1...100,
+                of: [Field("member", length: 1...512, pattern: Patterns.destinationName)]))
+        try c.list(
+            &logStreamNamePrefixes,
+            Field(
+                "logStreamNamePrefixes",
+                length: 1...100,
+                of: [Field("member", length: 1...512, pattern: Patterns.destinationName)]))
+        try c.string(&logEventFilterPattern, Field("logEventFilterPattern", length: 0...1024))
+    }
+}
+
+struct LiveTailSessionUpdate: Shape {
+    var sessionMetadata: LiveTailSessionMetadata?
+    var sessionResults: [LiveTailSessionLogEvent]?
+    static let shapeName = "LiveTailSessionUpdate"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&sessionMetadata, Field("sessionMetadata"))
+        try c.list(&sessionResults, Field("sessionResults"))
+    }
+}
+
 struct LogGroup: Shape {
     var logGroupName: String?
     var creationTime: Int?
@@ -88,6 +178,17 @@ struct LogGroup: Shape {
         try c.bool(&deletionProtectionEnabled, Field("deletionProtectionEnabled"))
         try c.bool(&bearerTokenAuthenticationEnabled, Field("bearerTokenAuthenticationEnabled"))
         try c.string(&retentionPolicyName, Field("retentionPolicyName"))
+    }
+}
+
+struct LogGroupField: Shape {
+    var name: String?
+    var percent: Int?
+    static let shapeName = "LogGroupField"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&name, Field("name"))
+        try c.int(&percent, Field("percent", range: 0...100))
     }
 }
 
@@ -127,6 +228,61 @@ struct LogStream: Shape {
     }
 }
 
+struct MetricFilter: Shape {
+    var filterName: String?
+    var filterPattern: String?
+    var metricTransformations: [MetricTransformation]?
+    var creationTime: Int?
+    var logGroupName: String?
+    var applyOnTransformedLogs: Bool?
+    var fieldSelectionCriteria: String?
+    var emitSystemFieldDimensions: [String]?
+    static let shapeName = "MetricFilter"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&filterName, Field("filterName", length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&filterPattern, Field("filterPattern", length: 0...1024))
+        try c.list(&metricTransformations, Field("metricTransformations", length: 1...1))
+        try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.bool(&applyOnTransformedLogs, Field("applyOnTransformedLogs"))
+        try c.string(&fieldSelectionCriteria, Field("fieldSelectionCriteria", length: 0...2000))
+        try c.list(&emitSystemFieldDimensions, Field("emitSystemFieldDimensions"))
+    }
+}
+
+struct MetricFilterMatchRecord: Shape {
+    var eventNumber: Int?
+    var eventMessage: String?
+    var extractedValues: [String: String]?
+    static let shapeName = "MetricFilterMatchRecord"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(&eventNumber, Field("eventNumber"))
+        try c.string(&eventMessage, Field("eventMessage", length: 1...Int.max))
+        try c.map(&extractedValues, Field("extractedValues"))
+    }
+}
+
+struct MetricTransformation: Shape {
+    var metricName = ""
+    var metricNamespace = ""
+    var metricValue = ""
+    var defaultValue: Double?
+    var dimensions: [String: String]?
+    var unit: StandardUnit?
+    static let shapeName = "MetricTransformation"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&metricName, Field("metricName", .required, length: 0...255, pattern: Patterns.metricName))
+        try c.string(&metricNamespace, Field("metricNamespace", .required, length: 0...255, pattern: Patterns.metricName))
+        try c.string(&metricValue, Field("metricValue", .required, length: 0...100))
+        try c.double(&defaultValue, Field("defaultValue"))
+        try c.map(&dimensions, Field("dimensions", of: [Field("key", length: 0...255), Field("value", length: 0...255)]))
+        try c.enumeration(&unit, Field("unit"))
+    }
+}
+
 struct OutputLogEvent: Shape {
     var timestamp: Int?
     var message: String?
@@ -137,6 +293,110 @@ struct OutputLogEvent: Shape {
         try c.int(&timestamp, Field("timestamp", range: 0...Double.infinity))
         try c.string(&message, Field("message", length: 1...Int.max))
         try c.int(&ingestionTime, Field("ingestionTime", range: 0...Double.infinity))
+    }
+}
+
+struct QueryCompileError: Shape {
+    var location: QueryCompileErrorLocation?
+    var message: String?
+    static let shapeName = "QueryCompileError"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&location, Field("location"))
+        try c.string(&message, Field("message"))
+    }
+}
+
+struct QueryCompileErrorLocation: Shape {
+    var startCharOffset: Int?
+    var endCharOffset: Int?
+    static let shapeName = "QueryCompileErrorLocation"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(&startCharOffset, Field("startCharOffset"))
+        try c.int(&endCharOffset, Field("endCharOffset"))
+    }
+}
+
+struct QueryDefinition: Shape {
+    var queryLanguage: QueryLanguage?
+    var queryDefinitionId: String?
+    var name: String?
+    var queryString: String?
+    var lastModified: Int?
+    var logGroupNames: [String]?
+    var parameters: [QueryParameter]?
+    static let shapeName = "QueryDefinition"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&queryDefinitionId, Field("queryDefinitionId", length: 1...256))
+        try c.string(&name, Field("name", length: 1...255))
+        try c.string(&queryString, Field("queryString", length: 1...10000))
+        try c.int(&lastModified, Field("lastModified", range: 0...Double.infinity))
+        try c.list(
+            &logGroupNames,
+            Field("logGroupNames", of: [Field("member", length: 1...512, pattern: Patterns.fieldIndexName)]))
+        try c.list(&parameters, Field("parameters", length: 0...20))
+    }
+}
+
+struct QueryInfo: Shape {
+    var queryLanguage: QueryLanguage?
+    var queryId: String?
+    var queryString: String?
+    var status: QueryStatus?
+    var createTime: Int?
+    var logGroupName: String?
+    var queryDuration: Int?
+    var bytesScanned: Double?
+    var userIdentity: String?
+    static let shapeName = "QueryInfo"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&queryId, Field("queryId", length: 1...256))
+        try c.string(&queryString, Field("queryString", length: 0...10000))
+        try c.enumeration(&status, Field("status"))
+        try c.int(&createTime, Field("createTime", range: 0...Double.infinity))
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.int(&queryDuration, Field("queryDuration"))
+        try c.double(&bytesScanned, Field("bytesScanned"))
+        try c.string(&userIdentity, Field("userIdentity", length: 1...2048))
+    }
+}
+
+struct QueryParameter: Shape {
+    var name = ""
+    var defaultValue: String?
+    var description: String?
+    static let shapeName = "QueryParameter"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&name, Field("name", .required, length: 1...128, pattern: Patterns.queryParameterName))
+        try c.string(&defaultValue, Field("defaultValue", length: 0...1024))
+        try c.string(&description, Field("description", length: 0...512))
+    }
+}
+
+struct QueryStatistics: Shape {
+    var recordsMatched: Double?
+    var recordsScanned: Double?
+    var estimatedRecordsSkipped: Double?
+    var bytesScanned: Double?
+    var estimatedBytesSkipped: Double?
+    var logGroupsScanned: Double?
+    var resultCount: Double?
+    static let shapeName = "QueryStatistics"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.double(&recordsMatched, Field("recordsMatched"))
+        try c.double(&recordsScanned, Field("recordsScanned"))
+        try c.double(&estimatedRecordsSkipped, Field("estimatedRecordsSkipped"))
+        try c.double(&bytesScanned, Field("bytesScanned"))
+        try c.double(&estimatedBytesSkipped, Field("estimatedBytesSkipped"))
+        try c.double(&logGroupsScanned, Field("logGroupsScanned"))
+        try c.double(&resultCount, Field("resultCount"))
     }
 }
 
@@ -162,6 +422,36 @@ struct RejectedLogEventsInfo: Shape {
     }
 }
 
+struct ResourcePolicy: Shape {
+    var policyName: String?
+    var policyDocument: String?
+    var lastUpdatedTime: Int?
+    var policyScope: PolicyScope?
+    var resourceArn: String?
+    var revisionId: String?
+    static let shapeName = "ResourcePolicy"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&policyName, Field("policyName"))
+        try c.string(&policyDocument, Field("policyDocument", length: 1...51200))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+        try c.enumeration(&policyScope, Field("policyScope"))
+        try c.string(&resourceArn, Field("resourceArn"))
+        try c.string(&revisionId, Field("revisionId", length: 1...Int.max))
+    }
+}
+
+struct ResultField: Shape {
+    var field: String?
+    var value: String?
+    static let shapeName = "ResultField"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&field, Field("field"))
+        try c.string(&value, Field("value"))
+    }
+}
+
 struct SearchedLogStream: Shape {
     var logStreamName: String?
     var searchedCompletely: Bool?
@@ -170,6 +460,66 @@ struct SearchedLogStream: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&logStreamName, Field("logStreamName", length: 1...512, pattern: Patterns.destinationName))
         try c.bool(&searchedCompletely, Field("searchedCompletely"))
+    }
+}
+
+struct SessionStreamingException: Shape {
+    var message: String?
+    static let shapeName = "SessionStreamingException"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&message, Field("message"))
+    }
+}
+
+struct SessionTimeoutException: Shape {
+    var message: String?
+    static let shapeName = "SessionTimeoutException"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&message, Field("message"))
+    }
+}
+
+struct StartLiveTailResponseStream: Shape {
+    var sessionStart: LiveTailSessionStart?
+    var sessionUpdate: LiveTailSessionUpdate?
+    var sessionTimeoutException: SessionTimeoutException?
+    var sessionStreamingException: SessionStreamingException?
+    static let shapeName = "StartLiveTailResponseStream"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&sessionStart, Field("sessionStart"))
+        try c.structure(&sessionUpdate, Field("sessionUpdate"))
+        try c.structure(&sessionTimeoutException, Field("SessionTimeoutException"))
+        try c.structure(&sessionStreamingException, Field("SessionStreamingException"))
+    }
+}
+
+struct SubscriptionFilter: Shape {
+    var filterName: String?
+    var logGroupName: String?
+    var filterPattern: String?
+    var destinationArn: String?
+    var roleArn: String?
+    var distribution: Distribution?
+    var applyOnTransformedLogs: Bool?
+    var creationTime: Int?
+    var fieldSelectionCriteria: String?
+    var emitSystemFields: [String]?
+    static let shapeName = "SubscriptionFilter"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&filterName, Field("filterName", length: 1...512, pattern: Patterns.destinationName))
+        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
+        try c.string(&filterPattern, Field("filterPattern", length: 0...1024))
+        try c.string(&destinationArn, Field("destinationArn", length: 1...Int.max))
+        try c.string(&roleArn, Field("roleArn", length: 1...Int.max))
+        try c.enumeration(&distribution, Field("distribution"))
+        try c.bool(&applyOnTransformedLogs, Field("applyOnTransformedLogs"))
+        try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+        try c.string(&fieldSelectionCriteria, Field("fieldSelectionCriteria", length: 0...2000))
+        try c.list(&emitSystemFields, Field("emitSystemFields"))
     }
 }
 

@@ -39,3 +39,15 @@ package struct ScanLimits: Sendable {
 
     package init() {}
 }
+
+extension LogLimits {
+    static let subscriptionsPerGroup = 2
+    static let metricFiltersPerGroup = 100
+    static let queryDefinitions = 1_000
+    static let resourcePolicies = 10
+    static let dimensionsPerMetric = 3
+    /// A message to a destination, compressed and in base 64. Larger batches are cut.
+    static let deliveryBytes = 262_144
+    /// How long a destination that cannot take its events now is tried again.
+    static let deliveryAge = Duration.seconds(24 * 3_600)
+}

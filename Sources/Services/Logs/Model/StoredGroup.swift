@@ -4,7 +4,8 @@ import Storage
 
 /// A log group as the store keeps it.
 struct StoredGroup: Sendable, RowDecodable {
-    static let columns: SQL = "id, name, class, created_at, retention_days, stored_bytes, is_protected"
+    static let columns: SQL =
+        "id, name, class, created_at, retention_days, stored_bytes, is_protected, subscription_count, metric_filter_count"
 
     let id: Int
     let name: String
@@ -13,6 +14,8 @@ struct StoredGroup: Sendable, RowDecodable {
     let retentionDays: Int?
     let storedBytes: Int
     let isProtected: Bool
+    let subscriptionCount: Int
+    let metricFilterCount: Int
 
     init(row: inout Row) throws {
         id = try row.integer()
@@ -22,6 +25,8 @@ struct StoredGroup: Sendable, RowDecodable {
         retentionDays = try row.optionalInteger()
         storedBytes = try row.integer()
         isProtected = try row.bool()
+        subscriptionCount = try row.integer()
+        metricFilterCount = try row.integer()
     }
 
     static func arn(_ name: String, in scope: Scope) -> ARN { scope.arn("logs", "log-group:\(name)") }
@@ -33,7 +38,7 @@ struct StoredGroup: Sendable, RowDecodable {
         group.logGroupName = name
         group.creationTime = Int(createdAt.milliseconds)
         group.retentionInDays = retentionDays
-        group.metricFilterCount = 0
+        group.metricFilterCount = metricFilterCount
         group.arn = arn + ":*"
         group.storedBytes = max(storedBytes, 0)
         group.logGroupClass = groupClass

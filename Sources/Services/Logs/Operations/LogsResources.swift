@@ -13,6 +13,20 @@ enum LogsResources {
         case let input as DeleteRetentionPolicyInput: [stream("", of: input.logGroupName, scope)]
         case let input as PutLogGroupDeletionProtectionInput:
             [stream("", of: bareName(input.logGroupIdentifier), scope)]
+        case let input as StartQueryInput: queried(input, scope)
+        case let input as GetLogGroupFieldsInput:
+            [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
+        case let input as StartLiveTailInput:
+            input.logGroupIdentifiers.map { stream("", of: nil, or: $0, scope) }
+        case let input as PutSubscriptionFilterInput: [stream("", of: input.logGroupName, scope)]
+        case let input as DescribeSubscriptionFiltersInput: [stream("", of: input.logGroupName, scope)]
+        case let input as DeleteSubscriptionFilterInput: [stream("", of: input.logGroupName, scope)]
+        case let input as PutMetricFilterInput: [stream("", of: input.logGroupName, scope)]
+        case let input as DescribeMetricFiltersInput: [stream("", of: input.logGroupName ?? "", scope)]
+        case let input as DeleteMetricFilterInput: [stream("", of: input.logGroupName, scope)]
+        case let input as PutDestinationInput: [destination(input.destinationName, scope)]
+        case let input as PutDestinationPolicyInput: [destination(input.destinationName, scope)]
+        case let input as DeleteDestinationInput: [destination(input.destinationName, scope)]
         case let input as CreateLogStreamInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
         case let input as DeleteLogStreamInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
         case let input as PutLogEventsInput: [stream(input.logStreamName, of: input.logGroupName, scope)]
@@ -32,6 +46,15 @@ enum LogsResources {
         default: []
         }
     }
+
+    /// Each of the groups: a query that looks through one that the caller may not see is refused.
+    private static func queried(_ input: StartQueryInput, _ scope: Scope) -> [ARN] {
+        let names = (input.logGroupName.map { [$0] } ?? []) + (input.logGroupNames ?? [])
+        return names.map { stream("", of: $0, scope) }
+            + (input.logGroupIdentifiers ?? []).map { stream("", of: nil, or: $0, scope) }
+    }
+
+    private static func destination(_ name: String, _ scope: Scope) -> ARN { scope.arn("logs", "destination:\(name)") }
 
     private static func stream(_ stream: String, of group: String, _ scope: Scope) -> ARN {
         scope.arn("logs", "log-group:\(group):log-stream:\(stream)")

@@ -9,7 +9,7 @@ extension LogsService {
     /// Differs from AWS: `entity` is not kept.
     func putLogEvents(_ input: PutLogEventsInput, _ context: RequestContext) async throws -> PutLogEventsOutput {
         let now = clock.now
-        return try await store.write(context.scope) { logs in
+        let (output, isWatched) = try await store.write(context.scope) { logs in
             guard let key = try logs.rows.key(ofStream: input.logStreamName, inGroup: input.logGroupName) else {
                 _ = try logs.rows.requireGroup(input.logGroupName)
                 throw ResourceNotFoundException("The specified log stream does not exist.")
@@ -19,8 +19,10 @@ extension LogsService {
             var output = PutLogEventsOutput()
             output.nextSequenceToken = SequenceToken.text(stream: key.streamID, lastIngestionAt: now)
             output.rejectedLogEventsInfo = batch.rejected
-            return output
+            return (output, key.isWatched)
         }
+        if isWatched { delivery.wake() }
+        return output
     }
 }
 
@@ -30,12 +32,14 @@ extension LogsService: LogSink {
     package func append(_ records: [LogRecord], toGroup group: String, stream: String, in scope: Scope) async throws {
         let now = clock.now
         for batch in SinkBatches.cut(records) {
-            try await store.write(scope) { logs in
+            let isWatched = try await store.write(scope) { logs in
                 let key =
                     try logs.rows.key(ofStream: stream, inGroup: group)
                     ?? logs.makeStream(stream, inGroup: group, at: now)
                 try logs.append(batch, to: key, at: now)
+                return key.isWatched
             }
+            if isWatched { delivery.wake() }
         }
     }
 }

@@ -52,6 +52,31 @@ extension LogRows {
     }
 }
 
+/// An event with the number of its group.
+private struct Arrival: Sendable, RowDecodable {
+    let groupID: Int
+    let event: StoredEvent
+
+    init(row: inout Row) throws {
+        groupID = try row.integer()
+        event = try StoredEvent(row: &row)
+    }
+}
+
+extension LogRows {
+    /// Goes through what has come to some groups since a number, in the order of arrival, until `body` returns false.
+    func arrivals(behind sequence: Int, inGroups ids: [Int], _ body: (StoredEvent, _ group: Int) throws -> Bool) throws
+    {
+        try tx.forEach(
+            Arrival.self,
+            """
+            SELECT group_id, \(StoredEvent.columns) FROM logs_event
+            WHERE sequence > \(sequence) AND +group_id IN \(list: ids) ORDER BY sequence
+            """
+        ) { try body($0.event, $0.groupID) }
+    }
+}
+
 extension LogChanges {
     /// Rows of one INSERT, from most to fewest: few statements, each prepared once.
     private static let rowsPerInsert = [64, 16, 4, 1]
@@ -65,7 +90,9 @@ extension LogChanges {
             latest = max(latest, event.timestamp)
             bytes += event.bytes
         }
+        let newest = key.isWatched ? try rows.newestSequence() : 0
         try insert(events, key, now)
+        if key.isWatched { try tell(watchersOf: key, ofEventsBehind: newest, at: now) }
         try tx.execute(
             """
             UPDATE logs_stream SET

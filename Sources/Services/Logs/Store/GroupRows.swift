@@ -22,6 +22,17 @@ extension LogRows {
         return group
     }
 
+    /// A group of this scope by its number.
+    func group(numbered id: Int) throws -> StoredGroup? {
+        try tx.first(
+            StoredGroup.self,
+            """
+            SELECT \(StoredGroup.columns) FROM logs_group
+            WHERE id = \(id) AND account = \(scope.account) AND region = \(scope.region)
+            """
+        )
+    }
+
     /// Goes through the groups behind `name` in their order, until `body` returns false.
     func groups(behind name: String, prefix: String, _ body: (StoredGroup) throws -> Bool) throws {
         // A prefix is where to begin; where it ends is seen by the first name that has it no more.
@@ -76,7 +87,9 @@ extension LogChanges {
 
     /// The group is gone at once, its streams and events are removed by and by.
     func deleteGroup(_ group: StoredGroup) throws {
-        try tx.execute("DELETE FROM logs_tag WHERE group_id = \(group.id)")
+        for table: SQL in ["logs_tag", "logs_subscription", "logs_metric_filter"] {
+            try tx.execute("DELETE FROM \(table) WHERE group_id = \(group.id)")
+        }
         try tx.execute("DELETE FROM logs_group WHERE id = \(group.id)")
         try tx.execute("INSERT INTO logs_garbage (account, group_id) VALUES (\(scope.account), \(group.id))")
     }

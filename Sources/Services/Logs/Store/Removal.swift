@@ -120,24 +120,27 @@ extension LogsStore {
         )
     }
 
+    private static let tablesOfGroups: [SQL] = [
+        "logs_event", "logs_stream", "logs_tag", "logs_subscription", "logs_metric_filter",
+    ]
+    private static let tablesOfAccounts: [SQL] = [
+        "logs_outbox", "logs_destination", "logs_query_definition", "logs_resource_policy", "logs_garbage",
+        "logs_group",
+    ]
+
     /// Removes everything of one account, or of all.
     func removeAll(of account: AccountID?) async throws {
         try await database.write { tx in
             guard let account else {
-                for table: SQL in ["logs_event", "logs_stream", "logs_tag", "logs_garbage", "logs_group"] {
-                    try tx.execute("DELETE FROM \(table)")
-                }
+                for table in Self.tablesOfGroups + Self.tablesOfAccounts { try tx.execute("DELETE FROM \(table)") }
                 return
             }
             let groups: SQL = """
                 (SELECT id FROM logs_group WHERE account = \(account)
                  UNION SELECT group_id FROM logs_garbage WHERE account = \(account))
                 """
-            for table: SQL in ["logs_event", "logs_stream", "logs_tag"] {
-                try tx.execute("DELETE FROM \(table) WHERE group_id IN \(groups)")
-            }
-            try tx.execute("DELETE FROM logs_garbage WHERE account = \(account)")
-            try tx.execute("DELETE FROM logs_group WHERE account = \(account)")
+            for table in Self.tablesOfGroups { try tx.execute("DELETE FROM \(table) WHERE group_id IN \(groups)") }
+            for table in Self.tablesOfAccounts { try tx.execute("DELETE FROM \(table) WHERE account = \(account)") }
         }
     }
 }

@@ -7,6 +7,9 @@ import Storage
 /// (GetLogEvents) and of a whole group (FilterLogEvents, retention). `sequence` is the order of arrival. Numbers are never
 /// used twice, so events of a deleted group or stream are out of sight at once, and `logs_garbage` says what is to be
 /// removed for good.
+///
+/// `logs_outbox` says which events a subscription or the metric filters of a group have still to look at: a range of numbers
+/// for each batch, written with the batch.
 enum LogsSchema {
     static let migrations = [
         Migration("groups, streams and events") { dialect in
@@ -42,7 +45,54 @@ enum LogsSchema {
                     id \(dialect.sequenceKeyType), account TEXT NOT NULL, group_id BIGINT NOT NULL, stream_id BIGINT)
                 """,
             ]
-        }
+        },
+        Migration("subscriptions, metric filters and destinations") { dialect in
+            [
+                "ALTER TABLE logs_group ADD COLUMN subscription_count BIGINT NOT NULL DEFAULT 0",
+                "ALTER TABLE logs_group ADD COLUMN metric_filter_count BIGINT NOT NULL DEFAULT 0",
+                """
+                CREATE TABLE logs_subscription (
+                    id \(dialect.sequenceKeyType), group_id BIGINT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    pattern TEXT NOT NULL, destination_arn TEXT NOT NULL, role_arn TEXT, distribution TEXT NOT NULL,
+                    created_at BIGINT NOT NULL)
+                """,
+                "CREATE UNIQUE INDEX logs_subscription_name ON logs_subscription (group_id, name)",
+                """
+                CREATE TABLE logs_metric_filter (
+                    id \(dialect.sequenceKeyType), group_id BIGINT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    pattern TEXT NOT NULL, transformation TEXT NOT NULL, created_at BIGINT NOT NULL)
+                """,
+                "CREATE UNIQUE INDEX logs_metric_filter_name ON logs_metric_filter (group_id, name)",
+                """
+                CREATE TABLE logs_destination (
+                    account TEXT NOT NULL, region TEXT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    target_arn TEXT NOT NULL, role_arn TEXT NOT NULL, access_policy TEXT, created_at BIGINT NOT NULL,
+                    PRIMARY KEY (account, region, name))
+                """,
+                """
+                CREATE TABLE logs_outbox (
+                    id \(dialect.sequenceKeyType), account TEXT NOT NULL, region TEXT NOT NULL, group_id BIGINT NOT NULL,
+                    stream_id BIGINT NOT NULL, first_sequence BIGINT NOT NULL, last_sequence BIGINT NOT NULL,
+                    subscription_id BIGINT, accepted_at BIGINT NOT NULL, \(Lease.columns))
+                """,
+                "CREATE INDEX logs_outbox_due ON logs_outbox (due_at, id)",
+            ]
+        },
+        Migration("query definitions and resource policies") { dialect in
+            [
+                """
+                CREATE TABLE logs_query_definition (
+                    account TEXT NOT NULL, region TEXT NOT NULL, id TEXT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    query TEXT NOT NULL, group_names TEXT NOT NULL, modified_at BIGINT NOT NULL,
+                    PRIMARY KEY (account, region, id))
+                """,
+                """
+                CREATE TABLE logs_resource_policy (
+                    account TEXT NOT NULL, region TEXT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    document TEXT NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (account, region, name))
+                """,
+            ]
+        },
     ]
 }
 

@@ -9,12 +9,19 @@ struct StreamKey: Sendable, RowDecodable {
     let groupID: Int
     let groupClass: LogGroupClass
     let retentionDays: Int?
+    let subscriptionCount: Int
+    let metricFilterCount: Int
+
+    /// Whether somebody is to be told of new events.
+    var isWatched: Bool { subscriptionCount > 0 || metricFilterCount > 0 }
 
     init(row: inout Row) throws {
         streamID = try row.integer()
         groupID = try row.integer()
         groupClass = LogGroupClass(try row.text())
         retentionDays = try row.optionalInteger()
+        subscriptionCount = try row.integer()
+        metricFilterCount = try row.integer()
     }
 }
 
@@ -39,7 +46,8 @@ extension LogRows {
         try tx.first(
             StreamKey.self,
             """
-            SELECT s.id, g.id, g.class, g.retention_days FROM logs_group g JOIN logs_stream s ON s.group_id = g.id
+            SELECT s.id, g.id, g.class, g.retention_days, g.subscription_count, g.metric_filter_count
+            FROM logs_group g JOIN logs_stream s ON s.group_id = g.id
             WHERE g.account = \(scope.account) AND g.region = \(scope.region) AND g.name = \(group) AND s.name = \(stream)
             """
         )
