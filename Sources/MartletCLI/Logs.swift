@@ -4,10 +4,28 @@ package import ArgumentParser
 import MartletCore
 import NIOCore
 
-/// `martlet logs NAME`: prints a function's log. AWS: FilterLogEvents
+/// `martlet logs`: prints logs, and asks them questions.
 package struct LogsCommand: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "logs",
+        abstract: "Print a function's log, or any log group's, or query them.",
+        discussion: """
+            EXAMPLES
+              martlet logs hello
+              martlet logs hello --follow
+              martlet logs query 'stats count(*) by bin(5m)' --group hello
+            """,
+        subcommands: [LogsTail.self, LogsQuery.self],
+        defaultSubcommand: LogsTail.self
+    )
+
+    package init() {}
+}
+
+/// `martlet logs [tail] NAME`: prints a function's log. AWS: FilterLogEvents
+struct LogsTail: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tail",
         abstract: "Print a function's log, or any log group's.",
         discussion: """
             EXAMPLES
@@ -32,9 +50,7 @@ package struct LogsCommand: AsyncParsableCommand {
 
     @OptionGroup var server: EndpointOptions
 
-    package init() {}
-
-    package func run() async throws {
+    func run() async throws {
         let client = try server.client()
         let group = name.hasPrefix("/") ? name : "/aws/lambda/\(name)"
         var from = SystemClock().now - .seconds(since)
