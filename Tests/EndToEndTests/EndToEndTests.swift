@@ -113,6 +113,10 @@ import Testing
             try await Script.run("test_sns")
         }
 
+        @Test("answers queries, follows live tails and keeps filters") func insights() async throws {
+            try await Script.run("test_insights")
+        }
+
         @Test("reads the same each time Terraform refreshes") func terraform() async throws {
             try await Script.run("test_terraform")
         }
