@@ -194,7 +194,8 @@ package final class DeliveryEngine: Service {
         state.withLockedValue { state in
             guard state.session != nil, !state.board.isFull else { return false }
             // Not for each single end: a look costs a read.
-            let hasRoomAgain = state.endsSinceLook >= min(limits.deliveriesPerClaim, limits.held / 4) / 2 || state.board.held == 0
+            let hasRoomAgain =
+                state.endsSinceLook >= min(limits.deliveriesPerClaim, limits.held / 4) / 2 || state.board.held == 0
             guard state.shallLook || (state.moreWaits && hasRoomAgain) else { return false }
             (state.shallLook, state.moreWaits, state.endsSinceLook) = (false, false, 0)
             return true

@@ -13,7 +13,9 @@ package final class EventTargets: Sendable {
     }
 
     /// Nil for a service that takes no events, or not yet.
-    package func target(of arn: ARN) -> (any EventTarget)? { targets.withLockedValue { $0[arn.service] } }
+    package func target(of arn: ARN) -> (any EventTarget)? { target(of: arn.service) }
+
+    package func target(of service: String) -> (any EventTarget)? { targets.withLockedValue { $0[service] } }
 
     /// Returns once the target has accepted the event durably. Throws its own error, or `NotImplemented`.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {

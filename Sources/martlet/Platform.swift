@@ -75,17 +75,29 @@ enum Platform {
         let sts = STSService(roles: roles, mint: mint, sessions: sessions)
         let logs = LogsService(database: storage.database, clock: clock, ids: ids, logger: logger)
         try await logs.migrate()
+        // One process holds the data directory, so what was held in it was held by its predecessor.
+        let node = "local"
+        let deliveries = try await DeliveryEngine(
+            database: storage.database,
+            clock: clock,
+            ids: ids,
+            node: node,
+            logger: logger
+        )
+        let (targets, sources) = (EventTargets(), EventSources())
         let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
         resourcePolicies.register(SQSResourcePolicies(sqs))
         let web = WebClient(policy: isOpen ? .withLoopback : .withoutLoopback, logger: logger)
-        let targets = EventTargets()
         let sns = try await topics(storage, settings, logs, web, clock, ids, logger) { targets.target(of: $0) }
         resourcePolicies.register(SNSResourcePolicies(sns))
         targets.register(QueueTarget(sqs))
+        sources.register(queues: PolledQueues(sqs))
         targets.register(SNSTopicTarget(sns, authorizer: authorizer))
         let images = try await imageStore(settings, storage, ids, logger)
         let driver = sandboxDriver(settings, logger)
         let gateway = SandboxGateway()
+        // Until there is a CloudWatch that stores them.
+        let metrics = MinuteMetrics()
         var environment = LambdaDataPlane.Environment(
             driver: driver,
             locator: RuntimeLocator(
@@ -99,15 +111,15 @@ enum Platform {
             gateway: gateway,
             logSink: logs,
             database: storage.database,
+            deliveries: deliveries,
+            targets: targets,
             eventLoops: MultiThreadedEventLoopGroup.singleton,
             clock: clock,
             ids: ids,
-            // One process holds the data directory, so its leases are its predecessor's.
-            node: "local",
+            node: node,
             logger: logger,
             directory: "\(storage.directory)/lambda",
-            // Until there is a CloudWatch that stores them.
-            metrics: MinuteMetrics()
+            metrics: metrics
         )
         environment.stemCellBudgetMiB = settings.stemCellBudgetMiB
         let data = try await LambdaDataPlane(environment)
@@ -119,6 +131,7 @@ enum Platform {
                 roles: roles,
                 authorizer: authorizer,
                 images: images,
+                sources: sources,
                 clock: clock,
                 ids: ids,
                 logger: logger
@@ -128,6 +141,8 @@ enum Platform {
         )
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
         logs.neighbours.register(authorizer)
+        logs.neighbours.register(metrics)
+        if let functions = targets.target(of: "lambda") { logs.neighbours.register(functions) }
 
         // The front door.
         let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs, sqs, sns], authorizer: authorizer)

@@ -178,8 +178,8 @@ class Configuration(EndToEndTest):
             self.assertIn(part, message)
 
     def test_what_martlet_has_not_yet_answers_501_by_name(self):
-        response = self.assertFails("NotImplemented", 501, self.lambda_.list_event_source_mappings)
-        self.assertIn("ListEventSourceMappings", response["Error"]["Message"])
+        response = self.assertFails("NotImplemented", 501, self.lambda_.list_code_signing_configs)
+        self.assertIn("ListCodeSigningConfigs", response["Error"]["Message"])
 
     def test_accounts_and_regions_are_worlds_apart(self):
         from harness import Account

@@ -17,6 +17,10 @@ import Testing
             try await Script.run("test_invoke")
         }
 
+        @Test("tell other functions how their events ended") func destinations() async throws {
+            try await Script.run("test_destinations")
+        }
+
         @Test("that fail answer AWS's payload, header and log lines") func failures() async throws {
             try await Script.run("test_failures")
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import EventDelivery
 package import Logging
 package import MartletCore
 package import OCI
@@ -41,6 +42,8 @@ package struct LambdaControlPlane: Sendable {
         package var authorizer: any Authorizer
         /// Nil: functions of PackageType Image are refused.
         package var images: ImageStore?
+        /// What event source mappings can read.
+        package var sources: EventSources
         package var clock: any WallClock
         package var ids: any IDSource
         package var logger: Logger
@@ -52,12 +55,13 @@ package struct LambdaControlPlane: Sendable {
             roles: any RoleDirectory,
             authorizer: any Authorizer = PermissiveAuthorizer(),
             images: ImageStore? = nil,
+            sources: EventSources = EventSources(),
             clock: any WallClock,
             ids: any IDSource,
             logger: Logger
         ) {
             (self.database, self.files, self.cipher, self.roles) = (database, files, cipher, roles)
-            (self.authorizer, self.images) = (authorizer, images)
+            (self.authorizer, self.images, self.sources) = (authorizer, images, sources)
             (self.clock, self.ids, self.logger) = (clock, ids, logger)
         }
     }
@@ -70,6 +74,7 @@ package struct LambdaControlPlane: Sendable {
     let images: FunctionImages
     let changes: FunctionChanges
     let transitions: StateTransitions
+    let mappingChanges = MappingChanges()
 
     /// Migrates the tables and clears away what an earlier process left half done.
     init(
@@ -101,6 +106,11 @@ package struct LambdaControlPlane: Sendable {
 
     /// For the data plane: what an invocation names.
     var directory: any VersionDirectory { changes.cache }
+
+    /// Asked before a role is used in Lambda's name.
+    var outcomePermissions: OutcomePermissions {
+        OutcomePermissions(authorizer: environment.authorizer, clock: environment.clock)
+    }
 
     /// To be run as long as the server runs.
     package var services: [any Service] {

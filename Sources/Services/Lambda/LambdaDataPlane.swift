@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+package import EventDelivery
 package import Logging
 package import MartletCore
 package import NIOCore
@@ -17,6 +18,9 @@ package struct LambdaDataPlane: Sendable {
         package var gateway: (any EndpointGateway)?
         package var logSink: any LogSink
         package var database: any Database
+        /// Delivers asynchronous events, and what comes of them to the targets.
+        package var deliveries: DeliveryEngine
+        package var targets: EventTargets
         package var eventLoops: any EventLoopGroup
         package var clock: any WallClock
         package var ids: any IDSource
@@ -38,6 +42,8 @@ package struct LambdaDataPlane: Sendable {
             gateway: (any EndpointGateway)?,
             logSink: any LogSink,
             database: any Database,
+            deliveries: DeliveryEngine,
+            targets: EventTargets,
             eventLoops: any EventLoopGroup,
             clock: any WallClock,
             ids: any IDSource,
@@ -55,17 +61,22 @@ package struct LambdaDataPlane: Sendable {
             self.gateway = gateway
             self.logSink = logSink
             self.database = database
+            self.deliveries = deliveries
+            self.targets = targets
             self.eventLoops = eventLoops
             self.clock = clock
             self.ids = ids
             self.node = node
             self.logger = logger
+            self.metrics = metrics
         }
     }
 
     private let runner: FunctionRunner
-    private let events: AsyncEventQueue
-    private let ids: any IDSource
+    private let events: AsyncEvents
+    private let environment: Environment
+    private var ids: any IDSource { environment.ids }
+    var node: String { environment.node }
     /// Functions' log lines on their way; `flush` for callers that must see them at once.
     package let logs: LogFlusher
     package let meter: FunctionMeter
@@ -78,8 +89,10 @@ package struct LambdaDataPlane: Sendable {
     let keeper: ProvisionedKeeper
 
     package init(_ environment: Environment) async throws {
-        try await environment.database.migrate(AsyncEventQueue.migrations, of: "lambda-events")
         try await environment.database.migrate(UsageTable.migrations, of: "lambda-usage")
+        try await environment.database.migrate(EarlierEvents.migrations, of: "lambda-events")
+        try await EarlierEvents.handOver(environment.database, to: environment.deliveries)
+        self.environment = environment
         let clock = environment.clock
         let ledger = ConcurrencyLedger()
         meter = FunctionMeter(
@@ -93,13 +106,10 @@ package struct LambdaDataPlane: Sendable {
         logs = LogFlusher(sink: environment.logSink, clock: clock, logger: environment.logger)
         pool = EnvironmentPool(configuration: .init(), clock: clock)
         tender = PoolTender(pool: pool, driver: environment.driver, clock: clock)
-        events = AsyncEventQueue(
-            database: environment.database,
-            clock: clock,
-            node: environment.node,
-            logger: environment.logger
+        events = AsyncEvents(
+            engine: environment.deliveries,
+            metrics: AsyncMetrics(sink: environment.metrics, clock: clock)
         )
-        ids = environment.ids
         locator = environment.locator
         cells = Self.stemCells(environment, supervisor)
         starter = EnvironmentStarter(
@@ -163,14 +173,45 @@ package struct LambdaDataPlane: Sendable {
 
     /// The front for the control plane's operations; `directory` is its store.
     func invoker(_ directory: any VersionDirectory) -> LambdaInvoker {
-        let invoker = LambdaInvoker(directory: directory, runner: runner, events: events, ids: ids)
-        events.deliver { try await invoker.run($0) }
-        return invoker
+        LambdaInvoker(directory: directory, runner: runner, events: events, ids: ids)
+    }
+
+    /// Lets accepted events run, and other services' events come to functions.
+    func deliver(with invoker: LambdaInvoker, _ settings: any AsyncSettingsSource, _ permissions: OutcomePermissions) {
+        let outcomes = AsyncOutcomes(
+            targets: environment.targets,
+            permissions: permissions,
+            metrics: events.metrics,
+            clock: environment.clock,
+            ids: ids,
+            logger: environment.logger
+        )
+        environment.deliveries.register(outcomes.handler)
+        environment.deliveries.register(
+            AsyncInvocations(
+                settings: settings,
+                outcomes: outcomes,
+                metrics: events.metrics,
+                clock: environment.clock,
+                ids: ids,
+                logger: environment.logger,
+                run: { try await invoker.run($0) }
+            )
+        )
+        environment.targets.register(
+            LambdaEventTarget(
+                events: events,
+                settings: settings,
+                permissions: permissions,
+                ids: ids,
+                clock: environment.clock
+            )
+        )
     }
 
     /// Drops the events that wait and ends the idle environments, of one account or of all.
     func reset(account: AccountID?) async throws {
-        try await events.reset(account: account)
+        try await environment.deliveries.reset(account: account)
         try await meter.reset(account: account)
         for key in pool.keys() where account == nil || key.scope.account == account { await pool.retire(key) }
         // Lines still on their way would make a log group anew after the logs were reset.
@@ -179,7 +220,7 @@ package struct LambdaDataPlane: Sendable {
 
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
     package var services: [any Service] {
-        [logs, meter, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, events]
+        [logs, meter, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, environment.deliveries]
             + [starter.compiler].compactMap { $0 }
     }
 }

@@ -8,6 +8,7 @@ package struct LambdaPlatform: Sendable {
     package let data: LambdaDataPlane
     package let service: LambdaService
     package let urls: FunctionURLFront
+    private let mappings: MappingSupervisor
 
     package init(
         control environment: LambdaControlPlane.Environment,
@@ -25,6 +26,8 @@ package struct LambdaPlatform: Sendable {
         follower.follow(control.directory)
         self.data = data
         let (store, invoker) = (control.store, data.invoker(control.directory))
+        mappings = MappingSupervisor(control, node: data.node, makeReader: control.readers(running: invoker))
+        data.deliver(with: invoker, StoredAsyncSettings(store: store), control.outcomePermissions)
         data.keeper.follow({ try await store.read { try $0.provisionedTargets() } }, control.directory)
         service = LambdaService(control, invoker: invoker, provisioner: data.keeper)
         urls = FunctionURLFront(store: store, invoker: invoker, authorizer: environment.authorizer)
@@ -37,7 +40,7 @@ package struct LambdaPlatform: Sendable {
     }
 
     /// In the order of starting.
-    package var services: [any Service] { data.services + control.services }
+    package var services: [any Service] { data.services + control.services + [mappings] }
 }
 
 extension LambdaInvoker: Invoker {}

@@ -343,9 +343,6 @@ import Testing
 
         static let all = [
             Unhonoured("VpcConfig") { $0.vpcConfig = VpcConfig(subnetIds: ["subnet-1"]) },
-            Unhonoured("DeadLetterConfig") {
-                $0.deadLetterConfig = DeadLetterConfig(targetArn: "arn:aws:sqs:us-east-1:000000000000:q")
-            },
             Unhonoured("KMSKeyArn") { $0.kmsKeyArn = "arn:aws:kms:us-east-1:000000000000:key/k" },
             Unhonoured("SnapStart (ApplyOn PublishedVersions)") {
                 $0.snapStart = SnapStart(applyOn: .publishedVersions)

@@ -7,9 +7,11 @@ protocol LambdaAPI: Sendable {
     func addLayerVersionPermission(_ input: AddLayerVersionPermissionInput, _ context: RequestContext) async throws -> AddLayerVersionPermissionOutput
     func addPermission(_ input: AddPermissionInput, _ context: RequestContext) async throws -> AddPermissionOutput
     func createAlias(_ input: CreateAliasInput, _ context: RequestContext) async throws -> CreateAliasOutput
+    func createEventSourceMapping(_ input: CreateEventSourceMappingInput, _ context: RequestContext) async throws -> CreateEventSourceMappingOutput
     func createFunction(_ input: CreateFunctionInput, _ context: RequestContext) async throws -> CreateFunctionOutput
     func createFunctionUrlConfig(_ input: CreateFunctionUrlConfigInput, _ context: RequestContext) async throws -> CreateFunctionUrlConfigOutput
     func deleteAlias(_ input: DeleteAliasInput, _ context: RequestContext) async throws -> DeleteAliasOutput
+    func deleteEventSourceMapping(_ input: DeleteEventSourceMappingInput, _ context: RequestContext) async throws -> DeleteEventSourceMappingOutput
     func deleteFunction(_ input: DeleteFunctionInput, _ context: RequestContext) async throws -> DeleteFunctionOutput
     func deleteFunctionConcurrency(_ input: DeleteFunctionConcurrencyInput, _ context: RequestContext) async throws -> DeleteFunctionConcurrencyOutput
     func deleteFunctionEventInvokeConfig(_ input: DeleteFunctionEventInvokeConfigInput, _ context: RequestContext) async throws -> DeleteFunctionEventInvokeConfigOutput
@@ -18,6 +20,7 @@ protocol LambdaAPI: Sendable {
     func deleteProvisionedConcurrencyConfig(_ input: DeleteProvisionedConcurrencyConfigInput, _ context: RequestContext) async throws -> DeleteProvisionedConcurrencyConfigOutput
     func getAccountSettings(_ input: GetAccountSettingsInput, _ context: RequestContext) async throws -> GetAccountSettingsOutput
     func getAlias(_ input: GetAliasInput, _ context: RequestContext) async throws -> GetAliasOutput
+    func getEventSourceMapping(_ input: GetEventSourceMappingInput, _ context: RequestContext) async throws -> GetEventSourceMappingOutput
     func getFunction(_ input: GetFunctionInput, _ context: RequestContext) async throws -> GetFunctionOutput
     func getFunctionConcurrency(_ input: GetFunctionConcurrencyInput, _ context: RequestContext) async throws -> GetFunctionConcurrencyOutput
     func getFunctionConfiguration(_ input: GetFunctionConfigurationInput, _ context: RequestContext) async throws -> GetFunctionConfigurationOutput
@@ -34,6 +37,7 @@ protocol LambdaAPI: Sendable {
     func invokeAsync(_ input: InvokeAsyncInput, _ context: RequestContext) async throws -> InvokeAsyncOutput
     func invokeWithResponseStream(_ input: InvokeWithResponseStreamInput, _ context: RequestContext) async throws -> InvokeWithResponseStreamOutput
     func listAliases(_ input: ListAliasesInput, _ context: RequestContext) async throws -> ListAliasesOutput
+    func listEventSourceMappings(_ input: ListEventSourceMappingsInput, _ context: RequestContext) async throws -> ListEventSourceMappingsOutput
     func listFunctionEventInvokeConfigs(_ input: ListFunctionEventInvokeConfigsInput, _ context: RequestContext) async throws -> ListFunctionEventInvokeConfigsOutput
     func listFunctionUrlConfigs(_ input: ListFunctionUrlConfigsInput, _ context: RequestContext) async throws -> ListFunctionUrlConfigsOutput
     func listFunctions(_ input: ListFunctionsInput, _ context: RequestContext) async throws -> ListFunctionsOutput
@@ -54,6 +58,7 @@ protocol LambdaAPI: Sendable {
     func tagResource(_ input: TagResourceInput, _ context: RequestContext) async throws -> TagResourceOutput
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput
     func updateAlias(_ input: UpdateAliasInput, _ context: RequestContext) async throws -> UpdateAliasOutput
+    func updateEventSourceMapping(_ input: UpdateEventSourceMappingInput, _ context: RequestContext) async throws -> UpdateEventSourceMappingOutput
     func updateFunctionCode(_ input: UpdateFunctionCodeInput, _ context: RequestContext) async throws -> UpdateFunctionCodeOutput
     func updateFunctionConfiguration(_ input: UpdateFunctionConfigurationInput, _ context: RequestContext) async throws -> UpdateFunctionConfigurationOutput
     func updateFunctionEventInvokeConfig(_ input: UpdateFunctionEventInvokeConfigInput, _ context: RequestContext) async throws -> UpdateFunctionEventInvokeConfigOutput

@@ -37,6 +37,67 @@ struct DirectS3Read: StringEnumeration {
     static let allValues = ["ENABLED", "DISABLED", "AUTO"]
 }
 
+struct EndPointType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let kafkaBootstrapServers = EndPointType("KAFKA_BOOTSTRAP_SERVERS")
+
+    static let allValues = ["KAFKA_BOOTSTRAP_SERVERS"]
+}
+
+struct EventSourceMappingMetric: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let eventCount = EventSourceMappingMetric("EventCount")
+    static let errorCount = EventSourceMappingMetric("ErrorCount")
+    static let kafkaMetrics = EventSourceMappingMetric("KafkaMetrics")
+
+    static let allValues = ["EventCount", "ErrorCount", "KafkaMetrics"]
+}
+
+struct EventSourceMappingSystemLogLevel: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let debug = EventSourceMappingSystemLogLevel("DEBUG")
+    static let info = EventSourceMappingSystemLogLevel("INFO")
+    static let warn = EventSourceMappingSystemLogLevel("WARN")
+
+    static let allValues = ["DEBUG", "INFO", "WARN"]
+}
+
+struct EventSourcePosition: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let trimHorizon = EventSourcePosition("TRIM_HORIZON")
+    static let latest = EventSourcePosition("LATEST")
+    static let atTimestamp = EventSourcePosition("AT_TIMESTAMP")
+
+    static let allValues = ["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
+}
+
+struct FullDocument: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let updateLookup = FullDocument("UpdateLookup")
+    static let `default` = FullDocument("Default")
+
+    static let allValues = ["UpdateLookup", "Default"]
+}
+
+struct FunctionResponseType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let reportBatchItemFailures = FunctionResponseType("ReportBatchItemFailures")
+
+    static let allValues = ["ReportBatchItemFailures"]
+}
+
 struct FunctionUrlAuthType: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }
@@ -84,6 +145,38 @@ struct InvokeMode: StringEnumeration {
     static let responseStream = InvokeMode("RESPONSE_STREAM")
 
     static let allValues = ["BUFFERED", "RESPONSE_STREAM"]
+}
+
+struct KafkaEventSourceMappingConsumptionMode: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let stream = KafkaEventSourceMappingConsumptionMode("Stream")
+    static let queue = KafkaEventSourceMappingConsumptionMode("Queue")
+
+    static let allValues = ["Stream", "Queue"]
+}
+
+struct KafkaSchemaRegistryAuthType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let basicAuth = KafkaSchemaRegistryAuthType("BASIC_AUTH")
+    static let clientCertificateTlsAuth = KafkaSchemaRegistryAuthType("CLIENT_CERTIFICATE_TLS_AUTH")
+    static let serverRootCaCertificate = KafkaSchemaRegistryAuthType("SERVER_ROOT_CA_CERTIFICATE")
+    static let oauthbearerAuth = KafkaSchemaRegistryAuthType("OAUTHBEARER_AUTH")
+
+    static let allValues = ["BASIC_AUTH", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "OAUTHBEARER_AUTH"]
+}
+
+struct KafkaSchemaValidationAttribute: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let key = KafkaSchemaValidationAttribute("KEY")
+    static let value = KafkaSchemaValidationAttribute("VALUE")
+
+    static let allValues = ["KEY", "VALUE"]
 }
 
 struct LastUpdateStatus: StringEnumeration {
@@ -273,6 +366,16 @@ struct S3ObjectStorageMode: StringEnumeration {
     static let allValues = ["COPY", "REFERENCE"]
 }
 
+struct SchemaRegistryEventRecordFormat: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let json = SchemaRegistryEventRecordFormat("JSON")
+    static let source = SchemaRegistryEventRecordFormat("SOURCE")
+
+    static let allValues = ["JSON", "SOURCE"]
+}
+
 struct SnapStartApplyOn: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }
@@ -291,6 +394,29 @@ struct SnapStartOptimizationStatus: StringEnumeration {
     static let off = SnapStartOptimizationStatus("Off")
 
     static let allValues = ["On", "Off"]
+}
+
+struct SourceAccessType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let basicAuth = SourceAccessType("BASIC_AUTH")
+    static let vpcSubnet = SourceAccessType("VPC_SUBNET")
+    static let vpcSecurityGroup = SourceAccessType("VPC_SECURITY_GROUP")
+    static let saslScram512Auth = SourceAccessType("SASL_SCRAM_512_AUTH")
+    static let saslScram256Auth = SourceAccessType("SASL_SCRAM_256_AUTH")
+    static let virtualHost = SourceAccessType("VIRTUAL_HOST")
+    static let clientCertificateTlsAuth = SourceAccessType("CLIENT_CERTIFICATE_TLS_AUTH")
+    static let serverRootCaCertificate = SourceAccessType("SERVER_ROOT_CA_CERTIFICATE")
+    static let oauthbearerAuth = SourceAccessType("OAUTHBEARER_AUTH")
+    static let oauthbearerScope = SourceAccessType("OAUTHBEARER_SCOPE")
+    static let oauthbearerAudience = SourceAccessType("OAUTHBEARER_AUDIENCE")
+    static let oauthbearerLogicalCluster = SourceAccessType("OAUTHBEARER_LOGICAL_CLUSTER")
+    static let oauthbearerIdentityPool = SourceAccessType("OAUTHBEARER_IDENTITY_POOL")
+    static let iamAuth = SourceAccessType("IAM_AUTH")
+    static let iamOauthbearerAuth = SourceAccessType("IAM_OAUTHBEARER_AUTH")
+
+    static let allValues = ["BASIC_AUTH", "VPC_SUBNET", "VPC_SECURITY_GROUP", "SASL_SCRAM_512_AUTH", "SASL_SCRAM_256_AUTH", "VIRTUAL_HOST", "CLIENT_CERTIFICATE_TLS_AUTH", "SERVER_ROOT_CA_CERTIFICATE", "OAUTHBEARER_AUTH", "OAUTHBEARER_SCOPE", "OAUTHBEARER_AUDIENCE", "OAUTHBEARER_LOGICAL_CLUSTER", "OAUTHBEARER_IDENTITY_POOL", "IAM_AUTH", "IAM_OAUTHBEARER_AUTH"]
 }
 
 struct State: StringEnumeration {

@@ -537,6 +537,20 @@ struct ResourceConflictException: ModelledError {
     }
 }
 
+struct ResourceInUseException: ModelledError {
+    var message = ""
+    var type: String?
+    static let shapeName = "ResourceInUseException"
+    static let errorCode = "ResourceInUseException"
+    static let status = 400
+    static let isSenderFault = true
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&type, Field("Type"))
+        try c.string(&message, Field("Message"))
+    }
+}
+
 struct ResourceNotFoundException: ModelledError {
     var message = ""
     var type: String? = "User"

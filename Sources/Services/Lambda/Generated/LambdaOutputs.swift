@@ -24,6 +24,8 @@ struct AddPermissionOutput: Shape {
 
 typealias CreateAliasOutput = AliasConfiguration
 
+typealias CreateEventSourceMappingOutput = EventSourceMappingConfiguration
+
 typealias CreateFunctionOutput = FunctionConfiguration
 
 struct CreateFunctionUrlConfigOutput: Shape {
@@ -52,6 +54,8 @@ struct DeleteAliasOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {}
 }
+
+typealias DeleteEventSourceMappingOutput = EventSourceMappingConfiguration
 
 struct DeleteFunctionOutput: Shape {
     var statusCode: Int?
@@ -104,6 +108,8 @@ struct GetAccountSettingsOutput: Shape {
 }
 
 typealias GetAliasOutput = AliasConfiguration
+
+typealias GetEventSourceMappingOutput = EventSourceMappingConfiguration
 
 struct GetFunctionOutput: Shape {
     var configuration: FunctionConfiguration?
@@ -312,6 +318,17 @@ struct ListAliasesOutput: Shape {
     }
 }
 
+struct ListEventSourceMappingsOutput: Shape {
+    var nextMarker: String?
+    var eventSourceMappings: [EventSourceMappingConfiguration]?
+    static let shapeName = "ListEventSourceMappingsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&nextMarker, Field("NextMarker"))
+        try c.list(&eventSourceMappings, Field("EventSourceMappings"))
+    }
+}
+
 struct ListFunctionEventInvokeConfigsOutput: Shape {
     var functionEventInvokeConfigs: [FunctionEventInvokeConfig]?
     var nextMarker: String?
@@ -505,6 +522,8 @@ struct UntagResourceOutput: Shape {
 }
 
 typealias UpdateAliasOutput = AliasConfiguration
+
+typealias UpdateEventSourceMappingOutput = EventSourceMappingConfiguration
 
 typealias UpdateFunctionCodeOutput = FunctionConfiguration
 

@@ -9,7 +9,7 @@ import Sandbox
 struct LambdaInvoker: Sendable {
     var directory: any VersionDirectory
     var runner: FunctionRunner
-    var events: AsyncEventQueue
+    var events: AsyncEvents
     var ids: any IDSource
 
     /// RequestResponse runs the function and answers its result; Event stores the event and answers 202; DryRun only checks.
@@ -77,7 +77,7 @@ struct LambdaInvoker: Sendable {
         case .sequence(let pieces, _)?:
             for try await var piece in pieces {
                 guard payload.readableBytes + piece.readableBytes <= LambdaLimits.eventBytes else {
-                    throw tooLarge(LambdaLimits.eventBytes)
+                    throw Self.tooLarge(LambdaLimits.eventBytes)
                 }
                 payload.writeBuffer(&piece)
             }
@@ -92,8 +92,8 @@ struct LambdaInvoker: Sendable {
         return InvokeAsyncOutput(status: 202)
     }
 
-    /// Runs a stored event. A function's own error ends it; throws where the event could not be run and may be tried again.
-    func run(_ event: AsyncEvent) async throws {
+    /// Runs a stored event. A function's own error is an answer; throws where the event could not be run.
+    func run(_ event: AsyncEvent) async throws -> AsyncResponse {
         let resolved = try await directory.resolve(
             function: event.functionName,
             qualifier: event.qualifier,
@@ -110,7 +110,13 @@ struct LambdaInvoker: Sendable {
             traceHeader: trace,
             timeout: .seconds(resolved.version.timeoutSeconds)
         )
-        _ = try await run(resolved, invocation)
+        let outcome = try await run(resolved, invocation)
+        let answer = answer(outcome, version: resolved.version.key.version, wantsTail: false)
+        return AsyncResponse(
+            executedVersion: resolved.version.key.version,
+            functionError: answer.functionError,
+            payload: answer.payload ?? ByteBuffer()
+        )
     }
 
     static let recursion =
@@ -166,7 +172,7 @@ struct LambdaInvoker: Sendable {
 
     func checkedPayload(_ payload: Blob?, limit: Int) throws -> ByteBuffer {
         guard let payload, payload.readableBytes > 0 else { return ByteBuffer(string: "{}") }
-        guard payload.readableBytes <= limit else { throw tooLarge(limit) }
+        guard payload.readableBytes <= limit else { throw Self.tooLarge(limit) }
         guard JSONScan.isWellFormed(payload) else {
             throw InvalidRequestContentException(
                 "Could not parse request body into json: the payload is not a well-formed JSON text"
@@ -175,7 +181,7 @@ struct LambdaInvoker: Sendable {
         return payload
     }
 
-    private func tooLarge(_ limit: Int) -> CommonError {
+    static func tooLarge(_ limit: Int) -> CommonError {
         CommonError(
             "RequestEntityTooLargeException",
             "Request must be smaller than \(limit) bytes for the InvokeFunction operation",

@@ -28,6 +28,7 @@ extension FunctionSettings {
             layers: []
         )
         tenantIsolation = input.tenancyConfig?.tenantIsolationMode.rawValue
+        deadLetterTarget = try DeadLetterRules.target(input.deadLetterConfig)
         try SettingsRules.check(self, isImage: input.packageType == .image)
     }
 
@@ -80,6 +81,7 @@ extension FunctionSettings {
         settings.tracingMode = input.tracingConfig?.mode?.rawValue ?? tracingMode
         settings.logging = logging.changed(by: input.loggingConfig)
         if let environment = input.environment { settings.environment = environment.variables ?? [:] }
+        if let config = input.deadLetterConfig { settings.deadLetterTarget = try DeadLetterRules.target(config) }
         // A runtime that has been deprecated since stays as long as nobody touches it.
         try SettingsRules.check(settings, mayKeepRuntime: input.runtime == nil, isImage: image != nil)
         return settings

@@ -22,6 +22,8 @@ struct FunctionSettings: Sendable, Equatable {
     var image: FunctionImage? = nil
     /// `PER_TENANT`, for good: AWS knows no way to change it.
     var tenantIsolation: String? = nil
+    /// A queue or topic for events that nobody tries any more. AWS: DeadLetterConfig.TargetArn
+    var deadLetterTarget: String? = nil
 
     struct Sizes: Sendable, Equatable {
         var timeoutSeconds: Int

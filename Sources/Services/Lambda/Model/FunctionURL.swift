@@ -40,6 +40,9 @@ struct EventInvokeSettings: Sendable, Equatable {
     var qualifier: String
     var maximumRetries: Int?
     var maximumAgeSeconds: Int?
+    /// ARNs of what is told of a success and of a failure.
+    var onSuccess: String?
+    var onFailure: String?
     var lastModified: Instant
 
     var functionARN: ARN { scope.arn("lambda", "function:\(functionName):\(qualifier)") }

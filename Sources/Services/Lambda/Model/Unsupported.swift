@@ -6,7 +6,7 @@ import MartletCore
 /// empty structures for what was never set.
 enum Unsupported {
     static func check(_ input: CreateFunctionInput) throws {
-        try check(input.vpcConfig, input.fileSystemConfigs, input.deadLetterConfig, input.kmsKeyArn)
+        try check(input.vpcConfig, input.fileSystemConfigs, input.kmsKeyArn)
         let isImage = input.packageType == .image
         try check(input.snapStart, runtime: input.runtime)
         if !isImage, let image = input.imageConfig, !FunctionImage.Overrides(image).isEmpty {
@@ -29,7 +29,7 @@ enum Unsupported {
     }
 
     static func check(_ input: UpdateFunctionConfigurationInput, runtime: String) throws {
-        try check(input.vpcConfig, input.fileSystemConfigs, input.deadLetterConfig, input.kmsKeyArn)
+        try check(input.vpcConfig, input.fileSystemConfigs, input.kmsKeyArn)
         try check(input.snapStart, runtime: input.runtime ?? Runtime(runtime))
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
     }
@@ -44,15 +44,9 @@ enum Unsupported {
         try refuse(sourceKMSKeyArn, "SourceKMSKeyArn")
     }
 
-    static func check(_ destinations: DestinationConfig?) throws {
-        try refuse(destinations?.onSuccess?.destination, "DestinationConfig (OnSuccess)")
-        try refuse(destinations?.onFailure?.destination, "DestinationConfig (OnFailure)")
-    }
-
     private static func check(
         _ vpc: VpcConfig?,
         _ fileSystems: [FileSystemConfig]?,
-        _ deadLetters: DeadLetterConfig?,
         _ key: String?
     ) throws {
         if vpc?.subnetIds?.isEmpty == false || vpc?.securityGroupIds?.isEmpty == false
@@ -61,7 +55,6 @@ enum Unsupported {
             throw CommonError.notImplemented("VpcConfig")
         }
         if fileSystems?.isEmpty == false { throw CommonError.notImplemented("FileSystemConfigs") }
-        try refuse(deadLetters?.targetArn, "DeadLetterConfig")
         try refuse(key, "KMSKeyArn")
     }
 

@@ -16,6 +16,7 @@ extension LambdaService {
         }
         settings.layers = try await attach(input.layers ?? [], context)
         try await checkRole(settings.role, of: reference, context)
+        try await checkDeadLetters(settings)
         let code = try await firstCode(input, &settings, context)
         try SettingsRules.checkUnpackedSize(code, settings.layers)
         let latest = newVersion(of: reference, settings, code)

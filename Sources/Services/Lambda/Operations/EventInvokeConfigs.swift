@@ -15,6 +15,7 @@ extension LambdaService {
         )
         try change.check()
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
+        try await check(input.destinationConfig, of: reference)
         let now = clock.now
         return try await store.write { tx in
             let qualifier = try tx.eventQualifier(reference)
@@ -24,6 +25,8 @@ extension LambdaService {
                 qualifier: qualifier,
                 maximumRetries: change.retries,
                 maximumAgeSeconds: change.age,
+                onSuccess: input.destinationConfig?.onSuccess?.named,
+                onFailure: input.destinationConfig?.onFailure?.named,
                 lastModified: now
             )
             try tx.save(settings)
@@ -43,12 +46,18 @@ extension LambdaService {
         )
         try change.check()
         let reference = try FunctionReference(input.functionName, qualifier: input.qualifier, in: context.scope)
+        try await check(input.destinationConfig, of: reference)
         let now = clock.now
         return try await store.write { tx in
             _ = try tx.eventQualifier(reference)
             var settings = try tx.existingEventSettings(reference)
             settings.maximumRetries = change.retries ?? settings.maximumRetries
             settings.maximumAgeSeconds = change.age ?? settings.maximumAgeSeconds
+            if let config = input.destinationConfig {
+                // What a destination's structure leaves out stays; an empty one clears it.
+                if let success = config.onSuccess { settings.onSuccess = success.named }
+                if let failure = config.onFailure { settings.onFailure = failure.named }
+            }
             settings.lastModified = now
             try tx.save(settings)
             return FunctionEventInvokeConfig(settings)
@@ -110,7 +119,6 @@ private struct EventChange: Sendable {
         }
         try check(retries, in: 0...2, at: "maximumRetryAttempts")
         try check(age, in: 60...21_600, at: "maximumEventAgeInSeconds")
-        try Unsupported.check(destinations)
     }
 
     private func check(_ value: Int?, in range: ClosedRange<Int>, at member: String) throws {
@@ -153,7 +161,10 @@ extension FunctionEventInvokeConfig {
             functionArn: settings.functionARN.description,
             maximumRetryAttempts: settings.maximumRetries,
             maximumEventAgeInSeconds: settings.maximumAgeSeconds,
-            destinationConfig: DestinationConfig(onSuccess: OnSuccess(), onFailure: OnFailure())
+            destinationConfig: DestinationConfig(
+                onSuccess: OnSuccess(destination: settings.onSuccess),
+                onFailure: OnFailure(destination: settings.onFailure)
+            )
         )
     }
 }

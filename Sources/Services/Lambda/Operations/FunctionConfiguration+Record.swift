@@ -18,6 +18,7 @@ extension FunctionConfiguration {
         timeout = settings.sizes.timeoutSeconds
         memorySize = settings.sizes.memoryMiB
         ephemeralStorage = EphemeralStorage(size: settings.sizes.temporaryMiB)
+        deadLetterConfig = settings.deadLetterTarget.map { DeadLetterConfig(targetArn: $0) }
         environment = settings.environment.map { EnvironmentResponse(variables: $0) }
         tracingConfig = TracingConfigResponse(mode: TracingMode(settings.tracingMode))
         architectures = [Architecture(settings.architecture)]

@@ -16,6 +16,7 @@ enum RequestedResources {
             guard let reference = try? LayerReference(input.layerName, in: scope) else { return [] }
             return [input.layerVersion.map { reference.arn(version: $0) } ?? reference.arn]
         case let input as GetLayerVersionByArnInput: return ARN(input.arn).map { [$0] } ?? []
+        case let input as any NamesMapping: return [scope.arn("lambda", "event-source-mapping:\(input.uuid)")]
         case let input as any NamesTaggedResource: return ARN(input.resource).map { [$0] } ?? []
         default: return []
         }
@@ -39,6 +40,14 @@ private protocol NamesLayer {
 extension NamesLayer {
     fileprivate var layerVersion: Int? { nil }
 }
+
+private protocol NamesMapping {
+    var uuid: String { get }
+}
+
+extension GetEventSourceMappingInput: NamesMapping {}
+extension UpdateEventSourceMappingInput: NamesMapping {}
+extension DeleteEventSourceMappingInput: NamesMapping {}
 
 private protocol NamesTaggedResource {
     var resource: String { get }

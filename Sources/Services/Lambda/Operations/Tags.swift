@@ -8,6 +8,13 @@ extension LambdaService {
         guard !input.tags.isEmpty else {
             throw InvalidParameterValueException("An error occurred and the request cannot be processed.")
         }
+        if let id = try mappingID(input.resource, context) {
+            try await store.write { tx in
+                let mapping = try tx.existingMapping(id, in: context.scope)
+                try tx.addTags(TagRules.check(input.tags, existing: tx.tags(ofMapping: id)), to: mapping)
+            }
+            return TagResourceOutput()
+        }
         let reference = try taggable(input.resource, context)
         let revisionID = ids.uuid()
         try await store.write { tx in
@@ -21,6 +28,12 @@ extension LambdaService {
 
     /// Keys that are not there are no failure. AWS: UntagResource
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput {
+        if let id = try mappingID(input.resource, context) {
+            try await store.write { tx in
+                try tx.removeTags(input.tagKeys, from: tx.existingMapping(id, in: context.scope))
+            }
+            return UntagResourceOutput()
+        }
         let reference = try taggable(input.resource, context)
         let revisionID = ids.uuid()
         try await store.write { tx in
@@ -33,6 +46,13 @@ extension LambdaService {
 
     /// AWS: ListTags
     func listTags(_ input: ListTagsInput, _ context: RequestContext) async throws -> ListTagsOutput {
+        if let id = try mappingID(input.resource, context) {
+            let tags = try await store.read { tx in
+                _ = try tx.existingMapping(id, in: context.scope)
+                return try tx.tags(ofMapping: id)
+            }
+            return ListTagsOutput(tags: tags)
+        }
         let reference = try taggable(input.resource, context)
         let tags = try await store.read { tx in
             _ = try tx.existingFunction(reference)
@@ -41,12 +61,21 @@ extension LambdaService {
         return ListTagsOutput(tags: tags)
     }
 
-    /// Only functions as a whole have tags so far.
+    /// Nil for the ARN of anything but an event source mapping. Another account's and region's are not there.
+    private func mappingID(_ text: String, _ context: RequestContext) throws -> String? {
+        guard let arn = ARN(text), arn.service == "lambda", arn.resource.hasPrefix("event-source-mapping:") else {
+            return nil
+        }
+        guard arn.scope == context.scope else { throw ResourceNotFoundException.requested }
+        return String(arn.resource.dropFirst("event-source-mapping:".count))
+    }
+
+    /// Beside mappings, only functions as a whole have tags so far.
     private func taggable(_ text: String, _ context: RequestContext) throws -> FunctionReference {
         guard let arn = ARN(text), arn.service == "lambda" else { throw CommonError.untaggable(text) }
         let kind = arn.resource.prefix { $0 != ":" }
         guard kind == "function" else {
-            let others = ["event-source-mapping", "code-signing-config", "capacity-provider", "network-connector"]
+            let others = ["code-signing-config", "capacity-provider", "network-connector"]
             guard others.contains(String(kind)) else { throw CommonError.untaggable(text) }
             throw CommonError.notImplemented("tags on a \(kind)")
         }

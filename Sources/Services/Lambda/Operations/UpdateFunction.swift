@@ -69,6 +69,7 @@ extension LambdaService {
         let layers = try await input.layers.asyncMap { try await attach($0, context) }
         let preview = try before.settings.changed(by: input)
         if input.role != nil { try await checkRole(preview.role, of: reference, context) }
+        if input.deadLetterConfig != nil || input.role != nil { try await checkDeadLetters(preview) }
         if input.runtime != nil {
             try control.runtimes.check(runtime: preview.runtime, architecture: preview.architecture)
         }

@@ -4,7 +4,8 @@ import Storage
 
 extension EventInvokeSettings: RowDecodable {
     static let columns: SQL = """
-        account, region, function_name, qualifier, maximum_retries, maximum_age_seconds, last_modified
+        account, region, function_name, qualifier, maximum_retries, maximum_age_seconds, on_success,
+        on_failure, last_modified
         """
 
     init(row: inout Row) throws {
@@ -14,6 +15,8 @@ extension EventInvokeSettings: RowDecodable {
             qualifier: try row.text(),
             maximumRetries: try row.optionalInteger(),
             maximumAgeSeconds: try row.optionalInteger(),
+            onSuccess: try row.optionalText(),
+            onFailure: try row.optionalText(),
             lastModified: try row.instant()
         )
     }
@@ -49,6 +52,31 @@ extension LambdaReading {
     }
 }
 
+/// What a version says of how its asynchronous events end.
+struct OutcomeSettings: RowDecodable {
+    var deadLetters: ARN?
+    var role: ARN?
+
+    init(row: inout Row) throws {
+        deadLetters = try row.optionalText().flatMap { ARN($0) }
+        role = ARN(try row.text())
+    }
+}
+
+extension LambdaReading {
+    /// Without the rest of the version, whose environment is sealed. Nil when there is no such version.
+    func outcomeSettings(of number: VersionNumber, of function: FunctionReference) throws -> OutcomeSettings? {
+        try tx.first(
+            OutcomeSettings.self,
+            """
+            SELECT dead_letter_target, role FROM lambda_version
+            WHERE account = \(function.scope.account) AND region = \(function.scope.region)
+                AND function_name = \(function.name) AND version = \(number.number)
+            """
+        )
+    }
+}
+
 extension LambdaWrite {
     /// Adds or replaces.
     func save(_ settings: EventInvokeSettings) throws {
@@ -57,7 +85,8 @@ extension LambdaWrite {
             """
             INSERT INTO lambda_event_config (\(EventInvokeSettings.columns)) VALUES (
                 \(settings.scope.account), \(settings.scope.region), \(settings.functionName), \(settings.qualifier),
-                \(settings.maximumRetries), \(settings.maximumAgeSeconds), \(settings.lastModified))
+                \(settings.maximumRetries), \(settings.maximumAgeSeconds), \(settings.onSuccess),
+                \(settings.onFailure), \(settings.lastModified))
             """
         )
     }

@@ -15,6 +15,8 @@ enum LambdaSchema {
         Migration("container images") { _ in [images] },
         Migration("provisioned concurrency") { _ in [provisioned] },
         Migration("tenant isolation") { _ in [tenantIsolation] },
+        Migration("outcomes of asynchronous events") { _ in outcomes },
+        Migration("event source mappings") { _ in [mappings, mappingsByOwner, mappingsDue, mappingTags] },
     ]
 
     /// `revision` counts every change that an invocation could see, for caches of other nodes.
@@ -129,6 +131,32 @@ enum LambdaSchema {
 
     /// `PER_TENANT`, or null.
     private static let tenantIsolation: SQL = "ALTER TABLE lambda_version ADD COLUMN tenant_isolation TEXT"
+    /// Held by the node that reads the source. `revision` counts changes.
+    private static let mappings: SQL = """
+        CREATE TABLE lambda_mapping (
+            id TEXT NOT NULL PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, source_arn TEXT NOT NULL,
+            function_account TEXT NOT NULL, function_name TEXT NOT NULL, qualifier TEXT, settings TEXT NOT NULL,
+            state TEXT NOT NULL, is_enabled BIGINT NOT NULL, last_result TEXT, last_modified BIGINT NOT NULL,
+            revision BIGINT NOT NULL, \(Lease.columns))
+        """
+
+    private static let mappingsByOwner: SQL =
+        "CREATE INDEX lambda_mapping_owner ON lambda_mapping (account, region, id)"
+    private static let mappingsDue: SQL = "CREATE INDEX lambda_mapping_due ON lambda_mapping (due_at)"
+
+    private static let mappingTags: SQL = """
+        CREATE TABLE lambda_mapping_tag (
+            account TEXT NOT NULL, region TEXT NOT NULL, mapping_id TEXT NOT NULL,
+            tag_key TEXT NOT NULL, tag_value TEXT NOT NULL,
+            PRIMARY KEY (mapping_id, tag_key))
+        """
+
+    /// ARNs. Null where there is none.
+    private static let outcomes: [SQL] = [
+        "ALTER TABLE lambda_version ADD COLUMN dead_letter_target TEXT",
+        "ALTER TABLE lambda_event_config ADD COLUMN on_success TEXT",
+        "ALTER TABLE lambda_event_config ADD COLUMN on_failure TEXT",
+    ]
 
     /// Every archive in the file store, so that those that nobody uses any more can be found and removed.
     private static let packages: SQL = """

@@ -10,7 +10,7 @@ struct StoredVersion: RowDecodable {
         log_format, application_log_level, system_log_level, log_group, environment, layers,
         code_address, code_size, unpacked_size, state, state_reason_code, state_reason,
         update_status, update_reason_code, update_reason, revision_id, generation, fingerprint, last_modified,
-        update_runtime_on, runtime_version_arn, image, tenant_isolation
+        update_runtime_on, runtime_version_arn, image, tenant_isolation, dead_letter_target
         """
 
     private var record: VersionRecord
@@ -33,6 +33,7 @@ struct StoredVersion: RowDecodable {
         )
         record.settings.image = try row.optionalText().map { try FunctionImage(text: $0) }
         record.settings.tenantIsolation = try row.optionalText()
+        record.settings.deadLetterTarget = try row.optionalText()
     }
 
     func opened(with seal: EnvironmentSeal) throws -> VersionRecord {

@@ -113,7 +113,7 @@ extension LambdaWrite {
                 \(status.update), \(status.updateReason?.code), \(status.updateReason?.text),
                 \(version.marks.revisionID), \(version.marks.generation), \(version.marks.fingerprint),
                 \(version.marks.lastModified), \(version.runtimeUpdates.updateOn), \(version.runtimeUpdates.runtimeVersionARN),
-                \(settings.image?.text), \(settings.tenantIsolation))
+                \(settings.image?.text), \(settings.tenantIsolation), \(settings.deadLetterTarget))
             """
         )
         guard !status.isSettled else { return }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import Logging
 import MartletCore
 import MartletTesting
@@ -25,6 +26,9 @@ struct ControlGround: Sendable {
         enforcesPolicies: Bool = false,
         takesUnknownRoles: Bool = false,
         revalidatesAfter: Duration? = nil,
+        authorizer: any Authorizer = PermissiveAuthorizer(),
+        sources: EventSources = EventSources(),
+        clock: MemoryClock = MemoryClock(),
         _ body: @escaping @Sendable (ControlGround) async throws -> Void
     ) async throws {
         let built = Box<LambdaService>()
@@ -36,6 +40,8 @@ struct ControlGround: Sendable {
                     files: files,
                     cipher: KeyFileCipher.ephemeral(),
                     roles: roles,
+                    authorizer: authorizer,
+                    sources: sources,
                     clock: ground.clock,
                     ids: ground.ids,
                     logger: ground.logger
@@ -52,7 +58,7 @@ struct ControlGround: Sendable {
             built.value = service
             return [service]
         }
-        try await TestServer.run(providers: providers) { server in
+        try await TestServer.run(providers: providers, clock: clock) { server in
             let service = try #require(built.value)
             try await body(
                 ControlGround(

@@ -72,6 +72,17 @@ struct AliasRoutingConfiguration: Shape {
     }
 }
 
+struct AmazonManagedKafkaEventSourceConfig: Shape {
+    var consumerGroupId: String?
+    var schemaRegistryConfig: KafkaSchemaRegistryConfig?
+    static let shapeName = "AmazonManagedKafkaEventSourceConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&consumerGroupId, Field("ConsumerGroupId", length: 1...200, pattern: Patterns.uri))
+        try c.structure(&schemaRegistryConfig, Field("SchemaRegistryConfig"))
+    }
+}
+
 struct CapacityProviderConfig: Shape {
     var lambdaManagedInstancesCapacityProviderConfig = LambdaManagedInstancesCapacityProviderConfig()
     static let shapeName = "CapacityProviderConfig"
@@ -151,6 +162,19 @@ struct DestinationConfig: Shape {
     }
 }
 
+struct DocumentDBEventSourceConfig: Shape {
+    var databaseName: String?
+    var collectionName: String?
+    var fullDocument: FullDocument?
+    static let shapeName = "DocumentDBEventSourceConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&databaseName, Field("DatabaseName", length: 1...63, pattern: Patterns.databaseName))
+        try c.string(&collectionName, Field("CollectionName", length: 1...57, pattern: Patterns.collectionName))
+        try c.enumeration(&fullDocument, Field("FullDocument"))
+    }
+}
+
 struct DurableConfig: Shape {
     var kmsKeyArn: String?
     var retentionPeriodInDays: Int?
@@ -214,6 +238,99 @@ struct EphemeralStorage: Shape {
     }
 }
 
+struct EventSourceMappingConfiguration: Shape {
+    var uuid: String?
+    var startingPosition: EventSourcePosition?
+    var startingPositionTimestamp: Instant?
+    var batchSize: Int?
+    var maximumBatchingWindowInSeconds: Int?
+    var parallelizationFactor: Int?
+    var eventSourceArn: String?
+    var filterCriteria: FilterCriteria?
+    var filterCriteriaError: FilterCriteriaError?
+    var kmsKeyArn: String?
+    var metricsConfig: EventSourceMappingMetricsConfig?
+    var loggingConfig: EventSourceMappingLoggingConfig?
+    var scalingConfig: ScalingConfig?
+    var functionArn: String?
+    var lastModified: Instant?
+    var lastProcessingResult: String?
+    var state: String?
+    var stateTransitionReason: String?
+    var destinationConfig: DestinationConfig?
+    var topics: [String]?
+    var queues: [String]?
+    var sourceAccessConfigurations: [SourceAccessConfiguration]?
+    var selfManagedEventSource: SelfManagedEventSource?
+    var maximumRecordAgeInSeconds: Int?
+    var bisectBatchOnFunctionError: Bool?
+    var maximumRetryAttempts: Int?
+    var tumblingWindowInSeconds: Int?
+    var functionResponseTypes: [FunctionResponseType]?
+    var amazonManagedKafkaEventSourceConfig: AmazonManagedKafkaEventSourceConfig?
+    var selfManagedKafkaEventSourceConfig: SelfManagedKafkaEventSourceConfig?
+    var documentDBEventSourceConfig: DocumentDBEventSourceConfig?
+    var eventSourceMappingArn: String?
+    var provisionedPollerConfig: ProvisionedPollerConfig?
+    static let shapeName = "EventSourceMappingConfiguration"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&uuid, Field("UUID", length: 36...36))
+        try c.enumeration(&startingPosition, Field("StartingPosition"))
+        try c.timestamp(&startingPositionTimestamp, Field("StartingPositionTimestamp"))
+        try c.int(&batchSize, Field("BatchSize", range: 1...10000))
+        try c.int(&maximumBatchingWindowInSeconds, Field("MaximumBatchingWindowInSeconds", range: 0...300))
+        try c.int(&parallelizationFactor, Field("ParallelizationFactor", range: 1...10))
+        try c.string(&eventSourceArn, Field("EventSourceArn", length: 0...10000, pattern: Patterns.arn))
+        try c.structure(&filterCriteria, Field("FilterCriteria"))
+        try c.structure(&filterCriteriaError, Field("FilterCriteriaError"))
+        try c.string(&kmsKeyArn, Field("KMSKeyArn", length: 0...10000, pattern: Patterns.kmsKeyArn))
+        try c.structure(&metricsConfig, Field("MetricsConfig"))
+        try c.structure(&loggingConfig, Field("LoggingConfig"))
+        try c.structure(&scalingConfig, Field("ScalingConfig"))
+        try c.string(&functionArn, Field("FunctionArn", length: 0...10000, pattern: Patterns.functionArn))
+        try c.timestamp(&lastModified, Field("LastModified"))
+        try c.string(&lastProcessingResult, Field("LastProcessingResult"))
+        try c.string(&state, Field("State"))
+        try c.string(&stateTransitionReason, Field("StateTransitionReason"))
+        try c.structure(&destinationConfig, Field("DestinationConfig"))
+        try c.list(&topics, Field("Topics", length: 1...1, of: [Field("member", length: 1...249, pattern: Patterns.topic)]))
+        try c.list(&queues, Field("Queues", length: 1...1, of: [Field("member", length: 1...1000, pattern: Patterns.pattern)]))
+        try c.list(&sourceAccessConfigurations, Field("SourceAccessConfigurations", length: 0...23))
+        try c.structure(&selfManagedEventSource, Field("SelfManagedEventSource"))
+        try c.int(&maximumRecordAgeInSeconds, Field("MaximumRecordAgeInSeconds", range: -1...604800))
+        try c.bool(&bisectBatchOnFunctionError, Field("BisectBatchOnFunctionError"))
+        try c.int(&maximumRetryAttempts, Field("MaximumRetryAttempts", range: -1...10000))
+        try c.int(&tumblingWindowInSeconds, Field("TumblingWindowInSeconds", range: 0...900))
+        try c.list(&functionResponseTypes, Field("FunctionResponseTypes", length: 0...1))
+        try c.structure(&amazonManagedKafkaEventSourceConfig, Field("AmazonManagedKafkaEventSourceConfig"))
+        try c.structure(&selfManagedKafkaEventSourceConfig, Field("SelfManagedKafkaEventSourceConfig"))
+        try c.structure(&documentDBEventSourceConfig, Field("DocumentDBEventSourceConfig"))
+        try c.string(
+            &eventSourceMappingArn,
+            Field("EventSourceMappingArn", length: 85...120, pattern: Patterns.eventSourceMappingArn))
+        try c.structure(&provisionedPollerConfig, Field("ProvisionedPollerConfig"))
+    }
+}
+
+struct EventSourceMappingLoggingConfig: Shape {
+    var systemLogLevel: EventSourceMappingSystemLogLevel?
+    static let shapeName = "EventSourceMappingLoggingConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&systemLogLevel, Field("SystemLogLevel"))
+    }
+}
+
+struct EventSourceMappingMetricsConfig: Shape {
+    var metrics: [EventSourceMappingMetric]?
+    static let shapeName = "EventSourceMappingMetricsConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&metrics, Field("Metrics", length: 0...3))
+    }
+}
+
 struct FileSystemConfig: Shape {
     var arn = ""
     var localMountPath = ""
@@ -224,6 +341,35 @@ struct FileSystemConfig: Shape {
         try c.string(&arn, Field("Arn", .required, length: 0...256, pattern: Patterns.fileSystemArn))
         try c.string(&localMountPath, Field("LocalMountPath", .required, length: 0...160, pattern: Patterns.localMountPath))
         try c.structure(&s3FilesConfig, Field("S3FilesConfig"))
+    }
+}
+
+struct Filter: Shape {
+    var pattern: String?
+    static let shapeName = "Filter"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&pattern, Field("Pattern", length: 0...4096, pattern: Patterns.pattern))
+    }
+}
+
+struct FilterCriteria: Shape {
+    var filters: [Filter]?
+    static let shapeName = "FilterCriteria"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&filters, Field("Filters"))
+    }
+}
+
+struct FilterCriteriaError: Shape {
+    var errorCode: String?
+    var message: String?
+    static let shapeName = "FilterCriteriaError"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&errorCode, Field("ErrorCode", length: 10...50, pattern: Patterns.filterCriteriaErrorCode))
+        try c.string(&message, Field("Message", length: 10...2048, pattern: Patterns.filterCriteriaErrorMessage))
     }
 }
 
@@ -517,6 +663,41 @@ struct InvokeWithResponseStreamResponseEvent: Shape {
     }
 }
 
+struct KafkaSchemaRegistryAccessConfig: Shape {
+    var type: KafkaSchemaRegistryAuthType?
+    var uri: String?
+    static let shapeName = "KafkaSchemaRegistryAccessConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&type, Field("Type"))
+        try c.string(&uri, Field("URI", length: 0...10000, pattern: Patterns.arn))
+    }
+}
+
+struct KafkaSchemaRegistryConfig: Shape {
+    var schemaRegistryURI: String?
+    var eventRecordFormat: SchemaRegistryEventRecordFormat?
+    var accessConfigs: [KafkaSchemaRegistryAccessConfig]?
+    var schemaValidationConfigs: [KafkaSchemaValidationConfig]?
+    static let shapeName = "KafkaSchemaRegistryConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&schemaRegistryURI, Field("SchemaRegistryURI", length: 1...10000, pattern: Patterns.schemaRegistryUri))
+        try c.enumeration(&eventRecordFormat, Field("EventRecordFormat"))
+        try c.list(&accessConfigs, Field("AccessConfigs"))
+        try c.list(&schemaValidationConfigs, Field("SchemaValidationConfigs"))
+    }
+}
+
+struct KafkaSchemaValidationConfig: Shape {
+    var attribute: KafkaSchemaValidationAttribute?
+    static let shapeName = "KafkaSchemaValidationConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&attribute, Field("Attribute"))
+    }
+}
+
 struct LambdaManagedInstancesCapacityProviderConfig: Shape {
     var capacityProviderArn = ""
     var perExecutionEnvironmentMaxConcurrency: Int?
@@ -677,6 +858,19 @@ struct ProvisionedConcurrencyConfigListItem: Shape {
     }
 }
 
+struct ProvisionedPollerConfig: Shape {
+    var minimumPollers: Int?
+    var maximumPollers: Int?
+    var pollerGroupName: String?
+    static let shapeName = "ProvisionedPollerConfig"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(&minimumPollers, Field("MinimumPollers", range: 1...200))
+        try c.int(&maximumPollers, Field("MaximumPollers", range: 1...10000))
+        try c.string(&pollerGroupName, Field("PollerGroupName", length: 0...128, pattern: Patterns.provisionedPollerGroupName))
+    }
+}
+
 struct ResolvedS3Object: Shape {
     var s3Bucket: String?
     var s3Key: String?
@@ -709,114 +903,5 @@ struct RuntimeVersionError: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&errorCode, Field("ErrorCode"))
         try c.string(&message, Field("Message", .sensitive))
-    }
-}
-
-struct S3FilesConfig: Shape {
-    var directS3Read: DirectS3Read?
-    static let shapeName = "S3FilesConfig"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&directS3Read, Field("DirectS3Read"))
-    }
-}
-
-struct SnapStart: Shape {
-    var applyOn: SnapStartApplyOn?
-    static let shapeName = "SnapStart"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&applyOn, Field("ApplyOn"))
-    }
-}
-
-struct SnapStartResponse: Shape {
-    var applyOn: SnapStartApplyOn?
-    var optimizationStatus: SnapStartOptimizationStatus?
-    static let shapeName = "SnapStartResponse"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&applyOn, Field("ApplyOn"))
-        try c.enumeration(&optimizationStatus, Field("OptimizationStatus"))
-    }
-}
-
-struct TagsError: Shape {
-    var errorCode = ""
-    var message = ""
-    static let shapeName = "TagsError"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&errorCode, Field("ErrorCode", .required, length: 10...21, pattern: Patterns.filterCriteriaErrorCode))
-        try c.string(&message, Field("Message", .required, length: 84...1000, pattern: Patterns.filterCriteriaErrorMessage))
-    }
-}
-
-struct TenancyConfig: Shape {
-    var tenantIsolationMode = TenantIsolationMode("")
-    static let shapeName = "TenancyConfig"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&tenantIsolationMode, Field("TenantIsolationMode", .required))
-    }
-}
-
-struct TracingConfig: Shape {
-    var mode: TracingMode?
-    static let shapeName = "TracingConfig"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&mode, Field("Mode"))
-    }
-}
-
-struct TracingConfigResponse: Shape {
-    var mode: TracingMode?
-    static let shapeName = "TracingConfigResponse"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&mode, Field("Mode"))
-    }
-}
-
-struct VpcConfig: Shape {
-    var subnetIds: [String]?
-    var securityGroupIds: [String]?
-    var ipv6AllowedForDualStack: Bool?
-    static let shapeName = "VpcConfig"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.list(
-            &subnetIds,
-            Field("SubnetIds", length: 0...16, of: [Field("member", length: 0...1024, pattern: Patterns.subnetId)]))
-        try c.list(
-            &securityGroupIds,
-            Field(
-                "SecurityGroupIds",
-                length: 0...5,
-                of: [Field("member", length: 0...1024, pattern: Patterns.securityGroupId)]))
-        try c.bool(&ipv6AllowedForDualStack, Field("Ipv6AllowedForDualStack"))
-    }
-}
-
-struct VpcConfigResponse: Shape {
-    var subnetIds: [String]?
-    var securityGroupIds: [String]?
-    var vpcId: String?
-    var ipv6AllowedForDualStack: Bool?
-    static let shapeName = "VpcConfigResponse"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.list(
-            &subnetIds,
-            Field("SubnetIds", length: 0...16, of: [Field("member", length: 0...1024, pattern: Patterns.subnetId)]))
-        try c.list(
-            &securityGroupIds,
-            Field(
-                "SecurityGroupIds",
-                length: 0...5,
-                of: [Field("member", length: 0...1024, pattern: Patterns.securityGroupId)]))
-        try c.string(&vpcId, Field("VpcId"))
-        try c.bool(&ipv6AllowedForDualStack, Field("Ipv6AllowedForDualStack"))
     }
 }

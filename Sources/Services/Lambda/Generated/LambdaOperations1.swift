@@ -51,6 +51,20 @@ enum LambdaOperations {
         ]
     )
 
+    static let createEventSourceMapping = OperationDescriptor<CreateEventSourceMappingInput, CreateEventSourceMappingOutput>(
+        "CreateEventSourceMapping",
+        path: "/2015-03-31/event-source-mappings",
+        status: 202,
+        action: "lambda:CreateEventSourceMapping",
+        errors: [
+            InvalidParameterValueException.self,
+            ResourceConflictException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
     static let createFunction = OperationDescriptor<CreateFunctionInput, CreateFunctionOutput>(
         "CreateFunction",
         path: "/2015-03-31/functions",
@@ -92,6 +106,22 @@ enum LambdaOperations {
         action: "lambda:DeleteAlias",
         errors: [
             InvalidParameterValueException.self,
+            ResourceConflictException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
+    static let deleteEventSourceMapping = OperationDescriptor<DeleteEventSourceMappingInput, DeleteEventSourceMappingOutput>(
+        "DeleteEventSourceMapping",
+        method: "DELETE",
+        path: "/2015-03-31/event-source-mappings/{UUID}",
+        status: 202,
+        action: "lambda:DeleteEventSourceMapping",
+        errors: [
+            InvalidParameterValueException.self,
+            ResourceInUseException.self,
             ResourceConflictException.self,
             ServiceException.self,
             TooManyRequestsException.self,
@@ -203,6 +233,19 @@ enum LambdaOperations {
         method: "GET",
         path: "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
         action: "lambda:GetAlias",
+        errors: [
+            InvalidParameterValueException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
+    static let getEventSourceMapping = OperationDescriptor<GetEventSourceMappingInput, GetEventSourceMappingOutput>(
+        "GetEventSourceMapping",
+        method: "GET",
+        path: "/2015-03-31/event-source-mappings/{UUID}",
+        action: "lambda:GetEventSourceMapping",
         errors: [
             InvalidParameterValueException.self,
             ServiceException.self,
@@ -522,6 +565,19 @@ enum LambdaOperations {
         ]
     )
 
+    static let listEventSourceMappings = OperationDescriptor<ListEventSourceMappingsInput, ListEventSourceMappingsOutput>(
+        "ListEventSourceMappings",
+        method: "GET",
+        path: "/2015-03-31/event-source-mappings",
+        action: "lambda:ListEventSourceMappings",
+        errors: [
+            InvalidParameterValueException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
     static let listFunctionEventInvokeConfigs = OperationDescriptor<ListFunctionEventInvokeConfigsInput, ListFunctionEventInvokeConfigsOutput>(
         "ListFunctionEventInvokeConfigs",
         method: "GET",
@@ -802,6 +858,22 @@ enum LambdaOperations {
         ]
     )
 
+    static let updateEventSourceMapping = OperationDescriptor<UpdateEventSourceMappingInput, UpdateEventSourceMappingOutput>(
+        "UpdateEventSourceMapping",
+        method: "PUT",
+        path: "/2015-03-31/event-source-mappings/{UUID}",
+        status: 202,
+        action: "lambda:UpdateEventSourceMapping",
+        errors: [
+            InvalidParameterValueException.self,
+            ResourceInUseException.self,
+            ResourceConflictException.self,
+            ServiceException.self,
+            TooManyRequestsException.self,
+            ResourceNotFoundException.self,
+        ]
+    )
+
     static let updateFunctionCode = OperationDescriptor<UpdateFunctionCodeInput, UpdateFunctionCodeOutput>(
         "UpdateFunctionCode",
         method: "PUT",
@@ -865,66 +937,4 @@ enum LambdaOperations {
             ResourceNotFoundException.self,
         ]
     )
-}
-
-extension LambdaAPI {
-    var lambdaOperations: [Operation] {
-        var table: [Operation] = []
-        table.reserveCapacity(54)
-        table.append(Operation(LambdaOperations.addLayerVersionPermission, addLayerVersionPermission))
-        table.append(Operation(LambdaOperations.addPermission, addPermission))
-        table.append(Operation(LambdaOperations.createAlias, createAlias))
-        table.append(Operation(LambdaOperations.createFunction, createFunction))
-        table.append(Operation(LambdaOperations.createFunctionUrlConfig, createFunctionUrlConfig))
-        table.append(Operation(LambdaOperations.deleteAlias, deleteAlias))
-        table.append(Operation(LambdaOperations.deleteFunction, deleteFunction))
-        table.append(Operation(LambdaOperations.deleteFunctionConcurrency, deleteFunctionConcurrency))
-        table.append(Operation(LambdaOperations.deleteFunctionEventInvokeConfig, deleteFunctionEventInvokeConfig))
-        table.append(Operation(LambdaOperations.deleteFunctionUrlConfig, deleteFunctionUrlConfig))
-        table.append(Operation(LambdaOperations.deleteLayerVersion, deleteLayerVersion))
-        table.append(Operation(LambdaOperations.deleteProvisionedConcurrencyConfig, deleteProvisionedConcurrencyConfig))
-        table.append(Operation(LambdaOperations.getAccountSettings, getAccountSettings))
-        table.append(Operation(LambdaOperations.getAlias, getAlias))
-        table.append(Operation(LambdaOperations.getFunction, getFunction))
-        table.append(Operation(LambdaOperations.getFunctionConcurrency, getFunctionConcurrency))
-        table.append(Operation(LambdaOperations.getFunctionConfiguration, getFunctionConfiguration))
-        table.append(Operation(LambdaOperations.getFunctionEventInvokeConfig, getFunctionEventInvokeConfig))
-        table.append(Operation(LambdaOperations.getFunctionRecursionConfig, getFunctionRecursionConfig))
-        table.append(Operation(LambdaOperations.getFunctionUrlConfig, getFunctionUrlConfig))
-        table.append(Operation(LambdaOperations.getLayerVersion, getLayerVersion))
-        table.append(Operation(LambdaOperations.getLayerVersionByArn, getLayerVersionByArn))
-        table.append(Operation(LambdaOperations.getLayerVersionPolicy, getLayerVersionPolicy))
-        table.append(Operation(LambdaOperations.getPolicy, getPolicy))
-        table.append(Operation(LambdaOperations.getProvisionedConcurrencyConfig, getProvisionedConcurrencyConfig))
-        table.append(Operation(LambdaOperations.getRuntimeManagementConfig, getRuntimeManagementConfig))
-        table.append(Operation(LambdaOperations.invoke, invoke))
-        table.append(Operation(LambdaOperations.invokeAsync, invokeAsync))
-        table.append(Operation(LambdaOperations.invokeWithResponseStream, invokeWithResponseStream))
-        table.append(Operation(LambdaOperations.listAliases, listAliases))
-        table.append(Operation(LambdaOperations.listFunctionEventInvokeConfigs, listFunctionEventInvokeConfigs))
-        table.append(Operation(LambdaOperations.listFunctionUrlConfigs, listFunctionUrlConfigs))
-        table.append(Operation(LambdaOperations.listFunctions, listFunctions))
-        table.append(Operation(LambdaOperations.listLayerVersions, listLayerVersions))
-        table.append(Operation(LambdaOperations.listLayers, listLayers))
-        table.append(Operation(LambdaOperations.listProvisionedConcurrencyConfigs, listProvisionedConcurrencyConfigs))
-        table.append(Operation(LambdaOperations.listTags, listTags))
-        table.append(Operation(LambdaOperations.listVersionsByFunction, listVersionsByFunction))
-        table.append(Operation(LambdaOperations.publishLayerVersion, publishLayerVersion))
-        table.append(Operation(LambdaOperations.publishVersion, publishVersion))
-        table.append(Operation(LambdaOperations.putFunctionConcurrency, putFunctionConcurrency))
-        table.append(Operation(LambdaOperations.putFunctionEventInvokeConfig, putFunctionEventInvokeConfig))
-        table.append(Operation(LambdaOperations.putFunctionRecursionConfig, putFunctionRecursionConfig))
-        table.append(Operation(LambdaOperations.putProvisionedConcurrencyConfig, putProvisionedConcurrencyConfig))
-        table.append(Operation(LambdaOperations.putRuntimeManagementConfig, putRuntimeManagementConfig))
-        table.append(Operation(LambdaOperations.removeLayerVersionPermission, removeLayerVersionPermission))
-        table.append(Operation(LambdaOperations.removePermission, removePermission))
-        table.append(Operation(LambdaOperations.tagResource, tagResource))
-        table.append(Operation(LambdaOperations.untagResource, untagResource))
-        table.append(Operation(LambdaOperations.updateAlias, updateAlias))
-        table.append(Operation(LambdaOperations.updateFunctionCode, updateFunctionCode))
-        table.append(Operation(LambdaOperations.updateFunctionConfiguration, updateFunctionConfiguration))
-        table.append(Operation(LambdaOperations.updateFunctionEventInvokeConfig, updateFunctionEventInvokeConfig))
-        table.append(Operation(LambdaOperations.updateFunctionUrlConfig, updateFunctionUrlConfig))
-        return table
-    }
 }
