@@ -36,7 +36,7 @@ struct MappingSupervisor: Service {
             for await _ in changes.wakes.cancelOnGracefulShutdown() {
                 for (mapping, hold) in await claim() { group.addTask { await keep(mapping, hold) } }
             }
-            changes.stopAll()
+            changes.end()
         }
     }
 
@@ -152,6 +152,7 @@ struct MappingSupervisor: Service {
 final class MappingChanges: Sendable {
     private struct State {
         var nextToken = 0
+        var isOver = false
         var followers: [String: (token: Int, stop: StopSignal)] = [:]
     }
 
@@ -170,8 +171,15 @@ final class MappingChanges: Sendable {
         for follower in state.withLockedValue({ Array($0.followers.values) }) { follower.stop.stop() }
     }
 
+    /// The server stops: whoever begins to follow now is stopped at once.
+    func end() {
+        state.withLockedValue { $0.isOver = true }
+        stopAll()
+    }
+
     func follow(_ id: String, _ stop: StopSignal) -> Int {
         state.withLockedValue { state in
+            if state.isOver { stop.stop() }
             state.nextToken += 1
             state.followers[id] = (state.nextToken, stop)
             return state.nextToken
