@@ -163,8 +163,13 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
+<<<<<<< HEAD
                 "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS", "Logs",
                 "SQS", "SNS", "Jailer",
+=======
+                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS",
+                "Logs", "Jailer",
+>>>>>>> 2ae558f (tests: as the formatter wants them)
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],

@@ -23,7 +23,8 @@ import Testing
     @Test("a target that hangs holds up nobody else, however much it has waiting") func fairness() async throws {
         var limits = DeliveryLimits()
         (limits.running, limits.held) = (8, 32)
-        try await Ground.run(limits: limits, verdicts: { $0.target == "slow" ? nil : .finished() }) { ground in
+        let script: ScriptedHandler.Script = { $0.target == "slow" ? nil : .finished() }
+        try await Ground.run(limits: limits, verdicts: script) { ground in
             try await ground.accept("slow", count: 100)
             try await ground.accept("fast", count: 50)
             await ground.handler.untilTries(of: "fast", 50)
@@ -36,8 +37,11 @@ import Testing
     }
 
     @Test("what is to be tried again is, after its pause, with what the handler noted") func again() async throws {
+        let script: ScriptedHandler.Script = {
+            $0.earlierTries == 0 ? .again(after: .seconds(60), detail: "once") : .finished()
+        }
         try await Ground.run(
-            verdicts: { $0.earlierTries == 0 ? .again(after: .seconds(60), detail: "once") : .finished() }
+            verdicts: script
         ) { ground in
             try await ground.accept("a", count: 1)
             await ground.handler.untilTries(1)
@@ -54,10 +58,11 @@ import Testing
     @Test("a throttled target's other deliveries wait for the pause and are not tried meanwhile") func throttled()
         async throws
     {
+        let script: ScriptedHandler.Script = {
+            $0.id == "a0" && $0.earlierTries == 0 ? .throttled(after: .seconds(5), detail: "") : .finished()
+        }
         try await Ground.run(
-            verdicts: {
-                $0.id == "a0" && $0.earlierTries == 0 ? .throttled(after: .seconds(5), detail: "") : .finished()
-            },
+            verdicts: script,
             startsRunning: false
         ) { ground in
             try await ground.accept("a", count: 1)
@@ -125,7 +130,8 @@ import Testing
             payload: ByteBuffer(string: "x"),
             acceptedAt: Instant(milliseconds: 0)
         )
-        try await Ground.run(verdicts: { $0.id == "next" ? .finished() : .finished(then: [next]) }) { ground in
+        let script: ScriptedHandler.Script = { $0.id == "next" ? .finished() : .finished(then: [next]) }
+        try await Ground.run(verdicts: script) { ground in
             try await ground.accept("a", count: 1)
             await ground.handler.untilTries(2)
             await ground.untilStored(0)
@@ -331,6 +337,8 @@ private struct Ground: Sendable {
 
 /// Answers what its script says; without an answer the try hangs until it is released.
 private final class ScriptedHandler: DeliveryHandler {
+    typealias Script = @Sendable (Delivery) -> DeliveryVerdict?
+
     let queue = "test"
     private let verdicts: @Sendable (Delivery) -> DeliveryVerdict?
     private let seen = NIOLockedValueBox<[Delivery]>([])
