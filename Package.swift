@@ -163,13 +163,8 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-<<<<<<< HEAD
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS", "Logs",
-                "SQS", "SNS", "Jailer",
-=======
                 "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS",
-                "Logs", "Jailer",
->>>>>>> 2ae558f (tests: as the formatter wants them)
+                "Logs", "SQS", "SNS", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
             ],
