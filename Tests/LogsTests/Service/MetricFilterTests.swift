@@ -56,11 +56,11 @@ extension LogsTestBench {
             )
             let first = try #require(await metrics.next())
             #expect(first.namespace == "Own" && first.name == "Metric" && first.unit == "Milliseconds")
-            #expect(first.value == 12.5)
+            #expect(first.statistics.sum == 12.5)
             #expect(first.dimensions == ["Path": "/a"])
             #expect(first.scope == LogsTestBench.scope)
             let second = try #require(await metrics.next())
-            #expect(second.value == 7)
+            #expect(second.statistics.sum == 7)
             #expect(second.timestamp.milliseconds == Int64(logs.now + 1))
         }
     }
@@ -72,9 +72,9 @@ extension LogsTestBench {
             try await logs.create("g", streams: ["s"])
             try await logs.putMetricFilter(pattern: "[ip, status = 4*, bytes]", value: "$bytes") { $0.defaultValue = 0 }
             try await logs.put([(logs.now, "1.2.3.4 200 17")], to: "s", in: "g")
-            #expect(await metrics.next()?.value == 0)
+            #expect(await metrics.next()?.statistics.sum == 0)
             try await logs.put([(logs.now, "1.2.3.4 404 17")], to: "s", in: "g")
-            #expect(await metrics.next()?.value == 17)
+            #expect(await metrics.next()?.statistics.sum == 17)
         }
     }
 

@@ -101,7 +101,9 @@ struct LambdaInvoker: Sendable {
             draw: drawWeight()
         )
         // AWS drops it too: a loop must not be tried again.
-        guard let trace = enter(resolved, event.traceHeader) else { return }
+        guard let trace = enter(resolved, event.traceHeader) else {
+            throw RecursiveInvocationException(Self.recursion)
+        }
         let invocation = Invocation(
             id: event.id,
             payload: event.payload,
