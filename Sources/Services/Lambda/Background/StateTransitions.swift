@@ -156,7 +156,8 @@ struct StateTransitions: Service {
     private func prepareWithPatience(_ version: VersionRecord) async throws {
         for attempt in 1... {
             do {
-                changes.observer?.versionPrepared(try await source.executable(version))
+                let executable = try await source.executable(version)
+                changes.observer?.versionPrepared(executable)
                 return
             } catch let fault as ImageFault where fault.kind == .unavailable && attempt < Self.pullAttempts {
                 try await clock.sleep(for: .seconds(attempt * 2))

@@ -52,7 +52,8 @@ struct RelayFlow: Sendable {
         guard state == .flowing, piece.readableBytes > 0 else { return true }
         pieces.append(piece)
         waitingBytes += piece.readableBytes
-        isPaused = waitingBytes >= Self.highBytes
+        // What was read before the pause may come after it: only `take` ends one.
+        if waitingBytes >= Self.highBytes { isPaused = true }
         return !isPaused
     }
 
