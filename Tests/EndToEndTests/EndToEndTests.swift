@@ -66,6 +66,10 @@ import Testing
             try await Script.run("test_usage")
         }
 
+        @Test("have extensions beside them and inside") func extensions() async throws {
+            try await Script.run("test_extensions")
+        }
+
         @Test("cannot leave their environment") func isolation() async throws {
             try await Script.run("test_isolation")
         }

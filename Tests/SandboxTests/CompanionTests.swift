@@ -98,7 +98,9 @@ import Testing
     func outlivesFirst(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in
             let sandbox = try await attended(driver, ["/bin/sh", "-c", "sleep 0.3; exit 7"])
-            let companion = try await sandbox.startCompanion(CompanionSpecification(command: ["/bin/cat", "/dev/zero"]))
+            let companion = try await sandbox.startCompanion(
+                CompanionSpecification(command: ["/bin/cat", "/dev/zero"])
+            )
             #expect(await sandbox.waitForExit() == .exited(status: 7))
             let output = try #require(companion.takeOutput())
             #expect(await output.readNext().isEmpty == false)
@@ -160,10 +162,12 @@ import Testing
             let port = try #require(UInt16(await output.readNext().dropLast()))
             let socket = try await sandbox.socketInside()
             try socket.beginConnecting(toLoopback: port)
-            #expect(await socket.offThread { number in
-                var event = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
-                return poll(&event, 1, 10_000) == 1 && write(number, "hello", 5) == 5
-            })
+            #expect(
+                await socket.offThread { number in
+                    var event = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)
+                    return poll(&event, 1, 10_000) == 1 && write(number, "hello", 5) == 5
+                }
+            )
             #expect(await output.readToEnd() == "b'hello'\n")
             socket.close()
             _ = await sandbox.waitForExit()

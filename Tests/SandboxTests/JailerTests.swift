@@ -179,7 +179,9 @@ private struct SeededGenerator: RandomNumberGenerator {
         case 10:
             writer.u64(handle())
             writer.string("/")
-            writer.list([["/bin/true"], ["/bin/sleep", "1"], ["/x"]].randomElement(using: &self) ?? []) { $0.string($1) }
+            writer.list([["/bin/true"], ["/bin/sleep", "1"], ["/x"]].randomElement(using: &self) ?? []) {
+                $0.string($1)
+            }
             writer.list(["A=B"]) { $0.string($1) }
             writer.list([] as [UInt32]) { $0.u32($1) }
         case 12:

@@ -56,6 +56,11 @@ private final class Recorder: RuntimeAPIDelegate {
         if case .cut = end {} else { request.accept() }
     }
 
+    func extensionCall(_ call: ExtensionCall, _ request: RuntimeRequest) {
+        calls.withLockedValue { $0.append("\(call)") }
+        request.accept()
+    }
+
     func disconnected(_ request: RuntimeRequest) {}
 }
 

@@ -109,6 +109,15 @@ import Testing
         #expect(StemCellKind(plan(version), version) == nil)
     }
 
+    @Test("a version with external extensions is started plainly")
+    func external() throws {
+        let one = version()
+        var extended = plan(one)
+        #expect(StemCellKind(extended, one) != nil)
+        extended.extensions = ["watcher"]
+        #expect(StemCellKind(extended, one) == nil)
+    }
+
     @Test("a custom runtime gets a sandbox without a command, and brings it with the claim")
     func custom() throws {
         let version = version(runtime: "provided.al2023", ["LD_PRELOAD": "/var/task/x.so"])

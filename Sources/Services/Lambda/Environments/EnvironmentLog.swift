@@ -10,7 +10,7 @@ protocol LogQueue: Sendable {
 }
 
 /// The log of one environment: what the function writes, with the platform's lines in between.
-final class EnvironmentLog: Sendable {
+final class EnvironmentLog: OutputSink {
     private struct State {
         var splitter = LineSplitter()
         /// Since the last START, for `LogType=Tail`; bounded.
@@ -19,6 +19,8 @@ final class EnvironmentLog: Sendable {
 
     let group: String
     let stream: String
+    /// What extensions hear of the same.
+    let telemetry: TelemetryHub
     private let scope: Scope
     private let queue: any LogQueue
     private let clock: any WallClock
@@ -40,6 +42,7 @@ final class EnvironmentLog: Sendable {
         self.scope = scope
         self.queue = queue
         self.clock = clock
+        telemetry = TelemetryHub(clock: clock)
     }
 
     /// Bytes that the function's processes wrote.
@@ -50,22 +53,33 @@ final class EnvironmentLog: Sendable {
             for line in lines { Self.append(line, to: &state.tail) }
             return lines
         }
+        telemetry.post(lines: lines) { .functionLine($0) }
+        enqueue(lines)
+    }
+
+    /// Lines of an extension.
+    func writeExtension(_ lines: [String]) {
+        telemetry.post(lines: lines) { .extensionLine($0) }
+        state.withLockedValue { state in
+            for line in lines { Self.append(line, to: &state.tail) }
+        }
         enqueue(lines)
     }
 
     /// One line of the platform, after everything that the function has written so far; nothing of an empty one. `startsTail`:
     /// a new invocation begins.
     func platform(_ line: String, startsTail: Bool = false) {
-        let lines = state.withLockedValue { state in
+        let rest = state.withLockedValue { state in
             var rest = state.splitter.flush()
             if let filter { rest.removeAll { !filter.admits($0) } }
             for line in rest { Self.append(line, to: &state.tail) }
             if startsTail { state.tail.removeAll(keepingCapacity: true) }
             guard !line.isEmpty else { return rest }
             Self.append(line, to: &state.tail)
-            return rest + [line]
+            return rest
         }
-        enqueue(lines)
+        telemetry.post(lines: rest) { .functionLine($0) }
+        enqueue(rest + [line])
     }
 
     /// The last 4 KiB of the current invocation.

@@ -52,15 +52,17 @@ final class EnvironmentPool: Sendable {
             case .ticket(let ticket, let shallStart): return .ticket(ticket, shallStart: shallStart)
             case .idle(let idle):
                 if await isReady(idle) { return .environment(idle.environment) }
-                await idle.environment.stop()
+                await idle.environment.dismiss()
             }
         }
     }
 
     private func isReady(_ idle: VersionPool.Idle) async -> Bool {
-        guard clock.now - idle.environment.startedAt < configuration.maximumAge else { return false }
+        guard clock.now - idle.environment.startedAt < configuration.maximumAge, idle.environment.isUsable else {
+            return false
+        }
         // A sandbox that cannot be thawed has ended; the next one is as good.
-        return idle.isFrozen ? (try? await idle.environment.sandbox.thaw()) != nil : true
+        return idle.isFrozen ? (try? await idle.environment.thaw()) != nil : true
     }
 
     /// What a waiting request gets.
@@ -87,7 +89,7 @@ final class EnvironmentPool: Sendable {
     /// An environment that is provisioned no longer: ended when it is idle, else one like any other from now on.
     func dismiss(_ environment: ExecutionEnvironment) async {
         environment.isProvisioned = false
-        if pool(environment.key).take(environment) { await environment.stop() }
+        if pool(environment.key).take(environment) { await environment.dismiss() }
     }
 
     /// Waits until an environment is given back or the one started for `ticket` has failed. Cancellable.
@@ -98,7 +100,7 @@ final class EnvironmentPool: Sendable {
 
     /// To whoever waits first, else to the idle ones; ended when its version is retired.
     func giveBack(_ environment: ExecutionEnvironment) async {
-        if !pool(environment.key).push(environment, at: clock.now) { await environment.stop() }
+        if !pool(environment.key).push(environment, at: clock.now) { await environment.dismiss() }
     }
 
     /// The environment has ended; it must not be handed out again.
@@ -125,7 +127,7 @@ final class EnvironmentPool: Sendable {
             }),
             pools.withLockedValue({ $0[oldest.environment.key] })?.take(oldest.environment) == true
         else { return false }
-        await oldest.environment.stop()
+        await oldest.environment.dismiss()
         return reserve(force: true)
     }
 
@@ -142,7 +144,7 @@ final class EnvironmentPool: Sendable {
         let now = clock.now
         let all = pools.withLockedValue { $0 }
         for (key, pool) in all {
-            for environment in pool.reap(idleSince: now - configuration.reapAfter) { await environment.stop() }
+            for environment in pool.reap(idleSince: now - configuration.reapAfter) { await environment.dismiss() }
             await pool.freeze(idleSince: now - configuration.freezeAfter)
             if pool.isUnused { pools.withLockedValue { if $0[key]?.isUnused == true { $0[key] = nil } } }
         }
@@ -158,12 +160,14 @@ final class EnvironmentPool: Sendable {
     /// Ends the idle environments of one version now, and those that are busy, starting or being frozen when they come back.
     /// A later request for the version revokes it.
     func retire(_ key: VersionKey) async {
-        for environment in pools.withLockedValue({ $0[key] })?.retire() ?? [] { await environment.stop() }
+        for environment in pools.withLockedValue({ $0[key] })?.retire() ?? [] { await environment.dismiss() }
     }
 
     func stopAll() async {
-        for pool in pools.withLockedValue({ Array($0.values) }) {
-            for environment in pool.reap(idleSince: nil) { await environment.stop() }
+        let idle = pools.withLockedValue { Array($0.values) }.flatMap { $0.reap(idleSince: nil) }
+        // Together: a shutdown phase may take its two seconds.
+        await withDiscardingTaskGroup { group in
+            for environment in idle { group.addTask { await environment.stop() } }
         }
     }
 

@@ -44,6 +44,7 @@ struct EnvironmentStarter: Sendable {
         if version.image == nil {
             log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
         }
+        log.telemetry.post(.initStart(initFacts(version, runtime, log)))
         if runtime.isNearest, let interpreter = runtime.interpreter {
             log.platform(
                 "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n"
@@ -64,15 +65,38 @@ struct EnvironmentStarter: Sendable {
             eventLoop: eventLoops.next(),
             clock: clock,
             supervisor: supervisor,
-            startedMicroseconds: startedAt
+            startedMicroseconds: startedAt,
+            handler: version.handler,
+            format: format,
+            ids: ids
         )
+        environment.expectExtensions(plan.extensions)
         do {
             try await listen(environment)
         } catch {
             await sandbox.kill()
             throw error
         }
+        await environment.launchExtensions(
+            plan.extensions,
+            environment: ExtensionFiles.variables(from: plan.environment)
+        )
         return environment
+    }
+
+    private func initFacts(
+        _ version: ExecutableVersion,
+        _ runtime: RuntimeChoice,
+        _ log: EnvironmentLog
+    ) -> TelemetryEvent.InitFacts {
+        TelemetryEvent.InitFacts(
+            functionName: version.key.functionName,
+            functionVersion: version.key.version,
+            runtimeVersion: runtime.displayName,
+            runtimeVersionARN: PlatformLog.runtimeARN(version),
+            instanceID: String(log.stream.suffix(32)),
+            memoryMiB: version.memoryMiB
+        )
     }
 
     /// A new log stream of the version.
@@ -159,7 +183,8 @@ struct EnvironmentStarter: Sendable {
             root: plan.root,
             mounts: plan.mounts,
             limits: limits,
-            listeners: Self.listeners(hasEndpoint: gateway != nil)
+            listeners: Self.listeners(hasEndpoint: gateway != nil),
+            isAttended: true
         )
     }
 

@@ -5,6 +5,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import Sandbox
+import Synchronization
 
 /// One execution environment: a sandbox, its Runtime API, its output. The thin shell around `RuntimeSession`.
 ///
@@ -24,6 +25,8 @@ final class ExecutionEnvironment: Sendable {
         var errorType: String
         var status: FunctionError.Status
         var exit: SandboxExit?
+        /// What the platform says when nobody has written a payload; nil: what the exit says.
+        var message: String?
         /// For `LogType=Tail`.
         var logTail: [UInt8] = []
 
@@ -62,8 +65,19 @@ final class ExecutionEnvironment: Sendable {
     let startedAt: Instant
     private let startedMicroseconds: Int64
     let eventLoop: any EventLoop
-    private let clock: any WallClock
-    private let supervisor: Supervisor
+    let clock: any WallClock
+    let supervisor: Supervisor
+    let poller: OutputPoller
+    let handler: String
+    let format: PlatformLog
+    let ids: any IDSource
+    /// Whether it has, or waits for, extensions.
+    let isExtended = Atomic<Bool>(false)
+    let extensions = NIOLockedValueBox(EnvironmentExtensions())
+    /// Open when the sandbox's first process has ended.
+    let runtimeGone = Latch()
+    /// Open when no extension that wants to know of the shutdown lives.
+    let extensionsGone = Latch()
     private let output: OutputPipe?
     private let state = NIOLockedValueBox(State())
     private let resources = NIOLockedValueBox<[@Sendable () -> Void]>([])
@@ -76,7 +90,10 @@ final class ExecutionEnvironment: Sendable {
         eventLoop: any EventLoop,
         clock: any WallClock,
         supervisor: Supervisor,
-        startedMicroseconds: Int64
+        startedMicroseconds: Int64,
+        handler: String = "",
+        format: PlatformLog = .text,
+        ids: any IDSource = SystemIDSource()
     ) {
         self.key = key
         self.sandbox = sandbox
@@ -86,6 +103,10 @@ final class ExecutionEnvironment: Sendable {
         self.supervisor = supervisor
         self.startedAt = clock.now
         self.startedMicroseconds = startedMicroseconds
+        self.poller = poller
+        self.handler = handler
+        self.format = format
+        self.ids = ids
         self.output = sandbox.takeOutput().map { poller.add($0, log: log) }
     }
 
@@ -144,6 +165,20 @@ final class ExecutionEnvironment: Sendable {
         }
     }
 
+    /// The runtime and every extension wait for an event.
+    func initPhaseEnded() {
+        let now = clock.monotonicMicroseconds
+        state.withLockedValue { $0.initializedAt = now }
+        log.telemetry.post(.initReport(.microseconds(now - startedMicroseconds), nil, errorType: nil))
+        finishInit(.ready)
+    }
+
+    func failInit(errorType: String, message: String) {
+        finishInit(
+            .failed(InitFailure(payload: nil, errorType: errorType, status: .error, exit: nil, message: message))
+        )
+    }
+
     private func finishInit(_ outcome: InitOutcome) {
         let waiter = state.withLockedValue { state -> CheckedContinuation<InitOutcome, Never>? in
             guard state.initOutcome == nil else { return nil }
@@ -161,7 +196,7 @@ final class ExecutionEnvironment: Sendable {
     func invoke(_ invocation: Invocation) async -> InvocationResult {
         await withCheckedContinuation { continuation in
             let action = state.withLockedValue { state in
-                let action = state.session.dispatch(invocation)
+                let action = state.isDoomed ? .refuse : state.session.dispatch(invocation)
                 if action != .refuse { state.running = Running(invocation: invocation, finish: continuation) }
                 return action
             }
@@ -191,6 +226,7 @@ final class ExecutionEnvironment: Sendable {
             ("Lambda-Runtime-Invoked-Function-Arn", invocation.invokedARN.description),
             ("Lambda-Runtime-Trace-Id", invocation.traceHeader),
         ]
+        tellExtensions(of: invocation, deadline: deadline)
         if let context = invocation.clientContext { headers.append(("Lambda-Runtime-Client-Context", context)) }
         if let tenant = key.tenantID { headers.append(("Lambda-Runtime-Aws-Tenant-Id", tenant)) }
         request.answer(status: .ok, headers: headers, body: invocation.payload)
@@ -224,7 +260,7 @@ final class ExecutionEnvironment: Sendable {
         supervisor.submit { [self] in
             // The last reading, for the REPORT line.
             _ = await maxMemoryMiB(limitMiB: .max)
-            await sandbox.kill()
+            await shutDown(.timeout)
         }
     }
 
@@ -233,6 +269,7 @@ final class ExecutionEnvironment: Sendable {
     /// Watches the process; returns when the environment has ended and everything of it is released.
     func run() async {
         let exit = await sandbox.waitForExit()
+        runtimeGone.open()
         drainOutput()
         output?.close()
         let (queued, running, isOverdue, initError) = state.withLockedValue { state in
@@ -248,70 +285,30 @@ final class ExecutionEnvironment: Sendable {
         } else if let running {
             let error: FunctionError =
                 isOverdue
-                ? .timedOut(after: running.timeout, requestID: running.id) : Self.exitError(exit, requestID: running.id)
+                ? .timedOut(after: running.timeout, requestID: running.id)
+                : extensionError(requestID: running.id) ?? Self.exitError(exit, requestID: running.id)
             finish(id: running.id, .failure(error))
         }
+        await shutDown(.failure)
         await sandbox.kill()
         for release in resources.withLockedValue({ $0 }) { release() }
     }
 
-    /// Kills the sandbox. `run` does the rest.
-    func stop() async {
-        state.withLockedValue { $0.isDoomed = true }
-        await sandbox.kill()
+    /// Ends the sandbox, after the shutdown phase where there are extensions. `run` does the rest.
+    func stop(_ reason: ShutdownReason = .spindown) async {
+        doom()
+        await shutDown(reason)
     }
 
-    /// What the runtime's exit means to a caller.
-    static func exitError(_ exit: SandboxExit, requestID: String) -> FunctionError {
-        switch exit {
-        case .exited(let status):
-            let what =
-                status == 0
-                ? "Runtime exited without providing a reason" : "Runtime exited with error: exit status \(status)"
-            return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
-        case .signalled(let signal):
-            let what = "Runtime exited with error: signal: \(SignalName.text(of: signal))"
-            return .platform("Runtime.ExitError", what, requestID: requestID, status: .error)
-        case .outOfMemory:
-            return .platform(
-                "Runtime.OutOfMemory",
-                "Runtime exited with error: signal: killed",
-                requestID: requestID,
-                status: .error
-            )
-        case .notExecuted(let error):
-            return .platform("Runtime.InvalidEntrypoint", error.message, requestID: requestID, status: .error)
-        case .killed:
-            return .platform(
-                "Sandbox.Failure",
-                "The execution environment was stopped",
-                requestID: requestID,
-                status: .failure
-            )
-        }
-    }
-
-    private static func initFailure(_ exit: SandboxExit) -> InitFailure {
-        InitFailure(
-            payload: nil,
-            errorType: exit == .outOfMemory ? "Runtime.OutOfMemory" : "Runtime.ExitError",
-            status: .error,
-            exit: exit
-        )
-    }
+    /// It takes no further invocation.
+    func doom() { state.withLockedValue { $0.isDoomed = true } }
 }
 
 extension ExecutionEnvironment: RuntimeAPIDelegate {
     func next(_ request: RuntimeRequest) {
-        let now = clock.monotonicMicroseconds
-        let action = state.withLockedValue { state in
-            let action = state.session.next(request)
-            if case .holdInitialized = action { state.initializedAt = now }
-            return action
-        }
-        switch action {
+        switch state.withLockedValue({ $0.session.next(request) }) {
         case .hold: break
-        case .holdInitialized: finishInit(.ready)
+        case .holdInitialized: runtimeBecameReady()
         case .holdInsteadOf(let earlier): earlier.reject(.invalidTransition(from: "Ready", to: "Ready"))
         case .hand(let invocation): hand(invocation, to: request)
         case .holdAfterCut(let id): finish(id: id, .failure(.truncated(requestID: id)))
@@ -350,6 +347,7 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         }
         if let error { return request.reject(error) }
         request.accept()
+        log.telemetry.post(.initRuntimeDone(.error, errorType: type))
         finishInit(.failed(failure))
     }
 
@@ -379,5 +377,8 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         }
     }
 
-    func disconnected(_ request: RuntimeRequest) { state.withLockedValue { $0.session.disconnected(request) } }
+    func disconnected(_ request: RuntimeRequest) {
+        state.withLockedValue { $0.session.disconnected(request) }
+        extensionDisconnected(request)
+    }
 }

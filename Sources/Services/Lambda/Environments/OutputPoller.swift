@@ -5,6 +5,11 @@ import LinuxSystem
 import MartletCore
 import NIOConcurrencyHelpers
 
+/// Takes what processes write. Called on any thread; must not block.
+protocol OutputSink: Sendable {
+    func write(_ bytes: UnsafeRawBufferPointer)
+}
+
 /// Reads the output pipes of all environments on one thread. A pipe can also be drained at once by whoever needs its lines
 /// now: the end of an invocation must come after everything that the function wrote.
 final class OutputPoller: Sendable {
@@ -30,7 +35,7 @@ final class OutputPoller: Sendable {
     }
 
     /// Takes ownership of the pipe's read end; it is closed at its end of file or by `OutputPipe.close`.
-    func add(_ descriptor: FileDescriptor, log: EnvironmentLog) -> OutputPipe {
+    func add(_ descriptor: FileDescriptor, log: any OutputSink) -> OutputPipe {
         let pipe = OutputPipe(descriptor, log: log, poller: self)
         pipes.withLockedValue { $0[descriptor.number] = pipe }
         var event = epoll_event()
@@ -62,13 +67,13 @@ final class OutputPoller: Sendable {
 /// The read end of one environment's output.
 final class OutputPipe: Sendable {
     private let descriptor: FileDescriptor
-    private let log: EnvironmentLog
+    private let log: any OutputSink
     private let poller: OutputPoller
     private let isOpen = NIOLockedValueBox(true)
     /// In one call, so that a function that writes without end cannot hold its caller up.
     private static let bytesPerDrain = 1 << 20
 
-    fileprivate init(_ descriptor: FileDescriptor, log: EnvironmentLog, poller: OutputPoller) {
+    fileprivate init(_ descriptor: FileDescriptor, log: any OutputSink, poller: OutputPoller) {
         self.descriptor = descriptor
         self.log = log
         self.poller = poller

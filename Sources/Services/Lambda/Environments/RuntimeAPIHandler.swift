@@ -123,11 +123,15 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         let parts = head.uri.split(separator: "/", omittingEmptySubsequences: true)
         switch parts.prefix(2) {
         case ["2018-06-01", "runtime"]: runtime(parts.dropFirst(2), head, trailers, request)
-        case ["2020-01-01", "extension"]: request.reject(.notImplemented("the Extensions API"))
-        case ["2020-08-15", "logs"]: request.reject(.notImplemented("the Logs API"))
-        case ["2022-07-01", "telemetry"]: request.reject(.notImplemented("the Telemetry API"))
-        default: request.reject(.notFound)
+        default: extensions(head, request)
         }
+    }
+
+    /// The Extensions, Telemetry and Logs API.
+    private func extensions(_ head: HTTPRequestHead, _ request: RuntimeRequest) {
+        guard let call = ExtensionCall(head, body, isTooLarge: isTooLarge) else { return request.reject(.notFound) }
+        held = request
+        delegate.extensionCall(call, request)
     }
 
     private func runtime(

@@ -15,6 +15,8 @@ protocol RuntimeAPIDelegate: AnyObject, Sendable {
     func streamBegins(id: String) -> StreamReception
     /// Once for each `.relay`. A `.cut` stream's request cannot be answered.
     func streamEnded(_ request: RuntimeRequest, id: String, _ end: StreamEnd)
+    /// A call of the Extensions, Telemetry or Logs API.
+    func extensionCall(_ call: ExtensionCall, _ request: RuntimeRequest)
     /// The connection is gone while `request` may still be held.
     func disconnected(_ request: RuntimeRequest)
 }

@@ -195,7 +195,7 @@ final class VersionPool: Sendable {
             }
             guard var idle = next else { return }
             // One that cannot be frozen has ended, and its `run` removes it.
-            idle.isFrozen = (try? await idle.environment.sandbox.freeze()) != nil
+            idle.isFrozen = (try? await idle.environment.freeze()) != nil
             guard idle.isFrozen else { continue }
             await putBack(idle)
         }
@@ -213,11 +213,11 @@ final class VersionPool: Sendable {
         }
         switch place {
         case .idle: return
-        case .none: await idle.environment.stop()
+        case .none: await idle.environment.dismiss()
         case .waiter:
             // One that cannot be thawed has ended, and its end makes the waiting request ask again.
-            guard (try? await idle.environment.sandbox.thaw()) != nil else { return }
-            if !push(idle.environment, at: idle.since) { await idle.environment.stop() }
+            guard (try? await idle.environment.thaw()) != nil else { return }
+            if !push(idle.environment, at: idle.since) { await idle.environment.dismiss() }
         }
     }
 

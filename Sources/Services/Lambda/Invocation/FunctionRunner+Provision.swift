@@ -44,7 +44,7 @@ extension FunctionRunner {
             environment.drainOutput()
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
             await writeFailedInit(environment, version, failure, duration, nil)
-            await environment.stop()
+            await environment.stop(.failure)
             return .failed("FUNCTION_ERROR_INIT_FAILURE")
         }
     }

@@ -21,6 +21,8 @@ struct FunctionRunner: Sendable {
         var result: InvocationResult
         /// The last 4 KiB of the invocation's log.
         var logTail: [UInt8]
+        /// What is still to be done when the caller has its answer: extensions may be at work.
+        var rest: (@Sendable () async -> Void)?
     }
 
     /// Why an invocation was not admitted. AWS: TooManyRequestsException
@@ -41,12 +43,33 @@ struct FunctionRunner: Sendable {
             meter?.throttled(key, invocation.invokedARN.qualifierOfFunction)
             throw Throttled(reason: refusal.rawValue)
         }
-        defer { ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil) }
         meter?.began(key)
         pool.enter(key)
-        defer { pool.leave(key) }
+        let leave: @Sendable () -> Void = { [ledger, pool] in
+            pool.leave(key)
+            ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil)
+        }
+        do {
+            let outcome = try await handOver(resolved.version, invocation)
+            guard let rest = outcome.rest else {
+                leave()
+                return outcome
+            }
+            // Its place is taken until the extensions are done, too.
+            supervisor.submit {
+                await rest()
+                leave()
+            }
+            return outcome
+        } catch {
+            leave()
+            throw error
+        }
+    }
+
+    private func handOver(_ version: ExecutableVersion, _ invocation: Invocation) async throws -> Outcome {
         for _ in 0..<Self.maximumHandOvers {
-            if let outcome = try await attempt(resolved.version, invocation) { return outcome }
+            if let outcome = try await attempt(version, invocation) { return outcome }
         }
         throw MartletError(
             "lambda.invoke",
@@ -185,7 +208,7 @@ struct FunctionRunner: Sendable {
             await writeFailedInit(environment, version, failure, duration, invocation)
             failure.logTail = environment.log.tail()
             pool.fail(ticket, version.key, .failed(failure))
-            await environment.stop()
+            await environment.stop(.failure)
         }
     }
 
@@ -234,13 +257,47 @@ struct FunctionRunner: Sendable {
             format.start(requestID: invocation.id, version: version.key.version, at: clock.now),
             startsTail: true
         )
+        environment.tellStart(invocation, version)
         let result = await environment.invoke(invocation)
         if case .notStarted = result.outcome { return nil }
         environment.drainOutput()
+        environment.tellRuntimeDone(invocation, result)
+        if let settling = environment.settling() {
+            return Outcome(result: result, logTail: environment.log.tail()) {
+                await settle(settling, environment, version, invocation, result, initDuration)
+            }
+        }
         await writeEnd(environment, version, invocation, result, initDuration)
         let tail = environment.log.tail()
         if environment.isUsable { await pool.giveBack(environment) }
         return Outcome(result: result, logTail: tail)
+    }
+
+    /// The caller has its answer; the invocation is over when the extensions are done, within the function's time.
+    private func settle(
+        _ settling: Latch,
+        _ environment: ExecutionEnvironment,
+        _ version: ExecutableVersion,
+        _ invocation: Invocation,
+        _ result: InvocationResult,
+        _ initDuration: Duration?
+    ) async {
+        let began = clock.monotonicMicroseconds
+        let isSettled = await settling.wait(
+            atMost: invocation.timeout - result.duration,
+            on: environment.eventLoop
+        )
+        let overhead = Duration.microseconds(clock.monotonicMicroseconds - began)
+        var whole = result
+        whole.duration += overhead
+        if let error = environment.extensionError(requestID: invocation.id) {
+            whole.outcome = .failure(error)
+        } else if !isSettled {
+            whole.outcome = .failure(.timedOut(after: invocation.timeout, requestID: invocation.id))
+        }
+        await writeEnd(environment, version, invocation, whole, initDuration, overhead)
+        if environment.isUsable && isSettled { return await pool.giveBack(environment) }
+        await environment.stop(isSettled ? .failure : .timeout)
     }
 
     private func writeEnd(
@@ -248,7 +305,8 @@ struct FunctionRunner: Sendable {
         _ version: ExecutableVersion,
         _ invocation: Invocation,
         _ result: InvocationResult,
-        _ initDuration: Duration?
+        _ initDuration: Duration?,
+        _ extensionOverhead: Duration? = nil
     ) async {
         let format = PlatformLog(version.logging)
         var status = "success"
@@ -256,7 +314,10 @@ struct FunctionRunner: Sendable {
         if case .failure(let error) = result.outcome {
             status = error.status.rawValue
             errorType = error.errorType
-            if let line = error.logLine { environment.log.platform(line) }
+            if let line = error.logLine {
+                environment.log.platform(line)
+                environment.log.telemetry.post(.fault(line))
+            }
         }
         if status == "timeout",
             let line = format.timeout(requestID: invocation.id, after: invocation.timeout, at: clock.now)
@@ -264,6 +325,7 @@ struct FunctionRunner: Sendable {
             environment.log.platform(line)
         }
         if let line = format.end(requestID: invocation.id) { environment.log.platform(line) }
+        environment.log.telemetry.post(.end(requestID: invocation.id))
         let report = InvocationReport(
             requestID: invocation.id,
             duration: result.duration,
@@ -271,12 +333,15 @@ struct FunctionRunner: Sendable {
             memoryMiB: version.memoryMiB,
             maxMemoryMiB: await environment.maxMemoryMiB(limitMiB: version.memoryMiB),
             status: status,
-            errorType: errorType.flatMap { $0.hasPrefix("Runtime.") || $0.hasPrefix("Sandbox.") ? $0 : nil },
+            errorType: errorType.flatMap { type in
+                ["Runtime.", "Sandbox.", "Extension."].contains { type.hasPrefix($0) } ? type : nil
+            },
             traceID: nil
         )
         environment.log.platform(format.runtimeDone(report, at: clock.now))
         environment.log.platform(format.report(report, at: clock.now))
         meter?.ended(InvocationFigures(report, version, invocation))
+        environment.log.telemetry.post(.report(report, extensionOverhead: extensionOverhead))
     }
 
     /// AWS runs a failed init phase once more as part of the invocation, then under the function's own timeout.
@@ -311,6 +376,9 @@ struct FunctionRunner: Sendable {
     ) -> FunctionError {
         if let payload = failure.payload {
             return FunctionError(payload: payload, errorType: failure.errorType, status: .error)
+        }
+        if let message = failure.message {
+            return .platform(failure.errorType, message, requestID: invocation.id, status: .error)
         }
         if failure.status == .timeout { return .timedOut(after: invocation.timeout, requestID: invocation.id) }
         return ExecutionEnvironment.exitError(failure.exit ?? .killed, requestID: invocation.id)

@@ -26,9 +26,10 @@ enum PlatformLog: Sendable {
         }
     }
 
+    var isJSON: Bool { if case .json = self { true } else { false } }
+
     func initStart(runtime: String, version: ExecutableVersion, at now: Instant) -> String {
-        let scope = version.key.scope
-        let arn = "arn:\(scope.region.partition):lambda:\(scope.region)::runtime:martlet"
+        let arn = Self.runtimeARN(version)
         switch self {
         case .text:
             return "INIT_START Runtime Version: \(runtime)\tRuntime Version ARN: \(arn)\n"
@@ -38,6 +39,36 @@ enum PlatformLog: Sendable {
                 .info,
                 at: now,
                 #""initializationType":"on-demand","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
+            )
+        }
+    }
+
+    static func runtimeARN(_ version: ExecutableVersion) -> String {
+        let region = version.key.scope.region
+        return "arn:\(region.partition):lambda:\(region)::runtime:martlet"
+    }
+
+    /// The state of an extension, at the end of the init phase or when it has failed.
+    func extensionState(
+        name: String,
+        state: String,
+        events: [ExtensionEventType],
+        errorType: String?,
+        at now: Instant
+    ) -> String {
+        let names = events.map(\.rawValue)
+        switch self {
+        case .text:
+            return "EXTENSION\tName: \(name)\tState: \(state)\tEvents: [\(names.joined(separator: ", "))]"
+                + (errorType.map { "\tError Type: \($0)" } ?? "") + "\n"
+        case .json:
+            let list = names.map { "\"\($0)\"" }.joined(separator: ",")
+            let error = errorType.map { #","errorType":"\#($0)""# } ?? ""
+            return record(
+                "platform.extension",
+                errorType == nil ? .info : .warn,
+                at: now,
+                #""name":"\#(name.plain)","state":"\#(state)","events":[\#(list)]\#(error)"#
             )
         }
     }

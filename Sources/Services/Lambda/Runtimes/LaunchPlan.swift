@@ -9,13 +9,16 @@ enum InitializationType: String, Sendable {
     case provisioned = "provisioned-concurrency"
 }
 
-/// What one environment of a version is started with: command, variables, mounts. A value, made without touching the host.
+/// What one environment of a version is started with: command, variables, mounts. A value; of the host it looks at
+/// the layers' or the image's extensions only.
 struct LaunchPlan: Sendable, Equatable {
     var command: [String]
     var environment: [String: String]
     var mounts: [SandboxMount]
     var root = RootFileSystem.host
     var workingDirectory = Self.taskRoot
+    /// The names of the external extensions that run beside it.
+    var extensions: [String]
 
     /// Where things are inside.
     static let taskRoot = "/var/task"
@@ -43,6 +46,7 @@ struct LaunchPlan: Sendable, Equatable {
 
     /// `runtimeFiles` is the host directory that holds the bootstraps.
     init(_ version: ExecutableVersion, runtime: RuntimeChoice, runtimeFiles: String, instance: Instance) {
+        extensions = ExtensionFiles.names(of: version)
         if let image = version.image {
             (command, workingDirectory, mounts) = (image.command, image.workingDirectory, [])
             root = .directory(image.root)

@@ -12,9 +12,11 @@ struct StemCellKind: Hashable, Sendable {
     var memoryMiB: Int
 
     /// Nil: environments of that version are always started plainly, since it chooses what its runtime begins with, or
-    /// brings a root of its own, or does not want to.
+    /// brings a root of its own or external extensions, or does not want to.
     init?(_ plan: LaunchPlan, _ version: ExecutableVersion) {
-        guard plan.root == .host, version.environment[Self.switchName] != "never" else { return nil }
+        guard plan.root == .host, plan.extensions.isEmpty, version.environment[Self.switchName] != "never" else {
+            return nil
+        }
         guard RuntimeFamily(version.runtime) != .provided else {
             command = []
             environment = [:]

@@ -143,7 +143,9 @@ final class StemCells: Service {
                 mounts: mounts,
                 limits: SandboxLimits(memoryBytes: kind.memoryMiB << 20),
                 listeners: listeners,
-                awaitsClaim: true
+                awaitsClaim: true,
+                // An internal extension may want telemetry.
+                isAttended: true
             )
         )
         let isKept = state.withLockedValue { state in
