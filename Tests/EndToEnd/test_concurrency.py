@@ -63,11 +63,23 @@ class Concurrency(EndToEndTest):
             ReservedConcurrentExecutions=901)
 
     def test_an_event_waits_until_it_is_let_in(self):
-        function = self.create("def handler(e, c): print('ran at last')")
+        function = self.create("import time\ndef handler(e, c):\n    time.sleep(e)\n    print('ran', e)")
+        self.reserve(function, 1)
+        with ThreadPoolExecutor(1) as pool:
+            busy = pool.submit(function.invoke, 3)
+            time.sleep(1)  # until the other one holds the only place
+            self.assertEqual(function.invoke(0, InvocationType="Event").status, 202)
+            self.assertIsNone(busy.result().error)
+        self.assertEqual(self.log_of(function, 2).count("ran 0\n"), 1)
+
+    def test_an_event_for_a_function_that_is_switched_off_is_not_kept(self):
+        function = self.create("def handler(e, c): print('ran', e)")
         self.reserve(function, 0)
-        self.assertEqual(function.invoke({}, InvocationType="Event").status, 202)
+        self.assertEqual(function.invoke("dropped", InvocationType="Event").status, 202)
+        time.sleep(1)  # AWS drops it at once; nothing tells when that has happened
         self.lambda_.delete_function_concurrency(FunctionName=function.name)
-        self.assertEqual(self.log_of(function).count("ran at last\n"), 1)
+        self.assertEqual(function.invoke("kept", InvocationType="Event").status, 202)
+        self.assertEqual([m for m in self.log_of(function) if m.startswith("ran")], ["ran kept\n"])
 
     def test_three_hundred_invocations_from_twenty_callers_are_all_answered_right(self):
         function = self.create("def handler(e, c): return [e, c.aws_request_id]", MemorySize=1_769)

@@ -125,6 +125,12 @@ import Testing
             try await Script.run("test_insights")
         }
 
+        @Test("feeds functions from queues, in batches, filtered, in order, and by kill -9 loses none") func mappings()
+            async throws
+        {
+            try await Script.run("test_mappings")
+        }
+
         @Test("reads the same each time Terraform refreshes") func terraform() async throws {
             try await Script.run("test_terraform")
         }

@@ -26,6 +26,7 @@ struct QueueReader: MappingReader {
     /// Of one receive. AWS: WaitTimeSeconds, MaxNumberOfMessages
     private static let longestWait: Duration = .seconds(20)
     private static let mostReceived = 10
+    private static let shortestLook: Duration = .milliseconds(100)
     /// While the queue or the function's permission is away.
     private static let trouble = Backoff(first: .seconds(1), longest: .seconds(30))
     private static let throttled = Backoff(first: .milliseconds(500), longest: .seconds(30))
@@ -76,6 +77,10 @@ struct QueueReader: MappingReader {
                 troubles = 0
                 if batch.isEmpty {
                     if scaling.withLockedValue({ $0.foundTooMuch() }) { break }
+                    // A queue that answers at once, as one does that ends its waits, is not asked without a pause.
+                    guard around.clock.now - began < Self.shortestLook else { continue }
+                    _ = try await stop.unlessStopped { [around] in try await around.clock.sleep(for: Self.shortestLook)
+                    }
                     continue
                 }
                 if batch.room == 0 {
