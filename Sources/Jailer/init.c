@@ -121,8 +121,7 @@ int run_function(const struct birth *birth, int go, struct failure *f) {
     setsid();
     uint32_t user = host.plain ? geteuid() : host.user_namespaces ? FUNCTION_UID : birth->host_id;
     uint32_t group = host.plain ? getegid() : host.user_namespaces ? FUNCTION_GID : birth->host_id;
-    if (set_limits(&spec->limits, f) || become_powerless(user, group, f) || open_standard_files(birth, f))
-        return -1;
+    if (become_powerless(user, group, f) || open_standard_files(birth, f)) return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return fail(f, JAILER_E_HOST_LACKS, errno, "set no_new_privs");
     if (host.plain && landlock_apply(birth, f)) return -1;
     bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
@@ -130,7 +129,8 @@ int run_function(const struct birth *birth, int go, struct failure *f) {
         return fail(f, JAILER_E_SPECIFICATION, errno, "enter the working directory %.200s", spec->directory);
     reset_signals();
     umask(022);
-    if (seccomp_apply(f)) return -1;
+    // After the last file is opened: what the jailer holds open for all its sandboxes counts here until execve closes it.
+    if (set_limits(&spec->limits, f) || seccomp_apply(f)) return -1;
     if (executes_late) {
         close(go);      // as executing would: so far, all is well
         execute_late(birth->claim);

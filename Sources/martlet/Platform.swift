@@ -158,7 +158,9 @@ enum Platform {
         chain.allowedHosts = settings.allowedHosts
         chain.hostRoutes = [FunctionURLRoute(urls: lambda.urls)]
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service), SNSCertificates(sns: sns)]
-        chain.reports = [UsageReport(meter: data.meter, clock: clock), PrometheusReport(meter: data.meter)]
+        chain.reports = [
+            UsageReport(meter: data.meter, clock: clock), PrometheusReport(meter: data.meter) { data.stemCellFigures },
+        ]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
             ResetAction { try await sqs.reset(account: $0) }, ResetAction { try await sns.reset(account: $0) },

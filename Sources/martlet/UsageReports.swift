@@ -65,6 +65,8 @@ extension Int64 {
 /// `/_martlet/metrics`: Prometheus's text format. Counters since the server started.
 struct PrometheusReport: ControlReport {
     let meter: FunctionMeter
+    /// Of the whole server: they belong to no account.
+    let stemCells: @Sendable () -> StemCellFigures
     let name = "metrics"
 
     func answer(query: [String: String], account: AccountID?) async throws -> WireResponse {
@@ -81,11 +83,26 @@ struct PrometheusReport: ControlReport {
         let dropped = "martlet_lambda_dropped_measurements_total"
         text += "# HELP \(dropped) Metrics that found no room.\n# TYPE \(dropped) counter\n"
         text += "\(dropped) \(meter.droppedMeasurements)\n"
+        text += Self.lines(stemCells())
         return WireResponse(
             status: 200,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
             body: .buffer(ByteBuffer(string: text))
         )
+    }
+
+    private static func lines(_ cells: StemCellFigures) -> String {
+        let (taken, waiting) = ("martlet_lambda_stem_cells_total", "martlet_lambda_stem_cells_waiting")
+        return """
+            # HELP \(taken) New environments that found a runtime booted ahead, or did not.
+            # TYPE \(taken) counter
+            \(taken){found="yes"} \(cells.hits)
+            \(taken){found="no"} \(cells.misses)
+            # HELP \(waiting) Runtimes that are booted and wait.
+            # TYPE \(waiting) gauge
+            \(waiting) \(cells.waiting)
+
+            """
     }
 
     private static let counters: [(String, String, @Sendable (UsageCounts) -> String)] = [

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tenant isolation: each tenant has environments of its own. And loops of invocations, which end."""
 
+import http.client
+import urllib.parse
+
 from botocore.exceptions import ClientError
 
-from harness import NODE, EndToEndTest, shared
+from harness import NODE, EndToEndTest, endpoint, shared
 from test_clients_inside import publish_boto3
 
 COUNTER = """
@@ -36,6 +39,14 @@ class Tenants(EndToEndTest):
 
     def tenants(self, source=COUNTER, **settings):
         return self.create(source, TenancyConfig={"TenantIsolationMode": "PER_TENANT"}, **settings)
+
+    def test_an_address_names_no_tenant_so_nothing_runs(self):
+        function = self.tenants()
+        url = self.lambda_.create_function_url_config(FunctionName=function.name, AuthType="NONE")["FunctionUrl"]
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint()).netloc)
+        connection.request("GET", "/", headers={"Host": urllib.parse.urlsplit(url).netloc})
+        self.assertEqual(connection.getresponse().status, 502)
+        connection.close()
 
     def test_each_tenant_has_environments_of_its_own(self):
         function = self.tenants()

@@ -69,6 +69,14 @@ class Usage(EndToEndTest):
         self.assertEqual(found["martlet_lambda_errors_total"], 0)
         self.assertGreater(found["martlet_lambda_gigabyte_seconds_total"], 0)
 
+    def test_hits_and_misses_of_stem_cells_are_counted(self):
+        def counted():
+            text = get(endpoint() + "/_martlet/metrics")
+            return sum(int(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith("martlet_lambda_stem_cells_total{"))
+        before = counted()
+        self.result(self.create(SOURCE), 1)
+        self.assertGreater(counted(), before)
+
     def test_a_function_inside_learns_nothing_of_others(self):
         function = self.create("""
 import os, urllib.request, urllib.error

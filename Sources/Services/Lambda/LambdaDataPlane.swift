@@ -149,6 +149,9 @@ package struct LambdaDataPlane: Sendable {
         keeper = ProvisionedKeeper(runner: runner, clock: clock, logger: environment.logger)
     }
 
+    /// How often new environments found a stem cell, and how many wait.
+    package var stemCellFigures: StemCellFigures { cells?.figures ?? StemCellFigures() }
+
     private static func stemCells(_ environment: Environment, _ supervisor: Supervisor) -> StemCells? {
         guard environment.driver.mountsLate, environment.stemCellBudgetMiB > 0 else { return nil }
         var configuration = StemCellStock.Configuration()

@@ -135,6 +135,8 @@ struct LambdaInvoker: Sendable {
     }
 
     func run(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> FunctionRunner.Outcome {
+        // Function URLs and mappings name no tenant, and no environment may serve them in a tenant's place.
+        try Tenancy.check(resolved.version)
         do {
             return try await runner.run(
                 resolved,

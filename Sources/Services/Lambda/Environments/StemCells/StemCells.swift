@@ -5,6 +5,13 @@ import NIOConcurrencyHelpers
 import Sandbox
 import ServiceLifecycle
 
+/// What came of the stem cells since the server started.
+package struct StemCellFigures: Sendable {
+    package var hits = 0
+    package var misses = 0
+    package var waiting = 0
+}
+
 /// Sandboxes booted ahead, each with a runtime in it and nothing of any function. One function version claims one, uses it
 /// as its environment, and it is never given back.
 ///
@@ -56,8 +63,8 @@ final class StemCells: Service {
     }
 
     /// How often a new environment found a cell, how often it did not, and how many wait now.
-    var figures: (hits: Int, misses: Int, waiting: Int) {
-        state.withLockedValue { ($0.stock.hits, $0.stock.misses, $0.count) }
+    var figures: StemCellFigures {
+        state.withLockedValue { StemCellFigures(hits: $0.stock.hits, misses: $0.stock.misses, waiting: $0.count) }
     }
 
     /// A function of that kind exists, so cells should.
