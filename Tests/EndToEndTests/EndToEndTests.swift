@@ -121,6 +121,11 @@ import Testing
             try await Script.run("test_sns")
         }
 
+        @Test("hands what is written to a log to the function that subscribed to it") func subscriptions() async throws
+        {
+            try await Script.run("test_subscriptions")
+        }
+
         @Test("answers queries, follows live tails and keeps filters") func insights() async throws {
             try await Script.run("test_insights")
         }

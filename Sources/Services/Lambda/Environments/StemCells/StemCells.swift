@@ -180,8 +180,9 @@ final class StemCells: Service {
                 let target = targets[kind] ?? 0
                 surplus += cells.dropFirst(target)
                 state.cells[kind] = cells.isEmpty ? nil : Array(cells.prefix(target))
-                if targets[kind] == nil { state.recipes[kind] = nil }
             }
+            // Also of kinds that never had room for a cell.
+            state.recipes = state.recipes.filter { targets[$0.key] != nil }
             return surplus
         }
         for cell in surplus { await cell.kill() }
