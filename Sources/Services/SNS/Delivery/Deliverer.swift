@@ -181,10 +181,17 @@ struct Deliverer: Sendable {
     }
 
     private func text(_ task: DeliveryTask) async throws -> String {
+        switch task.wire {
+        case .emailJSON: try await notes.json(task.note)
+        case .email: mail(task)
+        default: task.note.body
+        }
+    }
+
+    private func mail(_ task: DeliveryTask) -> String {
         let note = task.note
-        switch (task.wire, note.kind) {
-        case (.emailJSON, _): return try await notes.json(note)
-        case (.email, .notification):
+        switch note.kind {
+        case .notification:
             return """
                 \(note.body)
 
@@ -193,7 +200,7 @@ struct Deliverer: Sendable {
                 \(note.unsubscribeURL ?? "")
 
                 """
-        case (.email, .subscriptionConfirmation):
+        case .subscriptionConfirmation:
             return """
                 You have chosen to subscribe to the topic:
                 \(task.message.topic.arn)
@@ -202,7 +209,7 @@ struct Deliverer: Sendable {
                 \(note.subscribeURL ?? "")
 
                 """
-        case (.email, .unsubscribeConfirmation):
+        case .unsubscribeConfirmation:
             return """
                 Your subscription to the topic below has been deactivated:
                 \(task.message.topic.arn)
@@ -211,7 +218,6 @@ struct Deliverer: Sendable {
                 \(note.subscribeURL ?? "")
 
                 """
-        default: return note.body
         }
     }
 }
