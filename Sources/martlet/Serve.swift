@@ -91,7 +91,7 @@ struct Serve: AsyncParsableCommand {
         } catch let error as PlatformSettings.Invalid {
             throw ValidationError(error.description)
         }
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LoggingSystem.bootstrap { _ in LogLines() }
         do {
             try await Platform.run(settings)
         } catch let error as StartFailure {

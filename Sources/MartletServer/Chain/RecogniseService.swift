@@ -51,6 +51,8 @@ struct ServiceHost: Equatable {
     let region: Region?
 
     init?(_ host: String) {
+        // An address, or a name without a dot: nothing to take apart.
+        guard host.utf8.last.map({ !(0x30...0x39).contains($0) }) == true, host.utf8.contains(0x2e) else { return nil }
         let labels = host.split(separator: ".")
         guard labels.count >= 2, let prefix = labels.first, host.last.map({ !$0.isNumber }) == true,
             prefix != "localhost"

@@ -6,8 +6,8 @@ import NIOHTTP1
 
 /// One connection on its event loop: gathers or streams each request, hands it on, writes the answer.
 ///
-/// NIO's pipeline handler in front of it lets one request in at a time, and closes the connection after it when the
-/// server shuts down.
+/// One request is under way at a time: what a client sends ahead waits, parsed, and the connection is read no further then.
+/// A client that waits for its answers, as nearly all do, never makes the event loop change what it watches.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
@@ -26,6 +26,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var state: ConnectionState
     private var context: ChannelHandlerContext?
     private var body = Body.none
+    /// What came before its turn: what one read brought at most, as nothing is read while there is something here.
+    private var early: [HTTPServerRequestPart] = []
+    private var isInputClosed = false
+    /// Asked of the kernel once for all requests.
+    private var peer: String?
     /// Counts the streamed bodies: what belongs to an earlier request must not touch this one's.
     private var streamID = 0
     private var isPaused = false
@@ -60,6 +65,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.context = nil
         if case .streaming(let source) = body { source.finish(BodyCutShort()) }
         body = .none
+        early = []
     }
 
     // MARK: the timer
@@ -79,11 +85,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    /// A client that sends no more still gets the answer that it waits for.
+    /// A client that sends no more still gets the answers that it waits for; a server that shuts down answers what it has
+    /// begun.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed? = event as? ChannelEvent {
-            state.becomesLast()
+            isInputClosed = true
+            if early.isEmpty { state.becomesLast() }
             if !state.isAnswering || state.isReceiving { context.close(promise: nil) }
+        } else if event is ChannelShouldQuiesceEvent {
+            state.becomesLast()
+            if !state.isAnswering && !state.isReceiving { context.close(promise: nil) }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -91,7 +102,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
     // MARK: requests
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
+        let part = unwrapInboundIn(data)
+        guard early.isEmpty, !state.isAnswering || state.isReceiving else {
+            if !state.isLast { early.append(part) }
+            return
+        }
+        take(part, context)
+    }
+
+    private func take(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) {
+        switch part {
         case .head(let head): began(head, context)
         case .body(let piece): came(piece, context)
         case .end: requestEnded(context)
@@ -159,7 +179,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         HTTPJob(
             head: head,
             body: body,
-            sourceAddress: context.remoteAddress?.ipAddress ?? "127.0.0.1",
+            sourceAddress: peer(context),
             connection: HTTPConnection(
                 eventLoop: context.eventLoop,
                 handler: NIOLoopBound(self, eventLoop: context.eventLoop)
@@ -167,10 +187,28 @@ final class ConnectionHandler: ChannelDuplexHandler {
         )
     }
 
+    private func peer(_ context: ChannelHandlerContext) -> String {
+        if let peer { return peer }
+        let address = context.remoteAddress?.ipAddress ?? "127.0.0.1"
+        peer = address
+        return address
+    }
+
+    /// The answer of one request is written: on with what came ahead of its turn.
+    private func takeEarly(_ context: ChannelHandlerContext) {
+        while !early.isEmpty, !state.isLast, !state.isAnswering || state.isReceiving {
+            take(early.removeFirst(), context)
+        }
+        if state.isLast { early = [] }
+        guard early.isEmpty, isInputClosed else { return }
+        state.becomesLast()
+        if !state.isAnswering || state.isReceiving { context.close(promise: nil) }
+    }
+
     // MARK: back-pressure
 
     func read(context: ChannelHandlerContext) {
-        if isPaused { isReadPending = true } else { context.read() }
+        if isPaused || !early.isEmpty { isReadPending = true } else { context.read() }
     }
 
     func resumeBody(_ id: Int) {
@@ -179,7 +217,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func resume() {
         isPaused = false
-        guard isReadPending, let context else { return }
+        guard isReadPending, early.isEmpty, let context else { return }
         isReadPending = false
         context.read()
     }
@@ -227,6 +265,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let promise = isOver ? context.eventLoop.makePromise(of: Void.self) : nil
         promise?.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+        if !early.isEmpty || isInputClosed { takeEarly(context) }
         resume()
     }
 
@@ -239,7 +278,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if case .streaming(let source) = body {
             source.finish(BodyCutShort())
             body = .none
-        } else if let error = error as? HTTPParserError, !state.isAnswering {
+        } else if let error = error as? HTTPParserError {
+            guard !state.isAnswering else {
+                // Its earlier request gets its answer first; what came behind that makes no sense.
+                early = []
+                return state.becomesLast()
+            }
             refuse(error == .headerOverflow ? .headersTooLarge : .malformed, context)
         }
         context.close(promise: nil)

@@ -58,18 +58,19 @@ struct RequestTarget: Equatable {
     /// Nil for anything else.
     init?(_ text: String) {
         var rest = text[...]
-        if let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
+        // Nearly all begin with a slash.
+        if text.utf8.first != 0x2f, let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
             rest = rest.dropFirst(scheme.count)
             let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
             authority = String(rest[..<end])
             rest = rest[end...]
             if !rest.hasPrefix("/") { rest = "/" + rest }
         }
-        guard rest.hasPrefix("/") || rest == "*" else { return nil }
-        let whole = rest.prefix { $0 != "#" }
-        let mark = whole.firstIndex(of: "?") ?? whole.endIndex
+        guard rest.utf8.first == 0x2f || rest == "*" else { return nil }
+        let whole = rest.utf8.firstIndex(of: 0x23).map { rest[..<$0] } ?? rest
+        let mark = whole.utf8.firstIndex(of: 0x3f) ?? whole.endIndex
         path = String(whole[..<mark])
-        query = mark < whole.endIndex ? String(whole[whole.index(after: mark)...]) : ""
+        query = mark < whole.endIndex ? String(whole[whole.utf8.index(after: mark)...]) : ""
     }
 }
 
@@ -85,7 +86,7 @@ struct HTTPConnection: Sendable {
         let head = Self.head(of: response)
         switch response.body {
         case .buffer(let buffer):
-            eventLoop.execute {
+            onLoop {
                 handler.value.write(head: head, closes: closes)
                 handler.value.write(body: buffer, flush: nil)
                 handler.value.writeEnd()
@@ -103,6 +104,11 @@ struct HTTPConnection: Sendable {
                 eventLoop.execute { handler.value.abort() }
             }
         }
+    }
+
+    /// At once where it is called on the connection's own loop.
+    private func onLoop(_ work: @escaping @Sendable () -> Void) {
+        if eventLoop.inEventLoop { work() } else { eventLoop.execute(work) }
     }
 
     private func write(_ piece: ByteBuffer) async throws {

@@ -91,9 +91,11 @@ final class HTTPListener: Sendable {
             decoder.maxHeaderFieldCount = limits.headerCount
             let lane = lanes.lane(of: child.eventLoop)
             let pipeline = child.pipeline.syncOperations
+            // Names and values of the answers' headers have been checked where they were made, by HTTPTypes.
             try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: true,
+                withPipeliningAssistance: false,
                 withErrorHandling: false,
+                withOutboundHeaderValidation: false,
                 withEncoderConfiguration: .init(),
                 withDecoderLimitConfiguration: decoder
             )

@@ -12,7 +12,9 @@ package struct IncomingRequest: Sendable {
     /// Without `Host`.
     package var headers: HTTPFields
     /// `Host`, empty when the client sent none.
-    package var authority: String
+    package var authority: String { didSet { host = HostName(authority).name } }
+    /// The host without its port, in lower case, brackets of IPv6 kept.
+    package private(set) var host: String
     package var body: IncomingBody
     package var sourceAddress: String
     /// Which of the server's sockets it came in by, for the log; nil for the main one.
@@ -32,6 +34,7 @@ package struct IncomingRequest: Sendable {
         self.query = query
         self.headers = headers
         self.authority = authority
+        host = HostName(authority).name
         self.body = body
         self.sourceAddress = sourceAddress
     }
@@ -40,9 +43,6 @@ package struct IncomingRequest: Sendable {
     package var signable: SignableRequest {
         SignableRequest(method: method, path: path, query: query, headers: headers, authority: authority)
     }
-
-    /// The host without its port, in lower case, brackets of IPv6 kept.
-    package var host: String { HostName(authority).name }
 }
 
 /// A `Host` header taken apart.
@@ -52,12 +52,13 @@ struct HostName {
 
     init(_ authority: String) {
         let text = authority.lowercased()
-        let afterAddress = text.firstIndex(of: "]").map(text.index(after:)) ?? text.startIndex
-        guard let colon = text[afterAddress...].firstIndex(of: ":") else {
+        let bytes = text.utf8
+        let afterAddress = bytes.firstIndex(of: 0x5d).map(bytes.index(after:)) ?? bytes.startIndex
+        guard let colon = bytes[afterAddress...].firstIndex(of: 0x3a) else {
             (name, port) = (text, nil)
             return
         }
         name = String(text[..<colon])
-        port = Int(text[text.index(after: colon)...])
+        port = Int(text[bytes.index(after: colon)...])
     }
 }

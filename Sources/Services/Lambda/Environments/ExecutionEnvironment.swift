@@ -40,7 +40,7 @@ final class ExecutionEnvironment: Sendable {
     private struct Running {
         var invocation: Invocation
         var handedAt: Int64?
-        var deadline: Scheduled<Void>?
+        var deadline = NIODeadline.distantFuture
         var isOverdue = false
         var finish: CheckedContinuation<InvocationResult, Never>
     }
@@ -48,6 +48,8 @@ final class ExecutionEnvironment: Sendable {
     private struct State {
         var session = RuntimeSession<RuntimeRequest>()
         var running: Running?
+        /// Stands from one invocation to the next: setting one for each would cost more than to find it rung too early.
+        var alarm: (at: NIODeadline, scheduled: Scheduled<Void>)?
         var initWaiter: CheckedContinuation<InitOutcome, Never>?
         var initOutcome: InitOutcome?
         var initError: InitFailure?
@@ -212,13 +214,11 @@ final class ExecutionEnvironment: Sendable {
         let handedAt = clock.monotonicMicroseconds
         let timeout = invocation.timeout
         let deadline = clock.now + timeout
-        let scheduled = eventLoop.scheduleTask(in: .microseconds(timeout.wholeMicroseconds)) { [weak self] in
-            guard let self else { return }
-            self.timedOut(invocation)
-        }
+        let due = NIODeadline.now() + .microseconds(timeout.wholeMicroseconds)
         state.withLockedValue { state in
             state.running?.handedAt = handedAt
-            state.running?.deadline = scheduled
+            state.running?.deadline = due
+            setAlarm(at: due, &state)
         }
         var headers = [
             ("Lambda-Runtime-Aws-Request-Id", invocation.id),
@@ -232,6 +232,28 @@ final class ExecutionEnvironment: Sendable {
         request.answer(status: .ok, headers: headers, body: invocation.payload)
     }
 
+    /// Rings at `due` or before.
+    private func setAlarm(at due: NIODeadline, _ state: inout State) {
+        if let alarm = state.alarm {
+            guard due < alarm.at else { return }
+            alarm.scheduled.cancel()
+        }
+        state.alarm = (due, eventLoop.scheduleTask(deadline: due) { [weak self] in self?.alarmRang() })
+    }
+
+    private func alarmRang() {
+        let overdue = state.withLockedValue { state -> Invocation? in
+            state.alarm = nil
+            guard let running = state.running, running.deadline < .distantFuture else { return nil }
+            guard running.deadline <= .now() else {
+                setAlarm(at: running.deadline, &state)
+                return nil
+            }
+            return running.invocation
+        }
+        if let overdue { timedOut(overdue) }
+    }
+
     /// Ends the running invocation, once; later endings find nothing.
     private func finish(id: String, _ outcome: InvocationResult.Outcome) {
         let now = clock.monotonicMicroseconds
@@ -241,7 +263,6 @@ final class ExecutionEnvironment: Sendable {
             return state.running
         }
         guard let running else { return }
-        running.deadline?.cancel()
         let duration = Duration.microseconds(now - (running.handedAt ?? now))
         running.finish.resume(
             returning: InvocationResult(outcome: outcome, duration: duration)
@@ -274,6 +295,8 @@ final class ExecutionEnvironment: Sendable {
         output?.close()
         let (queued, running, isOverdue, initError) = state.withLockedValue { state in
             state.isDoomed = true
+            state.alarm?.scheduled.cancel()
+            state.alarm = nil
             return (state.session.end(), state.running?.invocation, state.running?.isOverdue ?? false, state.initError)
         }
         var failure = initError ?? Self.initFailure(exit)

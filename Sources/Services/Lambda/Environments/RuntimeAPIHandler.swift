@@ -120,7 +120,7 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
 
     /// By version and family; each family of paths has its own method.
     private func route(_ head: HTTPRequestHead, _ trailers: HTTPHeaders?, _ request: RuntimeRequest) {
-        let parts = head.uri.split(separator: "/", omittingEmptySubsequences: true)
+        let parts = Self.parts(of: head.uri)
         switch parts.prefix(2) {
         case ["2018-06-01", "runtime"]: runtime(parts.dropFirst(2), head, trailers, request)
         default: extensions(head, request)
@@ -203,12 +203,15 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
 }
 
 extension RuntimeAPIHandler {
+    /// What stands between the slashes; by bytes, which is many times quicker than by characters.
+    private static func parts(of path: String) -> [Substring] { path.utf8.split(separator: 0x2f).map(Substring.init) }
+
     /// The request id of `/invocation/{id}/response` in streaming mode.
     private static func streamedAnswer(_ head: HTTPRequestHead) -> String? {
         guard head.method == .POST,
             head.headers.first(name: "Lambda-Runtime-Function-Response-Mode")?.lowercased() == "streaming"
         else { return nil }
-        let parts = head.uri.split(separator: "/", omittingEmptySubsequences: true)
+        let parts = parts(of: head.uri)
         guard parts.count == 5, parts.prefix(3) == ["2018-06-01", "runtime", "invocation"], parts[4] == "response"
         else {
             return nil

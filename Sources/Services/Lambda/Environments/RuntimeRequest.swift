@@ -23,7 +23,9 @@ struct RuntimeRequest: Sendable, Equatable {
     /// Writes to a connection that has gone are dropped: the environment learns of it by `disconnected`.
     func answer(status: HTTPResponseStatus, headers: [(String, String)] = [], body: ByteBuffer) {
         let answer = RuntimeAnswer(status: status, headers: headers, body: body, closes: !keepsAlive)
-        channel.eventLoop.execute { channel.writeAndFlush(answer, promise: nil) }
+        let loop = channel.eventLoop
+        guard !loop.inEventLoop else { return channel.writeAndFlush(answer, promise: nil) }
+        loop.execute { channel.writeAndFlush(answer, promise: nil) }
     }
 }
 

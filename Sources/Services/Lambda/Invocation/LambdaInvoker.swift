@@ -233,7 +233,8 @@ enum TraceHeader {
 
     static func new(ids: any IDSource, at now: Instant) -> String {
         let seconds = String(now.milliseconds / 1_000, radix: 16)
-        return "Root=1-\(seconds)-\(ids.hex(24));Parent=\(ids.hex(16));Sampled=0"
+        let digits = ids.hex(40)
+        return "Root=1-\(seconds)-\(digits.prefix(24));Parent=\(digits.suffix(16));Sampled=0"
     }
 }
 

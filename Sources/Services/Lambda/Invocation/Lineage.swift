@@ -22,12 +22,18 @@ struct Lineage: Sendable, Equatable {
     private(set) var entries: [Entry] = []
 
     init(traceHeader: String) {
+        guard Self.isNamed(in: traceHeader) else { return }
         let field = traceHeader.split(separator: ";").first { $0.hasPrefix("Lineage=") }
         for text in field?.dropFirst("Lineage=".count).split(separator: "|").suffix(Self.kept) ?? [] {
             let parts = text.split(separator: ":", omittingEmptySubsequences: false)
             guard parts.count == 3, Self.isMark(parts[1]), let returns = Int(parts[2]), returns >= 0 else { continue }
             entries.append(Entry(mark: String(parts[1]), returns: min(returns, Self.highest)))
         }
+    }
+
+    /// Whether it may have one; nearly none has.
+    private static func isNamed(in traceHeader: String) -> Bool {
+        traceHeader.utf8.contains(0x4c) && traceHeader.contains("Lineage=")
     }
 
     private static func isMark(_ text: Substring) -> Bool {
@@ -53,8 +59,9 @@ struct Lineage: Sendable, Equatable {
 
     /// The header with this lineage in place of its own.
     func written(into traceHeader: String) -> String {
-        let others = traceHeader.split(separator: ";").filter { !$0.hasPrefix("Lineage=") }
         let text = entries.map { "1:\($0.mark):\($0.returns)" }.joined(separator: "|")
+        guard Self.isNamed(in: traceHeader) else { return traceHeader + ";Lineage=" + text }
+        let others = traceHeader.split(separator: ";").filter { !$0.hasPrefix("Lineage=") }
         return others.joined(separator: ";") + ";Lineage=" + text
     }
 }
