@@ -196,9 +196,11 @@ struct FunctionRunner: Sendable {
             for line in PlatformLog(version.logging).initDone(duration: duration, at: clock.now) {
                 environment.log.platform(line)
             }
-            await applyCPUShare(environment, version)
+            // The first event does not wait for it: a round trip to the jailer is longer than what it would hold back.
+            async let share: Void = applyCPUShare(environment, version)
             await pool.giveBack(environment)
             pool.settled(ticket, version.key)
+            await share
         case .failed(let failure) where failure.notExecuted != nil:
             pool.fail(ticket, version.key, .notStarted(failure.notExecuted ?? SandboxError(.failed, "")))
             await environment.stop()
