@@ -52,6 +52,29 @@ private func put(_ text: String, _ headers: String = "") -> String {
         }
     }
 
+    @Test("a client that has sent several requests and finished sending gets every answer")
+    func halfOpenAhead() async throws {
+        try await live { _, endpoint in
+            let connection = try await RawConnection(to: endpoint)
+            try await connection.send((0..<5).map { put("number \($0)") }.joined())
+            connection.finishSending()
+            var text = HTTPText(try await connection.receiveAll())
+            for number in 0..<5 { #expect(try text.next().text.contains("number \(number)\"")) }
+            #expect(text.isEmpty)
+        }
+    }
+
+    @Test("what is no HTTP behind a request does not cost that request its answer")
+    func rubbishAhead() async throws {
+        try await live { _, endpoint in
+            let connection = try await RawConnection(to: endpoint)
+            try await connection.send(put("hello") + "\u{1}\u{2} rubbish\r\n\r\n")
+            var text = HTTPText(try await connection.receiveAll())
+            #expect(try text.next().text.contains("hello"))
+            #expect(text.isEmpty)
+        }
+    }
+
     @Test("HTTP/1.0 and Connection: close end the connection")
     func closes() async throws {
         try await live { _, endpoint in

@@ -94,10 +94,10 @@ private struct NoLogQueue: LogQueue {
     private func take(_ pool: EnvironmentPool) async -> ExecutionEnvironment? {
         switch await pool.ask(key) {
         case .environment(let environment): return environment
-        case .ticket(let ticket, let shallStart):
+        case .ticket(let ticket, let start):
             pool.fail(ticket, key, .cancelled)
             _ = await pool.wait(ticket, key)
-            if shallStart { pool.startFailed(key, tookRoom: false) }
+            if case .now = start { pool.startFailed(key, tookRoom: false) }
             return nil
         }
     }
@@ -107,18 +107,41 @@ private struct NoLogQueue: LogQueue {
         let pool = pool()
         pool.enter(key)
         pool.enter(key)
-        guard case .ticket(_, shallStart: true) = await pool.ask(key),
-            case .ticket(_, shallStart: true) = await pool.ask(key)
+        guard case .ticket(_, .now) = await pool.ask(key),
+            case .ticket(_, .now) = await pool.ask(key)
         else {
             Issue.record("two requests may start two")
             return
         }
         pool.leave(key)
         pool.enter(key)
-        guard case .ticket(_, shallStart: false) = await pool.ask(key) else {
+        guard case .ticket(_, .never) = await pool.ask(key) else {
             Issue.record("a third request while two are asked for must wait")
             return
         }
+    }
+
+    @Test("of a burst ten start environments, the others when one of those is up or all of them take long")
+    func burst() async throws {
+        let pool = pool()
+        for _ in 0..<14 { pool.enter(key) }
+        var (starting, waiting): ([EnvironmentPool.WaiterID], [EnvironmentPool.WaiterID]) = ([], [])
+        for _ in 0..<14 {
+            switch await pool.ask(key) {
+            case .ticket(let ticket, .now): starting.append(ticket)
+            case .ticket(let ticket, .later): waiting.append(ticket)
+            default: Issue.record("there are fewer environments than requests")
+            }
+        }
+        #expect(starting.count == StartGate.atOnce && waiting.count == 4)
+        #expect(pool.mayStart(waiting[0], key) == .later)
+        pool.settled(starting[0], key)
+        #expect(pool.mayStart(waiting[0], key) == .now)
+        #expect(pool.mayStart(waiting[1], key) == .later)
+        await clock.advance(by: StartGate.youth)
+        #expect(pool.mayStart(waiting[1], key) == .now)
+        pool.fail(waiting[2], key, .cancelled)
+        #expect(pool.mayStart(waiting[2], key) == .never)
     }
 
     @Test("when the environment that a request waits for ends, the request asks again")
@@ -126,7 +149,7 @@ private struct NoLogQueue: LogQueue {
         let pool = pool()
         let (environment, _) = try environment(1)
         let starting = pool.ticket(key)
-        guard case .ticket(let dependent, shallStart: false) = await pool.ask(key) else {
+        guard case .ticket(let dependent, .never) = await pool.ask(key) else {
             Issue.record("the second request of one must wait")
             return
         }

@@ -40,21 +40,35 @@ final class EnvironmentPool: Sendable {
     enum Offer: Sendable {
         /// An idle one, thawed.
         case environment(ExecutionEnvironment)
-        /// None is idle: `wait` with the ticket. `shallStart` says that the caller is to start one, as there are fewer than
-        /// requests; otherwise one that is busy, starting or being frozen will come.
-        case ticket(WaiterID, shallStart: Bool)
+        /// None is idle: `wait` with the ticket.
+        case ticket(WaiterID, Start)
+    }
+
+    /// What a waiting request does for an environment.
+    enum Start: Sendable {
+        /// It starts one, as there are fewer than requests.
+        case now
+        /// There are fewer than requests, but enough are starting: it asks `mayStart` again after a while.
+        case later
+        /// One that is busy, starting or being frozen will come.
+        case never
     }
 
     /// Looks for an environment, or gets in line for one: in one step, so that none comes back unnoticed in between.
     func ask(_ key: VersionKey) async -> Offer {
         while true {
-            switch pool(key).ask() {
-            case .ticket(let ticket, let shallStart): return .ticket(ticket, shallStart: shallStart)
+            switch pool(key).ask(at: clock.monotonicMicroseconds) {
+            case .ticket(let ticket, let start): return .ticket(ticket, start)
             case .idle(let idle):
                 if await isReady(idle) { return .environment(idle.environment) }
                 await idle.environment.dismiss()
             }
         }
+    }
+
+    /// Whether the request that was told `later` is to start one now.
+    func mayStart(_ ticket: WaiterID, _ key: VersionKey) -> Start {
+        pool(key).mayStart(ticket, at: clock.monotonicMicroseconds)
     }
 
     private func isReady(_ idle: VersionPool.Idle) async -> Bool {
@@ -96,7 +110,7 @@ final class EnvironmentPool: Sendable {
     func wait(_ ticket: WaiterID, _ key: VersionKey) async -> Turn { await pool(key).wait(ticket) }
 
     /// Ends the wait of `ticket`, unless it has been served by another environment meanwhile.
-    func fail(_ ticket: WaiterID, _ key: VersionKey, _ turn: Turn) { pool(key).resolve(ticket, turn) }
+    func fail(_ ticket: WaiterID, _ key: VersionKey, _ turn: Turn) { pool(key).fail(ticket, turn) }
 
     /// To whoever waits first, else to the idle ones; ended when its version is retired.
     func giveBack(_ environment: ExecutionEnvironment) async {

@@ -23,7 +23,7 @@ final class VersionPool: Sendable {
 
     enum Answer {
         case idle(Idle)
-        case ticket(Int, shallStart: Bool)
+        case ticket(Int, EnvironmentPool.Start)
     }
 
     private struct State {
@@ -34,6 +34,7 @@ final class VersionPool: Sendable {
         var waiters: [Int: Waiter] = [:]
         /// Those in line for whom an environment is starting: they hear of its failure, and need not ask again before.
         var starting: Set<Int> = []
+        var gate = StartGate()
         var nextTicket = 0
         /// Requests between `enter` and `leave`.
         var demand = 0
@@ -41,15 +42,24 @@ final class VersionPool: Sendable {
         var members = 0
         var isRetired = false
 
-        mutating func getInLine(isStarting: Bool) -> Int {
+        mutating func getInLine() -> Int {
             nextTicket += 1
             line.append(nextTicket)
             waiters[nextTicket] = .inLine
-            if isStarting {
-                members += 1
-                starting.insert(nextTicket)
-            }
             return nextTicket
+        }
+
+        /// `now` has begun.
+        mutating func start(_ ticket: Int, at now: Int64) -> EnvironmentPool.Start {
+            guard members < max(demand, 1) else { return .never }
+            guard gate.enter(at: now) else { return .later }
+            begin(ticket)
+            return .now
+        }
+
+        mutating func begin(_ ticket: Int) {
+            members += 1
+            starting.insert(ticket)
         }
 
         /// What somebody may have waited for is gone: the first who depends on others asks again.
@@ -86,11 +96,19 @@ final class VersionPool: Sendable {
 
     func leave() { state.withLockedValue { $0.demand -= 1 } }
 
-    func ask() -> Answer {
+    func ask(at now: Int64) -> Answer {
         state.withLockedValue { state in
             if let idle = state.idle.popLast() { return .idle(idle) }
-            let shallStart = state.members < max(state.demand, 1)
-            return .ticket(state.getInLine(isStarting: shallStart), shallStart: shallStart)
+            let ticket = state.getInLine()
+            return .ticket(ticket, state.start(ticket, at: now))
+        }
+    }
+
+    /// `never` also for one that has been served meanwhile.
+    func mayStart(_ ticket: Int, at now: Int64) -> EnvironmentPool.Start {
+        state.withLockedValue { state in
+            guard state.waiters[ticket] != nil, state.line.contains(ticket) else { return .never }
+            return state.start(ticket, at: now)
         }
     }
 
@@ -98,7 +116,11 @@ final class VersionPool: Sendable {
     func expect() { state.withLockedValue { $0.members += 1 } }
 
     func ticketForStart() -> Int {
-        state.withLockedValue { $0.getInLine(isStarting: true) }
+        state.withLockedValue { state in
+            let ticket = state.getInLine()
+            state.begin(ticket)
+            return ticket
+        }
     }
 
     /// False: the version is retired and nobody waits, so the environment is to end.
@@ -129,7 +151,17 @@ final class VersionPool: Sendable {
     }
 
     /// The start for `ticket` is over. Its environment may have gone to somebody earlier in line: then it waits like others.
-    func settled(_ ticket: Int) { state.withLockedValue { _ = $0.starting.remove(ticket) } }
+    func settled(_ ticket: Int) {
+        state.withLockedValue { state in
+            state.gate.leave()
+            state.starting.remove(ticket)
+        }
+    }
+
+    func fail(_ ticket: Int, _ turn: Turn) {
+        state.withLockedValue { $0.gate.leave() }
+        resolve(ticket, turn)
+    }
 
     func retire() -> [ExecutionEnvironment] {
         state.withLockedValue { state in

@@ -14,6 +14,8 @@ struct FunctionRunner: Sendable {
     var logger: Logger
     var meter: FunctionMeter? = nil
 
+    private static let secondLook: Duration = .milliseconds(25)
+
     /// An environment that ends before it is handed the event is replaced this often.
     private static let maximumHandOvers = 3
 
@@ -142,11 +144,26 @@ struct FunctionRunner: Sendable {
         while true {
             switch await pool.ask(version.key) {
             case .environment(let environment): return .environment(environment)
-            case .ticket(let ticket, let shallStart):
-                if shallStart { await startOne(version, for: ticket, limit: .seconds(LambdaLimits.initSeconds)) }
+            case .ticket(let ticket, let start):
+                switch start {
+                case .now: await startOne(version, for: ticket, limit: .seconds(LambdaLimits.initSeconds))
+                case .later: supervisor.submit { await startLater(version, for: ticket) }
+                case .never: break
+                }
                 let turn = await pool.wait(ticket, version.key)
                 if case .again = turn { continue }
                 return turn
+            }
+        }
+    }
+
+    /// Enough are starting: the request gets one of those, or one of its own when they take long.
+    private func startLater(_ version: ExecutableVersion, for ticket: EnvironmentPool.WaiterID) async {
+        while (try? await clock.sleep(for: Self.secondLook)) != nil {
+            switch pool.mayStart(ticket, version.key) {
+            case .now: return await startOne(version, for: ticket, limit: .seconds(LambdaLimits.initSeconds))
+            case .later: continue
+            case .never: return
             }
         }
     }
