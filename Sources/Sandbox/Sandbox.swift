@@ -55,6 +55,11 @@ package protocol Sandbox: Sendable {
     /// Asks the first process to end (SIGTERM), or ends it (SIGKILL). `isAttended` as above.
     func terminate(byForce: Bool) async throws
 
+    /// Takes the image of all processes, writes it to `folder`, which must exist and hold nothing, and ends the
+    /// sandbox, whether it succeeds or not. Legal while it is at rest: nothing of it runs, the caller has it waiting
+    /// at the Runtime API. `isAttended` as above.
+    func takeSnapshot(into folder: String) async throws -> any SandboxSnapshot
+
     /// Ends every process at once and removes the sandbox's files, mounts and cgroups. Returns when they are gone.
     func kill() async
 
@@ -119,6 +124,18 @@ package protocol SandboxDriver: Sendable {
 
     /// Returns when the first process has been started. Throws `SandboxError`.
     func start(_ specification: SandboxSpecification) async throws -> any Sandbox
+
+    /// Whether snapshots work on this host.
+    var restores: Bool { get }
+
+    /// Starts a sandbox from an image: with the mounts, root and limits of `specification`, which must be those of the
+    /// sandbox that was snapshot, and with a new id, new namespaces, a `/tmp` of its own that begins with the image's
+    /// files, and new listeners on the same ports. `command`, `environment` and `workingDirectory` are the image's.
+    func restore(_ snapshot: any SandboxSnapshot, _ specification: SandboxSpecification) async throws -> any Sandbox
+
+    /// Opens an image that an earlier server process left; nil when it does not fit this host: another boot, another
+    /// kernel, another format, or a program or library file that has changed since.
+    func openSnapshot(at folder: String) async -> (any SandboxSnapshot)?
 
     /// Kills every sandbox that this driver has started, and removes what a crashed predecessor left behind.
     func shutDown() async
