@@ -7,6 +7,8 @@
 // reads nothing from the function, and the function may not look into it: it is not dumpable and another user's.
 #define _GNU_SOURCE
 #include "jailer.h"
+#include "snapshot/plan.h"
+#include "snapshot/restore.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -125,12 +128,13 @@ int run_function(const struct birth *birth, int go, struct failure *f) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return fail(f, JAILER_E_HOST_LACKS, errno, "set no_new_privs");
     if (host.plain && landlock_apply(birth, f)) return -1;
     bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
-    if (!executes_late && chdir(spec->directory))
+    if (!executes_late && !birth->image && chdir(spec->directory))
         return fail(f, JAILER_E_SPECIFICATION, errno, "enter the working directory %.200s", spec->directory);
     reset_signals();
     umask(022);
     // After the last file is opened: what the jailer holds open for all its sandboxes counts here until execve closes it.
     if (set_limits(&spec->limits, f) || seccomp_apply(f)) return -1;
+    if (birth->image) return become_copy(birth->image, birth->output, go, f);
     if (executes_late) {
         close(go);      // as executing would: so far, all is well
         execute_late(birth->claim);
@@ -172,6 +176,28 @@ static int open_kept(pid_t first, int pidfd, int *kept, struct failure *f) {
     return 0;
 }
 
+// What the function's process has to say: nothing (0), when it executes its command or goes on as a copy; else why not.
+// A copy can be told by an image to write anything, so it is cut to size.
+static ssize_t hear_failure(int way, struct failure *f) {
+    union {
+        struct failure failure;
+        struct slip slip;
+    } told;
+    ssize_t got = read(way, &told, sizeof told);
+    if (got == offsetof(struct slip, channel)) {
+        fail(f, JAILER_E_SPECIFICATION, told.slip.result < 0 && told.slip.result > -4096 ? (int)-told.slip.result : 0,
+            "restore the image: system call %u for %llx", (unsigned)told.slip.number,
+            (unsigned long long)told.slip.argument);
+    } else if (got == sizeof told.failure) {
+        *f = told.failure;
+        f->text[sizeof f->text - 1] = 0;
+        if (f->code == 0) f->code = JAILER_E_FAILED;
+    } else if (got != 0) {
+        return -1;
+    }
+    return got;
+}
+
 // Forks the function's process, gives it its user and waits until it has executed the command. Fills `kept`, unless it
 // is NULL.
 static pid_t start_function(const struct birth *birth, int *kept, struct failure *f) {
@@ -197,12 +223,10 @@ static pid_t start_function(const struct birth *birth, int *kept, struct failure
     // open /proc/1/mem while that still has capabilities.
     if (retire(birth, f)) return -1;
     if (write(pair[0], "!", 1) != 1) return fail(f, JAILER_E_FAILED, errno, "start the function's process");
-    struct failure told;
-    ssize_t got = read(pair[0], &told, sizeof told);
+    ssize_t got = hear_failure(pair[0], f);
     close(pair[0]);
     if (got == 0) return process;
-    if (got == sizeof told) *f = told;
-    else fail(f, JAILER_E_FAILED, 0, "hear from the function's process");
+    if (got < 0) fail(f, JAILER_E_FAILED, 0, "hear from the function's process");
     return -1;
 }
 

@@ -2,7 +2,7 @@
 //
 // What the files of the jailer share. The order of reading: loop.c (requests), sandboxes.c (the table of sandboxes
 // and their lives), init.c (what happens in the cloned child), workshop.c, mounts.c, claim.c, cgroup.c, seccomp.c,
-// privileges.c, plain.c.
+// privileges.c, plain.c; of snapshots, snapshots.c, snapshot/dump.c and snapshot/restore.c.
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -159,6 +159,11 @@ int set_limit(int resource, uint64_t value);
 // without any, the rest is -1.
 enum { KEPT_FIRST, KEPT_USER, KEPT_NETWORK, KEPT_PROCESSES, KEPT_OTHERS, KEPT = KEPT_OTHERS + 4 };
 
+// Of an image, open for reading. See snapshot/image.h.
+struct image_files {
+    int memory, files, table;
+};
+
 struct birth {
     const int *kept;                // of a companion: its sandbox's; else NULL
     const struct spec *spec;
@@ -168,16 +173,18 @@ struct birth {
     int claim;                      // the function's end of the way to the server, -1: it awaits no claim
     bool in_cgroup;                 // clone has put it there already
     char scratch[400];              // plain: the directory that stands for /tmp
+    const struct image_files *image;    // what it begins as a copy of; NULL: it executes its command
 };
 
 // What the child tells the jailer over `control`.
 // With BORN_STARTED come the listeners, for a sandbox that awaits a claim its mount namespace, and for one that is
 // attended what is kept of it, without those that are -1: their mask is `value`.
-enum { BORN_STARTED = 1, BORN_FAILED = 2, BORN_EXITED = 3 };
+enum { BORN_STARTED = 1, BORN_FAILED = 2, BORN_EXITED = 3, BORN_PICTURED = 4 };
 enum { BORN_MAX_DESCRIPTORS = JAILER_MAX_LISTENERS + 1 + KEPT };
 struct birth_report {
     int32_t kind;
     int32_t value;                  // wait status of the function's process, or as said above
+    uint64_t bytes;                 // BORN_PICTURED: of the image
     struct failure failure;
 };
 

@@ -78,6 +78,7 @@ static int claim(uint32_t request, struct reader *r, struct failure *f) {
     if (!read_ended(r)) return fail(f, JAILER_E_PROTOCOL, 0, "read the request to its end");
     if (!sandbox->awaits_claim) return fail(f, JAILER_E_SPECIFICATION, 0, "the sandbox does not wait for a claim");
     sandbox->awaits_claim = false;
+    sandbox->memory_limit = limits.memory;
     int result = mount_late(sandbox->mounts, mounts, count, limits.temporary, f)
         || cgroups_limit(sandbox->id, &limits, f) ? -1 : 0;
     close(sandbox->mounts);
@@ -169,7 +170,7 @@ static int obey(const struct jailer_header *header, struct reader *r, struct fai
     if (header->operation == JAILER_HELLO) return hello(header->request, r, f);
     if (!host.greeted) return fail(f, JAILER_E_PROTOCOL, 0, "be asked for something before HELLO has succeeded");
     switch (header->operation) {
-    case JAILER_START: return start_sandbox(header->request, r, f);
+    case JAILER_START: return start_sandbox(header->request, r, NULL, f);
     case JAILER_CLAIM: return claim(header->request, r, f);
     case JAILER_CPU: return set_cpu(header->request, r, f);
     case JAILER_FREEZE: return freeze(header->request, r, true, f);
@@ -179,6 +180,8 @@ static int obey(const struct jailer_header *header, struct reader *r, struct fai
     case JAILER_COMPANION: return start_companion(header->request, r, f);
     case JAILER_DIAL: return dial(header->request, r, f);
     case JAILER_TERMINATE: return terminate(header->request, r, f);
+    case JAILER_SNAPSHOT: return start_snapshot(header->request, r, f);
+    case JAILER_RESTORE: return start_copy(header->request, r, f);
     default: return fail(f, JAILER_E_PROTOCOL, 0, "know the operation %u", header->operation);
     }
 }

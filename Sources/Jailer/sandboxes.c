@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { START_PATIENCE_MS = 20000, REMOVE_ATTEMPTS = 400, REMOVE_PAUSE_MS = 5 };
+enum { START_PATIENCE_MS = 20000, PICTURE_PATIENCE_MS = 600000, REMOVE_ATTEMPTS = 400, REMOVE_PAUSE_MS = 5 };
 
 static struct sandbox sandboxes[JAILER_MAX_SANDBOXES];
 static int used_count;              // places from here on have never been used: not looked at, so not in memory
@@ -185,6 +185,12 @@ static bool take_report(struct sandbox *sandbox) {
         answer_failure(sandbox->request, &told.report.failure);
         sandbox->was_answered = true;
         kill_sandbox(sandbox);
+    } else if (got == (ssize_t)sizeof told && told.report.kind == BORN_PICTURED && sandbox->is_photographer) {
+        struct writer body = {0};
+        write_u32(&body, JAILER_OK);
+        write_u64(&body, told.report.bytes);
+        answer(sandbox->request, &body, NULL, 0);
+        sandbox->was_answered = true;
     } else if (got == (ssize_t)sizeof told && told.report.kind == BORN_EXITED) {
         first_ended(sandbox, told.report.value);
     }
@@ -227,7 +233,8 @@ static void ended(struct sandbox *sandbox) {
         struct failure failure = {0};
         starting_count--;
         fail(&failure, JAILER_E_FAILED, 0,
-            "The sandbox died while it was made, which a memory limit that is too low can cause");
+            sandbox->is_photographer ? "The snapshot was not finished"
+                : "The sandbox died while it was made, which a memory limit that is too low can cause");
         if (!sandbox->was_answered) answer_failure(sandbox->request, &failure);
     }
     if (sandbox->lingers_since) lingering_count--;
@@ -295,9 +302,11 @@ static int open_claim(int *claim, struct failure *f) {
     return fail(f, JAILER_E_FAILED, errno, "make a socket pair for the claim");
 }
 
-static int launch(struct sandbox *sandbox, const struct spec *spec, struct failure *f) {
+static int launch(struct sandbox *sandbox, const struct spec *spec, const struct image_files *image,
+    struct failure *f) {
     int control[2], output[2], claim[2] = {-1, -1}, result = 0;
-    struct birth birth = {.spec = spec, .host_id = host_id_of(sandbox)};
+    struct birth birth = {.spec = spec, .host_id = host_id_of(sandbox), .image = image};
+    struct stat status;
     if (open_channels(control, output, birth.host_id, f)) return -1;
     birth.control = control[1];
     birth.output = output[1];
@@ -323,6 +332,7 @@ static int launch(struct sandbox *sandbox, const struct spec *spec, struct failu
         close_if_open(&claim[0]);
         return -1;
     }
+    if (fstat(output[0], &status) == 0) sandbox->output_inode = status.st_ino;
     sandbox->claim = claim[0];
     sandbox->control = control[0];
     sandbox->output = output[0];
@@ -344,19 +354,23 @@ uint32_t host_id_of(const struct sandbox *sandbox) {
     return host.rootless ? 0 : FIRST_HOST_UID + (uint32_t)(sandbox - sandboxes);
 }
 
-int start_sandbox(uint32_t request, struct reader *r, struct failure *f) {
+int start_sandbox(uint32_t request, struct reader *r, const struct image_files *image, struct failure *f) {
     static struct spec spec;
     if (read_spec(r, &spec, f)) return -1;
     if (host.plain && (spec.root[0] || spec.flags & JAILER_START_AWAITS_CLAIM))
         return fail(f, JAILER_E_HOST_LACKS, 0, "Without namespaces there are no images and no late mounts");
+    if (image && spec.flags & JAILER_START_AWAITS_CLAIM)
+        return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: a copy awaits no claim");
     struct sandbox *sandbox = take_place(spec.id, request, f);
     if (!sandbox || cgroups_create(spec.id, &spec.limits, f)) return -1;
     strcpy(sandbox->id, spec.id);
     sandbox->awaits_claim = spec.flags & JAILER_START_AWAITS_CLAIM;
     sandbox->is_attended = spec.flags & JAILER_START_ATTENDED;
+    sandbox->is_copy = image != NULL;
+    sandbox->memory_limit = spec.limits.memory;
     sandbox->open_files = spec.limits.open_files;
     sandbox->process_limit = spec.limits.processes;
-    if (launch(sandbox, &spec, f)) {
+    if (launch(sandbox, &spec, image, f)) {
         cgroups_remove(spec.id);
         return -1;
     }
@@ -408,7 +422,8 @@ void look_after(void) {
         struct sandbox *sandbox = &sandboxes[i];
         if (sandbox->state == DEAD) try_to_remove(sandbox);
         // What a companion has forked may outlive it, so its sandbox goes with it.
-        if (sandbox->state == STARTING && now - sandbox->born > START_PATIENCE_MS)
+        uint64_t patience = sandbox->is_photographer ? PICTURE_PATIENCE_MS : START_PATIENCE_MS;
+        if (sandbox->state == STARTING && now - sandbox->born > patience)
             kill_sandbox(sandbox->home ? sandbox->home : sandbox);
         if (sandbox->state == RUNNING && sandbox->lingers_since && now - sandbox->lingers_since > JAILER_LINGER_MS)
             kill_sandbox(sandbox);

@@ -26,7 +26,10 @@ struct sandbox {
     uint32_t open_files, process_limit;
     struct sandbox *home;           // of a companion: its sandbox; else NULL
     uint32_t home_generation;
-    uint32_t companions;            // that are not gone
+    uint32_t companions;            // that are not gone, its photographer included
+    bool is_photographer;           // a companion that takes the image of its home
+    bool is_copy;                   // began from an image
+    uint64_t memory_limit, output_inode;
     uint64_t lingers_since;         // milliseconds, 0: its first process runs
     bool awaits_claim, was_answered, was_started, has_status;
     int32_t status;                 // wait status of the first process
@@ -39,12 +42,15 @@ struct sandbox {
 
 int sandboxes_open(void);                               // makes the epoll instance and returns it
 int watch_server(int socket);
-int start_sandbox(uint32_t request, struct reader *r, struct failure *f);
+int start_sandbox(uint32_t request, struct reader *r, const struct image_files *image, struct failure *f);
 int start_companion(uint32_t request, struct reader *r, struct failure *f);
 // A pidfd's process, which is about to be watched: what start_sandbox and start_companion have in common.
 struct sandbox *take_place(const char *id, uint32_t request, struct failure *f);
 int begin_life(struct sandbox *sandbox, struct failure *f);
 int open_channels(int *control, int *output, uint32_t host_id, struct failure *f);
+// snapshots.c
+int start_snapshot(uint32_t request, struct reader *r, struct failure *f);
+int start_copy(uint32_t request, struct reader *r, struct failure *f);
 // A socket of the sandbox's network, or -1.
 int socket_inside(const struct sandbox *sandbox, struct failure *f);
 uint32_t host_id_of(const struct sandbox *sandbox);
