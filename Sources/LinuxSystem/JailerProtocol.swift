@@ -4,6 +4,7 @@ internal import CLinux
 /// What the server can ask of its jailer. Bodies and answers are described in `JailerProtocol.h`.
 package enum JailerOperation: Sendable {
     case hello, start, claim, cpu, freeze, thaw, usage, kill, examine, companion, dial, terminate
+    case snapshot, restore
     /// A number that need not exist, for tests.
     case raw(UInt32)
 
@@ -21,6 +22,8 @@ package enum JailerOperation: Sendable {
         case .companion: UInt32(JAILER_COMPANION)
         case .dial: UInt32(JAILER_DIAL)
         case .terminate: UInt32(JAILER_TERMINATE)
+        case .snapshot: UInt32(JAILER_SNAPSHOT)
+        case .restore: UInt32(JAILER_RESTORE)
         case .raw(let number): number
         }
     }

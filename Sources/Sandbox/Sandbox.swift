@@ -134,7 +134,8 @@ package protocol SandboxDriver: Sendable {
     func restore(_ snapshot: any SandboxSnapshot, _ specification: SandboxSpecification) async throws -> any Sandbox
 
     /// Opens an image that an earlier server process left; nil when it does not fit this host: another boot, another
-    /// kernel, another format, or a program or library file that has changed since.
+    /// kernel, another version of the server. A program or library file that has changed since is seen by `restore`,
+    /// which throws: only inside the sandbox is known which file it is.
     func openSnapshot(at folder: String) async -> (any SandboxSnapshot)?
 
     /// Kills every sandbox that this driver has started, and removes what a crashed predecessor left behind.

@@ -40,6 +40,26 @@ package struct NamespaceDriver: SandboxDriver {
         try await jailer.start(specification)
     }
 
+    /// Processors differ in what a process's registers are; whether the kernel helps is seen by trying.
+    package var restores: Bool {
+        #if arch(x86_64)
+        true
+        #else
+        false
+        #endif
+    }
+
+    package func restore(
+        _ snapshot: any SandboxSnapshot,
+        _ specification: SandboxSpecification
+    ) async throws -> any Sandbox {
+        try await jailer.restore(snapshot, specification)
+    }
+
+    package func openSnapshot(at folder: String) async -> (any SandboxSnapshot)? {
+        jailer.openSnapshot(at: folder)
+    }
+
     package func shutDown() async { await jailer.shutDown() }
 
     /// The whole of it, once: a sandbox that prints nothing and ends.

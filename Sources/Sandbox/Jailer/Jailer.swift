@@ -16,18 +16,26 @@ package actor Jailer {
         self.logger = logger
     }
 
+    /// The jailer's executable, as the images that it makes name it.
+    nonisolated var program: String { command.first ?? "" }
+
     /// The executable of this process itself.
     package static let ownExecutable = ["/proc/self/exe"]
 
     /// Throws `SandboxError`.
     package func start(_ specification: SandboxSpecification) async throws -> any Sandbox {
+        try await start(specification, from: nil)
+    }
+
+    /// `image` is the folder of what the sandbox begins as a copy of; without one, it executes its command.
+    func start(_ specification: SandboxSpecification, from image: String?) async throws -> any Sandbox {
         try specification.checkForJailer()
         let client = try client()
         let scratch = options.isPlain ? "\(client.scratch)/\(specification.id)" : nil
         let sharesNetwork = options.isPlain || specification.network == .host
         let view = sharesNetwork ? try SharedView(specification, scratch: scratch) : nil
         do {
-            return try await start(specification, on: client, view)
+            return try await start(specification, from: image, on: client, view)
         } catch {
             view?.abandon()
             throw error
@@ -36,14 +44,16 @@ package actor Jailer {
 
     private nonisolated func start(
         _ specification: SandboxSpecification,
+        from image: String?,
         on client: JailerClient,
         _ view: SharedView?
     ) async throws -> any Sandbox {
         var writer = JailerWriter()
         var seen = view?.applied(to: specification) ?? specification
         if view != nil { seen.network = .host }
+        if let image { writer.string(image) }
         writer.specification(seen)
-        let answer = try await client.call(.start, writer.bytes)
+        let answer = try await client.call(image == nil ? .start : .restore, writer.bytes)
         var contents = try answer.contents()
         let handle = contents.u64()
         let hasPeak = contents.u32() == 1

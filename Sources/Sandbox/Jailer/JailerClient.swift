@@ -25,9 +25,12 @@ final class JailerClient: Sendable {
     /// Holds the directories that stand for `/tmp` in plain sandboxes, each named like its sandbox.
     let scratch: String
     let isPlain: Bool
+    /// The jailer's executable.
+    let program: String
 
-    private init(_ process: JailerProcess, scratch: String, isPlain: Bool, _ logger: Logger) {
+    private init(_ process: JailerProcess, program: String, scratch: String, isPlain: Bool, _ logger: Logger) {
         self.process = process
+        self.program = program
         self.isPlain = isPlain
         self.scratch = scratch
         self.logger = logger
@@ -40,7 +43,13 @@ final class JailerClient: Sendable {
             do {
                 let (cgroups, scratch) = try greet(process, options)
                 logger.debug("jailer started", metadata: ["pid": "\(process.processID)", "cgroups": "\(cgroups)"])
-                let client = JailerClient(process, scratch: scratch, isPlain: options.isPlain, logger)
+                let client = JailerClient(
+                    process,
+                    program: command.first ?? "",
+                    scratch: scratch,
+                    isPlain: options.isPlain,
+                    logger
+                )
                 try detachThread(named: "jailer") { client.listen() }
                 return client
             } catch {
