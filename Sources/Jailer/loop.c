@@ -79,6 +79,7 @@ static int claim(uint32_t request, struct reader *r, struct failure *f) {
     if (!sandbox->awaits_claim) return fail(f, JAILER_E_SPECIFICATION, 0, "the sandbox does not wait for a claim");
     sandbox->awaits_claim = false;
     sandbox->memory_limit = limits.memory;
+    sandbox->temporary_limit = limits.temporary;
     int result = mount_late(sandbox->mounts, mounts, count, limits.temporary, f)
         || cgroups_limit(sandbox->id, &limits, f) ? -1 : 0;
     close(sandbox->mounts);

@@ -368,6 +368,7 @@ int start_sandbox(uint32_t request, struct reader *r, const struct image_files *
     sandbox->is_attended = spec.flags & JAILER_START_ATTENDED;
     sandbox->is_copy = image != NULL;
     sandbox->memory_limit = spec.limits.memory;
+    sandbox->temporary_limit = spec.limits.temporary;
     sandbox->open_files = spec.limits.open_files;
     sandbox->process_limit = spec.limits.processes;
     if (launch(sandbox, &spec, image, f)) {

@@ -29,7 +29,7 @@ struct sandbox {
     uint32_t companions;            // that are not gone, its photographer included
     bool is_photographer;           // a companion that takes the image of its home
     bool is_copy;                   // began from an image
-    uint64_t memory_limit, output_inode;
+    uint64_t memory_limit, temporary_limit, output_inode;
     uint64_t lingers_since;         // milliseconds, 0: its first process runs
     bool awaits_claim, was_answered, was_started, has_status;
     int32_t status;                 // wait status of the first process

@@ -42,6 +42,7 @@ static int launch(struct sandbox *photographer, int folder, struct failure *f) {
         "make a socket pair");
     struct picture picture = {.init = home->process, .first = home->kept[KEPT_FIRST], .kept = home->kept,
         .control = control[1], .folder = folder, .output = home->output_inode, .memory = home->memory_limit,
+        .files = home->temporary_limit + home->memory_limit / 2,
         .host_id = host_id_of(home)};
     struct clone_args arguments = {.flags = CLONE_PIDFD, .pidfd = (uintptr_t)&pidfd, .exit_signal = SIGCHLD};
     photographer->process = (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);

@@ -34,7 +34,7 @@ import Testing
     func fuzzWithoutGreeting(seed: UInt64) async throws {
         let jailer = try JailerProcess.start(jailerCommand)
         var random = SeededGenerator(seed)
-        for operation in [2, 3, 4, 5, 6, 7, 8, 10, 11, 12] as [UInt32] {
+        for operation in [2, 3, 4, 5, 6, 7, 8, 10, 11, 12, 13, 14] as [UInt32] {
             try jailer.send(.raw(operation), request: operation, body: random.bytes(upTo: 300))
             let answer = try #require(jailer.receive())
             #expect(answer.request == operation)
@@ -165,7 +165,7 @@ private struct SeededGenerator: RandomNumberGenerator {
     }
 
     private mutating func validRequest() -> [UInt8] {
-        let operation = [2, 3, 4, 5, 6, 7, 8, 10, 10, 11, 12].randomElement(using: &self) ?? 2 as UInt32
+        let operation = [2, 3, 4, 5, 6, 7, 8, 10, 10, 11, 12, 13, 14].randomElement(using: &self) ?? 2 as UInt32
         var writer = JailerWriter()
         switch operation {
         case 2: start(&writer)
@@ -184,6 +184,12 @@ private struct SeededGenerator: RandomNumberGenerator {
             }
             writer.list(["A=B"]) { $0.string($1) }
             writer.list([] as [UInt32]) { $0.u32($1) }
+        case 13:
+            writer.u64(handle())
+            writer.string("/nowhere")
+        case 14:
+            writer.string(["/nowhere", "/tmp"].randomElement(using: &self) ?? "")
+            start(&writer)
         case 12:
             writer.u64(handle())
             writer.u32(UInt32.random(in: 0...2, using: &self))

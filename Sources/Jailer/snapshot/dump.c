@@ -78,7 +78,7 @@ static int create(int folder, const char *name, struct failure *f) {
 // ---- the files ----
 
 // In the child: becomes what the function is, and packs.
-static int pack_inside(const struct picture *picture, int files, struct failure *f) {
+static int pack_inside(const struct picture *picture, int files, int way, struct failure *f) {
     uint32_t user = host.user_namespaces ? FUNCTION_UID : picture->host_id;
     uint32_t group = host.user_namespaces ? FUNCTION_GID : picture->host_id;
     if (setns(picture->kept[KEPT_OTHERS], CLONE_NEWNS)) return fail(f, JAILER_E_FAILED, errno, "enter the sandbox");
@@ -88,7 +88,12 @@ static int pack_inside(const struct picture *picture, int files, struct failure 
     if (become_powerless(user, group, f)) return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return fail(f, JAILER_E_HOST_LACKS, errno, "set no_new_privs");
     if (seccomp_apply(f)) return -1;
-    return pack_trees(files, (uint64_t)1 << 40, f);     // the size of its /tmp is the limit
+    // It has no use for the photographer's other files, of the process's memory above all.
+    int low = files < way ? files : way, high = files < way ? way : files;
+    if ((low > 0 && syscall(SYS_close_range, 0, low - 1, 0))
+        || (high > low + 1 && syscall(SYS_close_range, low + 1, high - 1, 0)) || syscall(SYS_close_range, high + 1, ~0U, 0))
+        return fail(f, JAILER_E_FAILED, errno, "close the other files");
+    return pack_trees(files, picture->files, f);
 }
 
 static int pack(const struct picture *picture, struct failure *f) {
@@ -97,8 +102,9 @@ static int pack(const struct picture *picture, struct failure *f) {
     if (pipe2(way, O_CLOEXEC)) return fail(f, JAILER_E_FAILED, errno, "make a pipe");
     pid_t packer = fork();
     if (packer == 0) {
-        if (pack_inside(picture, files, f)) (void)!write(way[1], f, sizeof *f);
-        _exit(f->code != 0);
+        int result = pack_inside(picture, files, way[1], f);
+        if (result) (void)!write(way[1], f, sizeof *f);
+        _exit(result != 0);
     }
     close(way[1]);
     close(files);

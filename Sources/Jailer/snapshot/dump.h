@@ -13,7 +13,7 @@ struct picture {
     int control;                    // to the jailer
     int folder;
     uint64_t output;                // the inode of its output pipe
-    uint64_t memory;                // bytes that the image may have
+    uint64_t memory, files;         // bytes that the image may have
     uint32_t host_id;
 };
 

@@ -19,8 +19,9 @@
 #define OF_FILE (1ULL << 61)
 #define GUARD (1ULL << 58)
 
-// Fewer empty pages than these between own ones are not worth an area.
-enum { SMALL_GAP = 64, BLOCK = 1 << 20 };
+// Fewer empty pages than these between own ones stay in one area with them, so that it can still be moved as a whole
+// (mremap). More of them are left to the kernel's zeros, which cost no file.
+enum { SMALL_GAP = 4096, BLOCK = 1 << 20 };
 // The most memory of which it is looked at each page.
 #define MAX_SCANNED (256ULL << 30)
 #define WIDEST_GAP (16ULL << 30)
@@ -108,6 +109,9 @@ static int scan(struct dump *dump, const struct image_area *whole, bool has_file
             if (take_page(dump, whole, &last, &run, at, kind_of(entries[i], has_file), has_file, f)) return -1;
     }
     bool copied = is_copied(whole, has_file);
+    bool is_small = !has_file && !copied && run.kind == NOT_OWN && last.kind == OWN && last.end > last.start
+        && run.end - run.start < SMALL_GAP * IMAGE_PAGE;
+    if (is_small) last.end = run.start = run.end;
     if (copied ? add_copied(dump, &last, f) || add_copied(dump, &run, f)
         : add_run(dump, whole, &last, has_file, f) || add_run(dump, whole, &run, has_file, f))
         return -1;

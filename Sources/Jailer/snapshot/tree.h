@@ -6,6 +6,6 @@
 
 enum { TREE_MAX_ENTRIES = 100000, TREE_MAX_DEPTH = 64 };
 
-// Writes the directories and what is in them. `limit`: bytes of all files together.
+// Writes the directories and what is in them. `limit`: bytes of all files together, holes included.
 int pack_trees(int into, uint64_t limit, struct failure *f);
 int unpack_trees(int from, struct failure *f);

@@ -48,6 +48,9 @@ enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
 
     static func usable() async -> [DriverKind] { await found.value }
     static func isolating() async -> [DriverKind] { await found.value.filter(\.isolates) }
+    /// Those that take snapshots and start others from them.
+    static func restoring() async -> [DriverKind] { await found.value.filter { $0.makeDriver().restores } }
+    static func restoringAndLimiting() async -> [DriverKind] { await restoring().filter(\.limits) }
     static func limiting() async -> [DriverKind] { await found.value.filter(\.limits) }
     static func isolatingAndLimiting() async -> [DriverKind] { await found.value.filter { $0.isolates && $0.limits } }
 
