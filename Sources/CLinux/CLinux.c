@@ -59,6 +59,26 @@ int32_t martlet_packet_send(int32_t socket, const struct jailer_header *header, 
     return sent < 0 ? -errno : 0;
 }
 
+int32_t martlet_send_descriptors(int32_t socket, uint32_t value, const int32_t *descriptors, size_t count) {
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int) * JAILER_MAX_DESCRIPTORS)];
+    } control = {0};
+    struct iovec part = {&value, sizeof value};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+        .msg_controllen = CMSG_SPACE(sizeof(int) * count)};
+    if (count > JAILER_MAX_DESCRIPTORS) return -EINVAL;
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
+    memcpy(CMSG_DATA(rights), descriptors, sizeof(int) * count);
+    ssize_t sent;
+    do sent = sendmsg(socket, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent == sizeof value ? 0 : -EAGAIN;
+}
+
 int64_t martlet_packet_receive(int32_t socket, void *buffer, size_t size, int32_t *descriptors, size_t *count) {
     union {
         struct cmsghdr header;

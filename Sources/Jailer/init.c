@@ -113,8 +113,9 @@ static void reset_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-int run_function(const struct birth *birth, int go, struct failure *f) {
+int run_function(const struct birth *birth, int *way, struct failure *f) {
     const struct spec *spec = birth->spec;
+    int go = *way;
     char word;
     // Until process 1 has written the user map, this process is nobody and may do nothing.
     if (read(go, &word, 1) != 1) return fail(f, JAILER_E_FAILED, errno, "wait for the user map");
@@ -134,10 +135,10 @@ int run_function(const struct birth *birth, int go, struct failure *f) {
     umask(022);
     // After the last file is opened: what the jailer holds open for all its sandboxes counts here until execve closes it.
     if (set_limits(&spec->limits, f) || seccomp_apply(f)) return -1;
-    if (birth->image) return become_copy(birth->image, birth->output, go, f);
+    if (birth->image) return become_copy(birth->image, birth->output, way, f);
     if (executes_late) {
         close(go);      // as executing would: so far, all is well
-        execute_late(birth->claim);
+        execute_late(birth->claim, birth->output);
     }
     execve(spec->command[0], spec->command, spec->environment);
     return fail(f, JAILER_E_CANNOT_EXECUTE, errno, "execute %.200s", spec->command[0]);
@@ -182,12 +183,11 @@ static ssize_t hear_failure(int way, struct failure *f) {
     union {
         struct failure failure;
         struct slip slip;
-    } told;
+    } told = {0};
     ssize_t got = read(way, &told, sizeof told);
-    if (got == offsetof(struct slip, channel)) {
-        fail(f, JAILER_E_SPECIFICATION, told.slip.result < 0 && told.slip.result > -4096 ? (int)-told.slip.result : 0,
-            "restore the image: system call %u for %llx", (unsigned)told.slip.number,
-            (unsigned long long)told.slip.argument);
+    if (got == SLIP_BYTES) {
+        fail(f, JAILER_E_SPECIFICATION, told.slip.error, "restore the image: system call %u for %llx",
+            (unsigned)told.slip.number, (unsigned long long)told.slip.argument);
     } else if (got == sizeof told.failure) {
         *f = told.failure;
         f->text[sizeof f->text - 1] = 0;
@@ -212,7 +212,7 @@ static pid_t start_function(const struct birth *birth, int *kept, struct failure
     if (process < 0) return fail(f, JAILER_E_FAILED, errno, "fork the function's process");
     if (process == 0) {
         close(pair[0]);
-        run_function(birth, pair[1], f);
+        run_function(birth, &pair[1], f);
         (void)!write(pair[1], f, sizeof *f);
         _exit(127);
     }

@@ -189,13 +189,14 @@ struct birth_report {
 };
 
 void run_init(const struct birth *birth) __attribute__((noreturn));
-// Waits for the command of a sandbox that executes late, and executes it. Ends the process otherwise.
-void execute_late(int claim) __attribute__((noreturn));
+// Waits for the command of a sandbox that executes late, and executes it, or for an image, and goes on as its copy.
+// Ends the process otherwise.
+void execute_late(int claim, int output) __attribute__((noreturn));
 void run_companion(const struct birth *birth) __attribute__((noreturn));
 int open_listener(uint16_t port, struct failure *f);
 int raise_loopback(struct failure *f);
-// Executes the command; returns only by failing.
-int run_function(const struct birth *birth, int go, struct failure *f);
+// Executes the command, or goes on as a copy; returns only by failing. `way`: where it is told to begin, and tells.
+int run_function(const struct birth *birth, int *way, struct failure *f);
 
 // ---- plain.c: what is left without namespaces ----
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import CLinux
 internal import Glibc
 
 extension FileDescriptor {
@@ -19,6 +20,12 @@ extension FileDescriptor {
             send(number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
         }
         guard sent == bytes.count else { throw SystemError("send", sent < 0 ? errno : EAGAIN) }
+    }
+
+    /// Sends a number over a stream socket, and copies of `descriptors` with it, at once or not at all.
+    package func send(_ value: UInt32, with descriptors: [FileDescriptor]) throws(SystemError) {
+        let numbers = descriptors.map(\.number)
+        _ = try SystemError.check("send", martlet_send_descriptors(number, value, numbers, numbers.count))
     }
 
     /// The decimal number that a file begins with; nil when there is none. Does not move the file's position.

@@ -24,8 +24,23 @@ package struct ImageFolder: Sendable, Equatable {
     /// Whether the image is whole: its table is named last.
     package var isWhole: Bool { access(path(of: "table"), R_OK) == 0 }
 
+    /// Its memory, files and table, for reading; the caller owns them.
+    package func open() throws(SystemError) -> [FileDescriptor] {
+        var opened: [FileDescriptor] = []
+        for file in ["memory", "files", "table"] {
+            let number = Glibc.open(path(of: file), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+            guard number >= 0 else {
+                let error = SystemError("open \(path(of: file))", errno)
+                opened.closeAll()
+                throw error
+            }
+            opened.append(FileDescriptor(number))
+        }
+        return opened
+    }
+
     package func writeOrigin(_ text: String) throws(SystemError) {
-        let number = open(path(of: "origin"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let number = Glibc.open(path(of: "origin"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard number >= 0 else { throw SystemError("open \(path(of: "origin"))", errno) }
         let file = FileDescriptor(number)
         defer { file.close() }

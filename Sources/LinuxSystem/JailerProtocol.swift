@@ -48,6 +48,7 @@ package enum JailerNumber {
     package static let claimDescriptor = Int32(JAILER_CLAIM_DESCRIPTOR)
     package static let startHostNetwork = UInt32(JAILER_START_HOST_NETWORK)
     package static let startAttended = UInt32(JAILER_START_ATTENDED)
+    package static let lateImage = JAILER_LATE_IMAGE
     package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
     package static let exited = UInt32(JAILER_EXITED)
 

@@ -290,6 +290,9 @@ package struct SandboxClaim: Sendable {
         /// What it executes, when it was booted without a command. A failure to execute ends the sandbox with
         /// `SandboxExit.notExecuted`.
         case command([String], environment: [String: String], workingDirectory: String)
+        /// What it becomes a copy of, when it was booted without a command; the claim's mounts are those of the sandbox
+        /// that was snapshot. A failure ends the sandbox with `SandboxExit.notExecuted`.
+        case snapshot(any SandboxSnapshot)
     }
 
     package var mounts: [SandboxMount]

@@ -25,7 +25,9 @@ import Testing
             let before = try await #require(original.sandbox.takeOutput()).readNext()
             await original.sandbox.kill()
             #expect(before == output + "--\n")
-            for line in ["NoNewPrivs:\t1\n", "Seccomp:\t2\n", "CapEff:\t0000000000000000\n", "CapBnd:\t0000000000000000\n"] {
+            for line in [
+                "NoNewPrivs:\t1\n", "Seccomp:\t2\n", "CapEff:\t0000000000000000\n", "CapBnd:\t0000000000000000\n",
+            ] {
                 #expect(output.contains(line))
             }
         }
@@ -135,7 +137,8 @@ import Testing
             try await withTemporaryDirectory { code async throws in
                 writeFile(code + "/data", String(repeating: "x", count: 8_192))
                 try await withImageFolder { folder async throws in
-                    let script = "import mmap; f = open('/opt/data'); m = mmap.mmap(f.fileno(), 0, prot=1); rest(); print(m[:2])"
+                    let script =
+                        "import mmap; f = open('/opt/data'); m = mmap.mmap(f.fileno(), 0, prot=1); rest(); print(m[:2])"
                     let resting = try await driver.startResting(script) {
                         $0.mounts = [SandboxMount(source: code, target: "/opt")]
                     }
@@ -193,12 +196,16 @@ private struct Noise: RandomNumberGenerator {
     mutating func changed(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes
         guard !bytes.isEmpty else { return bytes }
-        if Int.random(in: 0..<6, using: &self) == 0 { return Array(bytes.prefix(Int.random(in: 0..<bytes.count, using: &self))) }
+        if Int.random(in: 0..<6, using: &self) == 0 {
+            return Array(bytes.prefix(Int.random(in: 0..<bytes.count, using: &self)))
+        }
         for _ in 0..<Int.random(in: 1...8, using: &self) {
             let at = Int.random(in: 0..<bytes.count, using: &self)
             let extremes: [UInt8] = [0, 1, 0x7f, 0x80, 0xff, UInt8.random(in: 0...255, using: &self)]
             let byte = extremes.randomElement(using: &self) ?? 0
-            for index in at..<min(bytes.count, at + [1, 1, 4, 8][Int.random(in: 0..<4, using: &self)]) { bytes[index] = byte }
+            for index in at..<min(bytes.count, at + [1, 1, 4, 8][Int.random(in: 0..<4, using: &self)]) {
+                bytes[index] = byte
+            }
         }
         return bytes
     }

@@ -92,6 +92,40 @@ import Testing
         }
     }
 
+    @Test(
+        "a sandbox that was booted ahead becomes a copy when it is claimed, or tells why it cannot",
+        arguments: await DriverKind.restoring()
+    )
+    func claimed(kind: DriverKind) async throws {
+        try await kind.withDriver { driver async throws in
+            try await withImageFolder { folder async throws in
+                let resting = try await driver.startResting("x = 41; rest(); print(x + 1, open('/opt/data').read())") {
+                    $0.mounts = [SandboxMount(source: "/usr/lib", target: "/var/task")]
+                }
+                let snapshot = try await resting.sandbox.takeSnapshot(into: folder)
+                try await withTemporaryDirectory { code async throws in
+                    writeFile(code + "/data", "late")
+                    for isBroken in [false, true] {
+                        var empty = resting.specification
+                        (empty.id, empty.command, empty.awaitsClaim) = (freshID(), [], true)
+                        let cell = try await driver.start(empty)
+                        if isBroken { writeFile(folder + "/table", "no table") }
+                        let mounts = [SandboxMount(source: code, target: "/opt")]
+                        let limits = resting.specification.limits
+                        try await cell.claim(SandboxClaim(mounts: mounts, limits: limits, word: .snapshot(snapshot)))
+                        let output = try await #require(cell.takeOutput()).readToEnd()
+                        #expect(output == (isBroken ? "" : "42 late\n"))
+                        guard case .notExecuted(let error) = await cell.waitForExit() else {
+                            #expect(!isBroken)
+                            continue
+                        }
+                        #expect(error.message.contains("the image is broken"))
+                    }
+                }
+            }
+        }
+    }
+
     @Test("threads go on, those that wait as those that run", arguments: await DriverKind.restoring())
     func threads(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in

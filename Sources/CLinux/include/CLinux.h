@@ -19,6 +19,9 @@ int32_t martlet_packet_pair(int32_t *first, int32_t *second);
 /// Sends header and body as one message. Returns 0, or minus errno.
 int32_t martlet_packet_send(int32_t socket, const struct jailer_header *header, const void *body);
 
+/// Sends `value` over a stream socket, with `count` descriptors, at once. Returns 0, or minus errno.
+int32_t martlet_send_descriptors(int32_t socket, uint32_t value, const int32_t *descriptors, size_t count);
+
 /// Receives one message with its descriptors (`*count`: room, then how many came). Returns its length, 0 at the end,
 /// or minus errno.
 int64_t martlet_packet_receive(int32_t socket, void *buffer, size_t size, int32_t *descriptors, size_t *count);

@@ -116,11 +116,15 @@ enum {
     // u32 length of what follows, string working directory, list command, list environment. Executing it closes the
     // way. What keeps it from being executed is told there before the process ends with 127: u32 JAILER_E_…, i32
     // errno, string what was being done.
+    // JAILER_LATE_IMAGE instead of a length, with three descriptors (an image's memory, files and table, to read), makes
+    // it a copy instead; the way is closed, or the failure told, as above.
     JAILER_START_EXECUTES_LATE = 4,
     JAILER_START_ATTENDED = 8,      // COMPANION, DIAL and TERMINATE may be asked for; costs eight open files
 };
 
 enum { JAILER_MOUNT_WRITABLE = 1 };
+
+#define JAILER_LATE_IMAGE 0xffffffffU
 
 enum { JAILER_EXITED = 0, JAILER_SIGNALLED = 1 };
 

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -129,7 +130,9 @@ static int write_program(const struct plan *plan, const char *name, struct failu
 
 int plan_execute(const struct plan *plan, const char *name, int channel, struct failure *f) {
     static char *const nothing[] = {NULL};
-    struct slip slip = {.channel = (uint64_t)channel};
+    struct slip slip = {.code = JAILER_E_SPECIFICATION, .text = "restore the image", .channel = (uint64_t)channel};
+    _Static_assert(sizeof slip == sizeof(struct step) && offsetof(struct slip, channel) == SLIP_BYTES, "as the restorer");
+    slip.text_bytes = (uint32_t)strlen(slip.text);
     memcpy(plan->bytes, &slip, sizeof slip);
     if ((size_t)(restorer_end - restorer_begin) > IMAGE_PAGE - CODE_OFFSET)
         return fail(f, JAILER_E_FAILED, 0, "fit the restorer into a page");

@@ -23,14 +23,18 @@ struct step {
     uint64_t expected;
 };
 
-// What the restorer writes to descriptor `channel` when a step fails.
+// What the restorer writes to descriptor `channel` when a step fails. It begins as a failure that is told to the server.
 struct slip {
+    uint32_t code;                  // JAILER_E_…
+    int32_t error;
+    uint32_t text_bytes;
+    char text[20];
     uint64_t number;                // of the system call
-    int64_t result;
     uint64_t argument;              // its first
     uint64_t channel;
-    uint64_t unused[4];
+    uint64_t unused;
 };
+enum { SLIP_BYTES = 48 };           // that are written: up to `channel`
 
 struct plan {
     char *bytes;                    // a slip, then steps from the front and data from the back

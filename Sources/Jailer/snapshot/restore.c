@@ -99,20 +99,26 @@ static int begin_plan(struct restore *restore, struct failure *f) {
     return result;
 }
 
-int become_copy(const struct image_files *files, int output, int channel, struct failure *f) {
+static int build(struct restore *r, const struct image_files *files, struct failure *f) {
+    if (!machine_is_known()) return fail(f, JAILER_E_HOST_LACKS, 0, "start snapshots on this processor");
+    if (table_read(&r->table, files->table, f) || check_same(&r->table, f)) return -1;
+    if (unpack_trees(files->files, f)) return -1;
+    if (restore_directory(&r->table, f) || restore_descriptors(r, f) || open_mapped(r, f)) return -1;
+    if (restore_limits(&r->table, f) || begin_plan(r, f)) return -1;
+    if (plan_memory(r, f) || plan_process(r, f) || plan_threads(r, f)) return -1;
+    if (forbid_throwing_away(f)) return -1;
+    return plan_execute(&r->plan, r->table.threads[0].name, r->channel, f);
+}
+
+int become_copy(const struct image_files *files, int output, int *channel, struct failure *f) {
     static struct restore restore;
     sigset_t all;
     restore.memory = files->memory;
-    restore.channel = channel;
+    restore.channel = *channel;
     restore.output = output;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    if (!machine_is_known()) return fail(f, JAILER_E_HOST_LACKS, 0, "start snapshots on this processor");
-    if (table_read(&restore.table, files->table, f) || check_same(&restore.table, f)) return -1;
-    if (unpack_trees(files->files, f)) return -1;
-    if (restore_directory(&restore.table, f) || restore_descriptors(&restore, f) || open_mapped(&restore, f)) return -1;
-    if (restore_limits(&restore.table, f) || begin_plan(&restore, f)) return -1;
-    if (plan_memory(&restore, f) || plan_process(&restore, f) || plan_threads(&restore, f)) return -1;
-    if (forbid_throwing_away(f)) return -1;
-    return plan_execute(&restore.plan, restore.table.threads[0].name, restore.channel, f);
+    int result = build(&restore, files, f);
+    *channel = restore.channel;
+    return result;
 }

@@ -16,9 +16,9 @@ struct restore {
     int files[IMAGE_MAX_FILES];
 };
 
-// Builds the copy out of `files`, tells of its success by closing `channel` and of its failure by writing there; returns
-// only by failing before that.
-int become_copy(const struct image_files *files, int output, int channel, struct failure *f);
+// Builds the copy out of `files`. Tells of its success by closing the channel; returns only by failing before that, and
+// then `channel` is where it is now.
+int become_copy(const struct image_files *files, int output, int *channel, struct failure *f);
 
 // restore_descriptors.c
 // Moves what is needed out of the way, and opens what the image has open.

@@ -25,6 +25,13 @@ struct ClaimLine: Sendable {
             var message = JailerWriter()
             message.u32(UInt32(clamping: body.bytes.count))
             try send(message.bytes + body.bytes)
+        case .snapshot(let snapshot):
+            guard let snapshot = snapshot as? JailedSnapshot else {
+                throw SandboxError(.badSpecification, "The snapshot is of another kind of sandbox")
+            }
+            let files = try snapshot.folder.open()
+            defer { files.closeAll() }
+            try socket.send(JailerNumber.lateImage, with: files)
         }
     }
 

@@ -134,8 +134,11 @@ final class JailedSandbox: Sandbox, JailedLife {
         } catch {
             throw SandboxError(.ended, "The sandbox cannot be told its claim: \(error)")
         }
-        if case .command = claim.word { return }
-        takeClaimLine()?.close()
+        switch claim.word {
+        // It may have a failure to tell.
+        case .command, .snapshot: return
+        case .silence, .text: takeClaimLine()?.close()
+        }
     }
 
     func setCPUShare(_ share: CPUShare?) async throws {

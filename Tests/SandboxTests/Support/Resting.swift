@@ -39,7 +39,10 @@ extension SandboxDriver {
     }
 
     /// A copy of it, that goes on after `rest()`.
-    func restoreAgain(_ snapshot: any SandboxSnapshot, _ specification: SandboxSpecification) async throws -> any Sandbox {
+    func restoreAgain(
+        _ snapshot: any SandboxSnapshot,
+        _ specification: SandboxSpecification
+    ) async throws -> any Sandbox {
         var specification = specification
         specification.id = freshID()
         return try await restore(snapshot, specification)
