@@ -10,6 +10,13 @@ package struct ImageFolder: Sendable, Equatable {
 
     package init(_ path: String) { self.path = path }
 
+    /// A new folder in `/tmp`.
+    package static func temporary() throws(SystemError) -> ImageFolder {
+        var template = Array("/tmp/martlet-image-XXXXXX".utf8CString)
+        guard let path = mkdtemp(&template) else { throw SystemError("mkdtemp", errno) }
+        return ImageFolder(String(cString: path))
+    }
+
     private func path(of file: String) -> String { "\(path)/\(file)" }
 
     /// The bytes that it takes on disk.

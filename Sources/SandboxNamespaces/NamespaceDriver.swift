@@ -33,7 +33,7 @@ package struct NamespaceDriver: SandboxDriver {
     package func examineHost() async -> [HostCheck] {
         let checks = await jailer.examineHost()
         guard checks.allSatisfy({ $0.result != .missing }) else { return checks }
-        return checks + [await trial()]
+        return checks + [await trial(), await snapshotTrial()]
     }
 
     package func start(_ specification: SandboxSpecification) async throws -> any Sandbox {
@@ -61,6 +61,18 @@ package struct NamespaceDriver: SandboxDriver {
     }
 
     package func shutDown() async { await jailer.shutDown() }
+
+    /// A process that is snapshot and goes on in another sandbox.
+    private func snapshotTrial() async -> HostCheck {
+        guard restores else { return HostCheck("snapshots", .degraded, "not on this processor") }
+        do {
+            let sandbox = try await jailer.tryRestoring()
+            await sandbox.kill()
+            return HostCheck("snapshots", .present, "a trial sandbox has been restored")
+        } catch {
+            return HostCheck("snapshots", .degraded, "\(error)")
+        }
+    }
 
     /// The whole of it, once: a sandbox that prints nothing and ends.
     private func trial() async -> HostCheck {

@@ -58,6 +58,26 @@ extension Jailer {
         return try await start(specification, from: snapshot.folder.path)
     }
 
+    /// Takes the snapshot of a process that sleeps, and starts a copy.
+    package func tryRestoring() async throws -> any Sandbox {
+        guard let first = SandboxID("doctor-original"), let second = SandboxID("doctor-copy") else {
+            throw SandboxError(.failed, "no id")
+        }
+        var specification = SandboxSpecification(id: first, command: ["/bin/sleep", "60"], isAttended: true)
+        let sandbox = try await start(specification)
+        let folder: ImageFolder
+        do {
+            folder = try ImageFolder.temporary()
+        } catch {
+            await sandbox.kill()
+            throw SandboxError(jailer: error)
+        }
+        defer { folder.remove() }
+        let snapshot = try await sandbox.takeSnapshot(into: folder.path)
+        specification.id = second
+        return try await restore(snapshot, specification)
+    }
+
     /// Nil when there is no whole image, or it cannot be one of this boot's and this program's.
     package nonisolated func openSnapshot(at folder: String) -> (any SandboxSnapshot)? {
         let image = ImageFolder(folder)
