@@ -49,6 +49,8 @@ import Testing
                 """
             try await withImageFolder { folder async throws in
                 let resting = try await driver.startResting(script)
+                // One that is frozen is stopped all the same.
+                if kind.limits { try await resting.sandbox.freeze() }
                 let snapshot = try await resting.sandbox.takeSnapshot(into: folder)
                 #expect(await resting.sandbox.waitForExit() == .killed)
                 #expect(snapshot.bytes > 100_000)
@@ -153,6 +155,62 @@ import Testing
                 """
             #expect(try await driver.snapshotAndGoOn(script) == "True True\nnew\n")
         }
+    }
+
+    @Test("a Java virtual machine goes on", arguments: await DriverKind.restoring(), ["Serial", "G1"])
+    func java(kind: DriverKind, collector: String) async throws {
+        guard access("/usr/bin/java", X_OK) == 0, access("/usr/bin/javac", X_OK) == 0 else {
+            print("SKIPPED: a snapshot of Java: there is no JDK at /usr/bin")
+            return
+        }
+        try await withTemporaryDirectory { code async throws in
+            writeFile(code + "/Main.java", javaSource)
+            #expect(system("/usr/bin/javac -d \(code) \(code)/Main.java") == 0)
+            try await kind.withDriver { driver async throws in
+                try await withImageFolder { folder async throws in
+                    let options = ["-XX:+Use\(collector)GC", "-Xmx64m", "-cp", "/opt"]
+                    var specification = specification(["/usr/bin/java"] + options + ["Main"])
+                    specification.mounts = [SandboxMount(source: code, target: "/opt")]
+                    specification.listeners = [SandboxListener(port: 9_001)]
+                    specification.isAttended = true
+                    specification.limits.memoryBytes = 512 << 20
+                    let resting = try await Resting(driver.start(specification), specification)
+                    let snapshot = try await resting.sandbox.takeSnapshot(into: folder)
+                    for _ in 0..<2 {
+                        let outcome = try await driver.goOn(snapshot, specification)
+                        #expect(outcome.output == "SocketException v777\n42\ncollected\n")
+                        #expect(outcome.exit == .exited(status: 0))
+                    }
+                }
+            }
+        }
+    }
+
+    private var javaSource: String {
+        """
+        import java.net.*; import java.util.*; import java.util.concurrent.*;
+        public class Main {
+            static String rest() {
+                try (Socket s = new Socket("127.0.0.1", 9001)) {
+                    s.getOutputStream().write("rest".getBytes());
+                    return "read " + s.getInputStream().read();
+                } catch (Exception e) { return e.getClass().getSimpleName(); }
+            }
+            public static void main(String[] arguments) throws Exception {
+                Map<Integer, String> values = new HashMap<>();
+                for (int i = 0; i < 50000; i++) values.put(i, "v" + i);
+                ExecutorService pool = Executors.newFixedThreadPool(3);
+                pool.submit(() -> 1).get();
+                System.out.println(rest() + " " + values.get(777));
+                System.out.println(pool.submit(() -> 42).get());
+                byte[][] blocks = new byte[20][];
+                for (int i = 0; i < 100; i++) blocks[i % 20] = new byte[1 << 20];
+                System.gc();
+                Thread last = new Thread(() -> System.out.println("collected"));
+                last.start(); last.join(); pool.shutdown();
+            }
+        }
+        """
     }
 
     @Test("what polls, counts and pairs of sockets are again what they were", arguments: await DriverKind.restoring())
