@@ -260,8 +260,11 @@ import Testing
                 libc.realloc.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
                 m = mmap.mmap(-1, 1 << 20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); m[:4] = b'kept'; m[-4:] = b'tail'
                 shared = mmap.mmap(-1, 65536); shared[:6] = b'shared'
+                secret = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); secret.madvise(18); secret[:6] = b'secret'
+                libc.syscall(324, 1 << 4, 0, 0)
                 block = libc.malloc(300000); ctypes.memset(block, 7, 300000)
                 rest()
+                print(secret[:6] == bytes(6), libc.syscall(324, 1 << 3, 0, 0))
                 m.resize(8 << 20); print(m[:4], m[(1 << 20) - 4:1 << 20], m[1 << 20:] == bytes(7 << 20))
                 try: m.madvise(mmap.MADV_DONTNEED)
                 except OSError as error: print(error.errno, m[:4])
@@ -275,6 +278,7 @@ import Testing
                 """
             #expect(
                 try await driver.snapshotAndGoOn(script) { $0.limits.memoryBytes = 256 << 20 } == """
+                    True 0
                     b'kept' b'tail' True
                     22 b'kept'
                     True b'shared'

@@ -114,6 +114,8 @@ static int add_listed(struct dump *dump, struct listed *listed, struct failure *
         return add_unnamed(dump, listed, f);
     if (has_file && find_file(dump, listed->path, listed->is_shared && has_flag(listed, "mw"), &area->file, f)) return -1;
     if (listed->is_shared) return add_whole(dump, listed, AREA_FILE_SHARED, f);
+    // What must not be in two processes (the state of a random generator) is wiped in a fork, and a copy is one more.
+    if (!has_file && (has_flag(listed, "wf") || has_flag(listed, "dp"))) return add_whole(dump, listed, AREA_EMPTY, f);
     if (listed->own_kib == 0) return add_whole(dump, listed, has_file ? AREA_FILE : AREA_EMPTY, f);
     return add_pieces(dump, area, has_file, f);
 }

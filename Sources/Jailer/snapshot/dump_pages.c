@@ -58,8 +58,8 @@ static int add_run(struct dump *dump, const struct image_area *whole, const stru
     return 0;
 }
 
-// Memory that must be the process's from the beginning gets its bytes read in: a stack that grows, code (the folder of
-// images may forbid execution), and what a fork wipes.
+// Memory that must be the process's from the beginning gets its bytes read in: a stack that grows, and code (the folder
+// of images may forbid execution).
 static int add_copied(struct dump *dump, const struct run *run, struct failure *f) {
     for (uint64_t at = run->start; run->kind == OWN && at < run->end; at += 1 << 30) {
         struct image_fill *fill = add_fill(&dump->table, f);
@@ -71,7 +71,7 @@ static int add_copied(struct dump *dump, const struct run *run, struct failure *
 }
 
 static bool is_copied(const struct image_area *whole, bool has_file) {
-    return !has_file && ((whole->flags & (AREA_GROWS_DOWN | AREA_WIPED_IN_FORK)) || (whole->protection & PROT_EXEC));
+    return !has_file && ((whole->flags & AREA_GROWS_DOWN) || (whole->protection & PROT_EXEC));
 }
 
 // Takes the next page; runs that end are added. A short empty run is joined to what surrounds it.

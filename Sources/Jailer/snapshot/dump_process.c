@@ -91,6 +91,15 @@ static int dump_timers(struct dump *dump, struct failure *f) {
     return 0;
 }
 
+// Kernels before 6.3 do not tell; then the one is assumed that programs ask for.
+static int dump_barriers(struct dump *dump, struct failure *f) {
+    enum { GET_REGISTRATIONS = 1 << 9, REGISTER_PRIVATE = 1 << 4 };
+    int64_t registered;
+    if (call_inside(dump, 0, SYS_membarrier, (uint64_t[6]){GET_REGISTRATIONS}, &registered, f)) return -1;
+    dump->table.header.barriers = registered < 0 ? REGISTER_PRIVATE : (uint32_t)registered;
+    return 0;
+}
+
 static int dump_limits(struct dump *dump, struct failure *f) {
     for (int resource = 0; resource < IMAGE_LIMITS; resource++) {
         struct rlimit limit;
@@ -139,6 +148,6 @@ int dump_process(struct dump *dump, struct failure *f) {
         "look at the process");
     dump->table.header.mask = (uint32_t)number_in(text, "Umask", 8);
     dump->table.header.process = dump->table.threads[0].number;
-    return dump_actions(dump, f) || dump_timers(dump, f) || dump_limits(dump, f) || dump_places(dump, f)
+    return dump_actions(dump, f) || dump_timers(dump, f) || dump_barriers(dump, f) || dump_limits(dump, f) || dump_places(dump, f)
         || dump_directory(dump, f) ? -1 : 0;
 }

@@ -58,7 +58,7 @@ struct image_header {
     uint32_t directory;             // text
     uint32_t specials, code;        // spans that the kernel has made; which of them is the vdso
     uint32_t auxiliary_bytes;
-    uint32_t reserved;
+    uint32_t barriers;              // what membarrier was asked to be ready for
     struct image_span special[IMAGE_SPECIALS];
     uint64_t memory[11];            // struct prctl_mm_map up to `auxv`
     uint64_t auxiliary[IMAGE_AUXILIARY];

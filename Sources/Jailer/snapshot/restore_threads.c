@@ -43,6 +43,12 @@ static int plan_timers(struct restore *r, struct failure *f) {
     return 0;
 }
 
+static int plan_barriers(struct restore *r, struct failure *f) {
+    for (uint64_t one = 1; one < (uint64_t)1 << 32; one <<= 1)
+        if ((r->table.header.barriers & one) && add_step(&r->plan, STEP_ANY, SYS_membarrier, one, 0, 0, 0, 0, 0, f)) return -1;
+    return 0;
+}
+
 static int plan_closing(struct restore *r, struct failure *f) {
     for (uint32_t i = 0; i < r->table.header.descriptors; i++) {
         const struct image_descriptor *d = &r->table.descriptors[i];
@@ -54,7 +60,7 @@ static int plan_closing(struct restore *r, struct failure *f) {
 }
 
 int plan_process(struct restore *r, struct failure *f) {
-    return plan_actions(r, f) || plan_closing(r, f) || plan_timers(r, f) ? -1 : 0;
+    return plan_actions(r, f) || plan_barriers(r, f) || plan_closing(r, f) || plan_timers(r, f) ? -1 : 0;
 }
 
 // ---- each ----
