@@ -23,7 +23,7 @@ extension FileDescriptor {
     }
 
     /// Sends a number over a stream socket, and copies of `descriptors` with it, at once or not at all.
-    package func send(_ value: UInt32, with descriptors: [FileDescriptor]) throws(SystemError) {
+    package func pass(_ value: UInt32, with descriptors: [FileDescriptor]) throws(SystemError) {
         let numbers = descriptors.map(\.number)
         _ = try SystemError.check("send", martlet_send_descriptors(number, value, numbers, numbers.count))
     }

@@ -31,7 +31,7 @@ struct ClaimLine: Sendable {
             }
             let files = try snapshot.folder.open()
             defer { files.closeAll() }
-            try socket.send(JailerNumber.lateImage, with: files)
+            try socket.pass(JailerNumber.lateImage, with: files)
         }
     }
 
