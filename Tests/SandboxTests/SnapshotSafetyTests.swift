@@ -95,7 +95,7 @@ import Testing
                 #expect(error?.message.contains(refusal.reason) == true, "\(error?.message ?? "")")
                 #expect(await resting.sandbox.waitForExit() == .killed)
                 #expect(await driver.openSnapshot(at: folder) == nil)
-                #expect(try await resting.sandbox.takeOutput()?.readToEnd() == "")
+                #expect(await resting.sandbox.takeOutput()?.readToEnd() == "")
             }
         }
     }

@@ -92,10 +92,10 @@ struct Resting {
 extension FileDescriptor {
     /// A connection on which “rest” has come; it stays open until the process of the tests ends.
     fileprivate func acceptResting() async -> FileDescriptor? {
-        await offThread { number in
+        await offThread { number -> FileDescriptor? in
             var polled = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
             guard poll(&polled, 1, 20_000) > 0 else { return nil }
-            let connection = accept4(number, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
+            let connection = accept(number, nil, nil)
             var bytes = [UInt8](repeating: 0, count: 4)
             guard connection >= 0, recv(connection, &bytes, 4, Int32(MSG_WAITALL.rawValue)) == 4 else { return nil }
             return FileDescriptor(connection)
