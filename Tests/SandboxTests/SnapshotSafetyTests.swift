@@ -75,7 +75,7 @@ import Testing
         arguments: await DriverKind.restoring(),
         [
             ("import subprocess; p = subprocess.Popen(['sleep', '60'])", "it has started another process"),
-            ("f = open('/tmp/x', 'w'); os.unlink('/tmp/x')", "descriptor 3 is a file that has been deleted"),
+            ("os.mkdir('/tmp/x'); f = os.open('/tmp/x', 0); os.rmdir('/tmp/x')", "a directory that has been deleted"),
             ("r, w = os.pipe(); os.write(w, b'x')", "descriptor 3 is a pipe that is not empty"),
             ("a, b = socket.socketpair(); a.send(b'x')", "a socket with bytes that have not been read"),
             ("u = socket.socket(socket.AF_UNIX); u.bind('/tmp/s')", "descriptor 3 is a Unix socket with a name"),

@@ -230,11 +230,12 @@ import Testing
                 server = socket.socket(); server.bind(('127.0.0.1', 8080)); server.listen()
                 libc = ctypes.CDLL(None); e = libc.eventfd(3, 0)
                 m = os.memfd_create('kept'); os.write(m, b'0123456789'); os.lseek(m, 4, 0)
+                import tempfile; t = tempfile.TemporaryFile(); t.write(b'no name'); t.seek(3)
                 rest()
                 a.send(b'hello'); print(p.poll(1)[0][1], b.recv(9), a.getblocking(), int.from_bytes(os.read(e, 8), 'little'))
                 os.kill(os.getpid(), signal.SIGUSR1); time.sleep(0); print(hits, signal.getitimer(signal.ITIMER_REAL)[1])
                 print(loop.run_until_complete(asyncio.sleep(0.001, 'async')), u.getsockname(), os.read(m, 4))
-                c = socket.create_connection(('127.0.0.1', 8080)); server.accept()[0].sendall(b'in'); print(c.recv(9))
+                c = socket.create_connection(('127.0.0.1', 8080)); server.accept()[0].sendall(b'in'); print(c.recv(9), t.read(), os.listdir('/tmp'))
                 sys.stdout.flush(); os.write(d, b'dup'); os.dup2(d, 1); print(os.get_inheritable(d), flush=True)
                 """
             #expect(
@@ -242,7 +243,7 @@ import Testing
                     1 b'hello' False 3
                     ['signal'] 7.0
                     async ('127.0.0.1', 5353) b'4567'
-                    b'in'
+                    b'in' b'name' []
                     dupFalse
 
                     """

@@ -74,8 +74,8 @@ enum {
     // process alone.
     JAILER_TERMINATE = 12,
     // u64 handle of a sandbox that was started with JAILER_START_ATTENDED and is no copy, string folder. Writes the
-    // image of its process into the folder, which exists and is empty. Whether that succeeds or not, its process has
-    // ended when the answer comes. Answer: u64 bytes on disk.
+    // image of its process into the folder, which exists and is empty. Whether that succeeds or not, the process ends.
+    // Answer: u64 bytes on disk.
     JAILER_SNAPSHOT = 13,
     // string folder, then what START has; with no JAILER_START_AWAITS_CLAIM. The command, its environment and its
     // directory are the image's. Answer: as START's, when the copy is about to go on.

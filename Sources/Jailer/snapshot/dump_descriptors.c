@@ -61,9 +61,12 @@ static int dump_path(struct dump *dump, const struct open_file *file, struct ima
 static int dump_regular(struct dump *dump, const struct open_file *file, struct image_descriptor *into,
     struct failure *f) {
     if (file->status.st_nlink > 0) return dump_path(dump, file, into, f);
-    if (strncmp(file->target, "/memfd:", 7)) return refuse(file, "a file that has been deleted", f);
-    char name[250];
-    snprintf(name, sizeof name, "%s", file->target + 7);
+    bool has_memory = strncmp(file->target, "/memfd:", 7) == 0;
+    if (!has_memory && strncmp(file->target, "/tmp/", 5) && strncmp(file->target, "/dev/shm/", 9))
+        return refuse(file, "a file that has been deleted", f);
+    char name[240];
+    snprintf(name, sizeof name, "%s", has_memory ? file->target + 7 : "");
+    into->other = !has_memory;
     char *suffix = strstr(name, " (deleted)");
     if (suffix) *suffix = 0;
     into->kind = DESCRIPTOR_MEMORY;

@@ -127,7 +127,8 @@ enum image_descriptor_kind {
     DESCRIPTOR_TIMER,
     DESCRIPTOR_SIGNAL,
     DESCRIPTOR_POLLER,
-    DESCRIPTOR_MEMORY,              // memfd: `value` bytes at `offset` of the memory file
+    DESCRIPTOR_MEMORY,              // a memfd, or (`other` is 1) a file of /tmp whose name has been deleted: `value` bytes
+                                    // at `offset` of the memory file
 };
 struct image_descriptor {
     uint32_t number, kind, flags, closes_at_exec;

@@ -68,7 +68,8 @@ static int make_timer(const struct image_descriptor *d) {
 static int make_memory(const struct restore *r, const struct image_descriptor *d) {
     char block[65536];
     uint64_t position;
-    int made = memfd_create(r->table.text + d->text, MFD_CLOEXEC);
+    int made = d->other ? open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : memfd_create(r->table.text + d->text,
+        MFD_CLOEXEC);
     for (uint64_t done = 0; made >= 0 && done < d->value;) {
         size_t size = d->value - done < sizeof block ? d->value - done : sizeof block;
         ssize_t got = pread(r->memory, block, size, (off_t)(d->offset + done));
