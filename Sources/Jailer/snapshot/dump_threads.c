@@ -31,20 +31,24 @@ struct rseq_configuration {         // the kernel's ptrace_rseq_configuration, w
 
 // ---- stopping ----
 
+enum { MAX_ROUNDS = 1000 };
+
+// 1: stopped, 0: it has ended before, -1: failure.
 static int await_stop(pid_t thread, struct failure *f) {
     for (int attempt = 0; attempt < 100; attempt++) {
         int status;
         pid_t changed = waitpid(thread, &status, __WALL);
         if (changed < 0 && errno == EINTR) continue;
-        if (changed != thread || !WIFSTOPPED(status)) return fail(f, JAILER_E_ENDED, 0, "stop a thread that has ended");
-        if (status >> 16 == PTRACE_EVENT_STOP) return 0;
+        if (changed < 0 && errno != ECHILD) return fail(f, JAILER_E_FAILED, errno, "stop a thread");
+        if (changed != thread || !WIFSTOPPED(status)) return 0;
+        if (status >> 16 == PTRACE_EVENT_STOP) return 1;
         // A signal that was on its way comes first; the stop that was asked for is next.
         ptrace(PTRACE_CONT, thread, NULL, (void *)(intptr_t)WSTOPSIG(status));
     }
     return fail(f, JAILER_E_FAILED, 0, "stop a thread");
 }
 
-// 1: stopped, 0: it has just ended, -1: failure. A process whose photographer dies has no state to go on from.
+// As await_stop. A process whose photographer dies has no state to go on from.
 static int stop_thread(pid_t thread, struct failure *f) {
     long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL;
     if (ptrace(PTRACE_SEIZE, thread, NULL, (void *)options)) {
@@ -53,7 +57,7 @@ static int stop_thread(pid_t thread, struct failure *f) {
     }
     if (ptrace(PTRACE_INTERRUPT, thread, NULL, NULL)) return errno == ESRCH ? 0 : fail(f, JAILER_E_FAILED, errno,
         "stop a thread");
-    return await_stop(thread, f) ? -1 : 1;
+    return await_stop(thread, f);
 }
 
 static bool is_stopped(const struct dump *dump, pid_t thread) {
@@ -109,10 +113,11 @@ static void sort_threads(struct dump *dump) {
 }
 
 int stop_threads(struct dump *dump, struct failure *f) {
-    int count;
+    int count, rounds = 0;
     // A thread that runs may make another before it is stopped, so until there is none more.
     do count = stop_round(dump, f);
-    while (count > 0);
+    while (count > 0 && ++rounds < MAX_ROUNDS);
+    if (count > 0) return fail(f, JAILER_E_BUSY, 0, "cannot snapshot: its threads come and go too quickly");
     if (count < 0) return -1;
     sort_threads(dump);
     if (dump->table.header.threads == 0 || dump->threads[0] != dump->process)
