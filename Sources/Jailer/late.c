@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The last step of a process that was made ready before its command, or what it becomes a copy of, was known. It runs as the function's user, without
-// privileges and under the filter, and holds nothing of any function: what it reads is its own.
+// The last step of a process that was made ready before its command, or what it becomes a copy of, was known. It runs as
+// the function's user, without privileges and under the filter, and holds nothing of any function: what it reads is its
+// own.
 #define _GNU_SOURCE
 #include "jailer.h"
 #include "snapshot/restore.h"

@@ -59,7 +59,8 @@ int plan_begin(struct plan *plan, size_t size, size_t stash, const struct image_
 int add_step(struct plan *plan, uint32_t rule, long number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
     uint64_t g, struct failure *f) {
     struct step step = {(uint32_t)number, rule, {a, b, c, d, e, g}, 0};
-    if (plan->back - plan->front < sizeof step) return fail(f, JAILER_E_SPECIFICATION, 0, "make the plan: it is too long");
+    if (plan->back - plan->front < sizeof step)
+        return fail(f, JAILER_E_SPECIFICATION, 0, "make the plan: it is too long");
     memcpy(plan->bytes + plan->front, &step, sizeof step);
     plan->front += sizeof step;
     return 0;

@@ -19,7 +19,8 @@
 
 int move_up(struct restore *r, int *descriptor, struct failure *f) {
     int moved = fcntl(*descriptor, F_DUPFD, r->base);
-    if (moved < 0) return fail(f, JAILER_E_SPECIFICATION, errno, "hold the files of the image, beside those that it has open");
+    if (moved < 0) return fail(f, JAILER_E_SPECIFICATION, errno,
+        "hold the files of the image, beside those that it has open");
     close(*descriptor);
     *descriptor = moved;
     return 0;

@@ -52,7 +52,8 @@ static int map(struct restore *r, const struct image_area *a, struct failure *f)
     default: flags |= MAP_PRIVATE | MAP_ANONYMOUS; break;
     }
     if ((flags & MAP_ANONYMOUS) && (flags & MAP_PRIVATE) && (a->flags & AREA_GROWS_DOWN)) flags |= MAP_GROWSDOWN;
-    if (add_step(&r->plan, STEP_EXACT, SYS_mmap, a->start, a->end - a->start, protection, flags, file, offset, f)) return -1;
+    if (add_step(&r->plan, STEP_EXACT, SYS_mmap, a->start, a->end - a->start, protection, flags, file, offset, f))
+        return -1;
     expect(&r->plan, a->start);
     return 0;
 }
