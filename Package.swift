@@ -130,6 +130,12 @@ let package = Package(
             ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]
         ),
 
+        module(
+            "SandboxMicroVM",
+            ["Sandbox", "LinuxSystem", .logging],
+            resources: [.embedInCode("Guest/init.elf")]
+        ),
+
         service(
             "Lambda",
             [
@@ -154,7 +160,8 @@ let package = Package(
         module(
             "MartletCLI",
             [
-                "MartletCore", "MartletServer", "AWSWire", "Sandbox", "SandboxNamespaces", "SandboxProcess", "Lambda",
+                "MartletCore", "MartletServer", "AWSWire", "Sandbox", "SandboxNamespaces", "SandboxProcess",
+                "SandboxMicroVM", "Lambda",
                 "OCI",
                 .argumentParser, .httpClient, .httpTypes, .logging, .nioCore, .nioPosix, .nioHTTP1,
             ]
@@ -163,7 +170,9 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "LinuxSystem", "EventDelivery", "Lambda", "OCI", "IAM", "STS",
+                "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "EventDelivery", "Lambda",
+                "OCI",
+                "IAM", "STS",
                 "Logs", "SQS", "SNS", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
@@ -187,7 +196,7 @@ let package = Package(
         tests("EventDeliveryTests", ["EventDelivery", "AWSWire", "Storage", "StorageSQLite"]),
         tests("EventPatternsTests", ["EventPatterns", "AWSWire"]),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
-        tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "LinuxSystem"]),
+        tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem"]),
         tests(
             "MartletServerTests",
             [

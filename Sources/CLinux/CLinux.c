@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 // posix_spawn and not fork: the server has many threads, and a forked copy of it could hold their locks for ever.
@@ -190,3 +191,22 @@ int32_t martlet_open_directory(const char *path) {
     int32_t descriptor = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return descriptor < 0 ? -errno : descriptor;
 }
+
+#if defined(__x86_64__)
+static uint64_t nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC_RAW, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+uint64_t martlet_time_stamp_khz(void) {
+    struct timespec pause = {.tv_nsec = 20000000};
+    uint64_t began = nanoseconds(), first = __builtin_ia32_rdtsc();
+    nanosleep(&pause, NULL);
+    uint64_t last = __builtin_ia32_rdtsc(), took = nanoseconds() - began;
+    // A counter that has been set back in between is none to go by.
+    return last > first && took > 0 ? (last - first) * 1000 / (took / 1000 + 1) : 0;
+}
+#else
+uint64_t martlet_time_stamp_khz(void) { return 0; }
+#endif

@@ -213,7 +213,9 @@ static int make_special(const struct spec *spec, struct failure *f) {
     for (size_t i = 0; i < sizeof points / sizeof *points; i++)
         if (mkdir(points[i], 0755) && errno != EEXIST)
             return fail(f, JAILER_E_FAILED, errno, "make %s", points[i] + strlen(ROOT));
-    if (mount(WORKSHOP "/dev", ROOT "/dev", NULL, MS_BIND | MS_REC, NULL))
+    const char *devices = spec->flags & JAILER_START_KVM ? WORKSHOP "/dev-kvm" : WORKSHOP "/dev";
+    if (access(devices, F_OK)) return fail(f, JAILER_E_HOST_LACKS, 0, "There is no /dev/kvm");
+    if (mount(devices, ROOT "/dev", NULL, MS_BIND | MS_REC, NULL))
         return fail(f, JAILER_E_FAILED, errno, "bind /dev");
     // Shared memory is memory: the limit on memory bounds it, the size only keeps one program from filling it all.
     if (mount_sized(ROOT "/dev/shm", "1777", spec->limits.memory / 2, MS_NOEXEC, f)) return -1;

@@ -113,7 +113,7 @@ int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the request");
     if (!is_id(spec->id)) return bad(f, "the sandbox's id has a character or length that is not allowed", spec->id);
     if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK | JAILER_START_EXECUTES_LATE
-        | JAILER_START_ATTENDED))
+        | JAILER_START_ATTENDED | JAILER_START_KVM))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
     bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
     if (executes_late && !(spec->flags & JAILER_START_AWAITS_CLAIM))

@@ -118,25 +118,39 @@ static int share_settings(struct failure *f) {
         "protect /etc") : 0;
 }
 
-// The only file system of a sandbox without `nodev`, and so never writable.
-static int make_devices(struct failure *f) {
-    if (mkdir(WORKSHOP "/dev", 0755) || mount("tmpfs", WORKSHOP "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC,
-        "mode=0755,size=64k"))
+// A node of the machine's users' own where root makes it, as the host's is often for a group only; else the host's.
+static int share_kvm(const char *directory) {
+    char path[64];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/kvm", directory);
+    if (stat("/dev/kvm", &status)) return -1;
+    if (!host.rootless && mknod(path, S_IFCHR | 0666, status.st_rdev) == 0) return chmod(path, 0666);
+    return write_new(path, "") || mount("/dev/kvm", path, NULL, MS_BIND, NULL) ? -1 : 0;
+}
+
+// The only file systems of a sandbox without `nodev`, and so never writable.
+static int make_devices(const char *directory, bool kvm, struct failure *f) {
+    if (mkdir(directory, 0755) || mount("tmpfs", directory, "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k"))
         return fail(f, JAILER_E_FAILED, errno, "mount a /dev");
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         char source[64], target[64];
         snprintf(source, sizeof source, "/dev/%s", devices[i]);
-        snprintf(target, sizeof target, WORKSHOP "/dev/%s", devices[i]);
+        snprintf(target, sizeof target, "%s/%s", directory, devices[i]);
         if (write_new(target, "") || mount(source, target, NULL, MS_BIND, NULL))
             return fail(f, JAILER_E_HOST_LACKS, errno, "bind %s", source);
     }
-    bool made = symlink("/proc/self/fd", WORKSHOP "/dev/fd") == 0
-        && symlink("/proc/self/fd/0", WORKSHOP "/dev/stdin") == 0
-        && symlink("/proc/self/fd/1", WORKSHOP "/dev/stdout") == 0
-            && symlink("/proc/self/fd/2", WORKSHOP "/dev/stderr") == 0
-        && mkdir(WORKSHOP "/dev/shm", 0755) == 0;
-    if (!made || set_attributes(AT_FDCWD, WORKSHOP "/dev", MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-        0, true))
+    static const char *const links[][2] = {{"fd", ""}, {"stdin", "/0"}, {"stdout", "/1"}, {"stderr", "/2"}};
+    char path[64], target[64];
+    bool made = true;
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(path, sizeof path, "%s/%s", directory, links[i][0]);
+        snprintf(target, sizeof target, "/proc/self/fd%s", links[i][1]);
+        made = made && symlink(target, path) == 0;
+    }
+    snprintf(path, sizeof path, "%s/shm", directory);
+    made = made && mkdir(path, 0755) == 0 && (!kvm || share_kvm(directory) == 0);
+    if (!made || set_attributes(AT_FDCWD, directory, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0,
+        true))
         return fail(f, JAILER_E_FAILED, errno, "fill /dev");
     return 0;
 }
@@ -158,5 +172,10 @@ int workshop_open(struct failure *f) {
     if (mount("tmpfs", WORKSHOP "/empty", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY, "mode=0555,size=4k"))
         return fail(f, JAILER_E_FAILED, errno, "mount a tmpfs");
     if (share_directories(f) || share_settings(f)) return -1;
-    return make_devices(f);
+    if (make_devices(WORKSHOP "/dev", false, f)) return -1;
+    // Where KVM cannot be shared, it is those who ask for it that hear so.
+    struct failure unshared = {0};
+    if (access("/dev/kvm", F_OK) == 0 && make_devices(WORKSHOP "/dev-kvm", true, &unshared))
+        umount2(WORKSHOP "/dev-kvm", DETACH), rmdir(WORKSHOP "/dev-kvm");
+    return 0;
 }

@@ -8,7 +8,7 @@ package enum JailerOperation: Sendable {
     /// A number that need not exist, for tests.
     case raw(UInt32)
 
-    var number: UInt32 {
+    package var number: UInt32 {
         switch self {
         case .hello: UInt32(JAILER_HELLO)
         case .start: UInt32(JAILER_START)
@@ -38,6 +38,7 @@ package enum JailerNumber {
     package static let maximumEnvironment = Int(JAILER_MAX_ENVIRONMENT)
     package static let maximumMounts = Int(JAILER_MAX_MOUNTS)
     package static let maximumListeners = Int(JAILER_MAX_LISTENERS)
+    package static let maximumDescriptors = Int(JAILER_MAX_DESCRIPTORS)
 
     package static let helloPlain = UInt32(JAILER_HELLO_PLAIN)
     package static let helloCgroupsOptional = UInt32(JAILER_HELLO_CGROUPS_OPTIONAL)
@@ -49,8 +50,14 @@ package enum JailerNumber {
     package static let startHostNetwork = UInt32(JAILER_START_HOST_NETWORK)
     package static let startAttended = UInt32(JAILER_START_ATTENDED)
     package static let lateImage = JAILER_LATE_IMAGE
+    package static let startKVM = UInt32(JAILER_START_KVM)
     package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
     package static let exited = UInt32(JAILER_EXITED)
+
+    package static let guestControlPort = UInt16(GUEST_CONTROL_PORT)
+    package static let guestStreamPort = UInt16(GUEST_STREAM_PORT)
+    package static let guestTime = UInt32(GUEST_TIME)
+    package static let guestIsStream = UInt32(GUEST_IS_STREAM)
 
     package static let checkPresent = UInt32(JAILER_CHECK_PRESENT)
     package static let checkDegraded = UInt32(JAILER_CHECK_DEGRADED)
@@ -106,7 +113,7 @@ package struct JailerMessage: Sendable {
     package var descriptors: [FileDescriptor]
 
     /// Nil when the bytes are no message.
-    init?(_ bytes: UnsafeRawBufferPointer, _ descriptors: [FileDescriptor]) {
+    package init?(_ bytes: UnsafeRawBufferPointer, _ descriptors: [FileDescriptor]) {
         let size = MemoryLayout<jailer_header>.size
         guard bytes.count >= size else { return nil }
         let header = bytes.loadUnaligned(as: jailer_header.self)

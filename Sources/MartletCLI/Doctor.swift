@@ -3,6 +3,7 @@ package import ArgumentParser
 import Lambda
 import MartletCore
 import Sandbox
+import SandboxMicroVM
 import SandboxNamespaces
 import SandboxProcess
 
@@ -17,7 +18,7 @@ package struct Doctor: AsyncParsableCommand {
 
     package func run() async throws {
         let drivers: [any SandboxDriver] = [
-            NamespaceDriver(), ProcessDriver(),
+            NamespaceDriver(), MicroVMDriver(MicroVMOptions(directory: "/tmp")), ProcessDriver(),
         ]
         var isUsable = false
         for driver in drivers {

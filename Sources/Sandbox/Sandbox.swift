@@ -49,8 +49,9 @@ package protocol Sandbox: Sendable {
     /// most 32 at a time, on a sandbox whose specification said `isAttended`.
     func startCompanion(_ companion: CompanionSpecification) async throws -> any SandboxCompanion
 
-    /// A TCP socket in the sandbox's network, not connected, non-blocking. The caller owns it. `isAttended` as above.
-    func socketInside() async throws -> FileDescriptor
+    /// A TCP socket that is being connected to a port of the sandbox's own loopback, non-blocking: what comes of it shows
+    /// when it is used. The caller owns it. `isAttended` as above.
+    func connectInside(to port: UInt16) async throws -> FileDescriptor
 
     /// Asks the first process to end (SIGTERM), or ends it (SIGKILL). `isAttended` as above.
     func terminate(byForce: Bool) async throws
@@ -95,8 +96,8 @@ extension Sandbox {
         throw SandboxError(.hostLacks, "This kind of sandbox has no companions")
     }
 
-    package func socketInside() async throws -> FileDescriptor {
-        throw SandboxError(.hostLacks, "This kind of sandbox has no sockets to give")
+    package func connectInside(to port: UInt16) async throws -> FileDescriptor {
+        throw SandboxError(.hostLacks, "This kind of sandbox has no connections to give")
     }
 
     package func terminate(byForce: Bool) async throws {
@@ -110,7 +111,7 @@ extension Sandbox {
 
 /// Starts sandboxes of one kind. AWS has no counterpart that a customer can see.
 package protocol SandboxDriver: Sendable {
-    /// `namespace`, `process`, later `microvm`.
+    /// `namespace`, `microvm` or `process`.
     var name: String { get }
 
     /// Whether its sandboxes can await a claim.
@@ -179,6 +180,9 @@ package struct SandboxSpecification: Sendable {
     /// It may get companions, give sockets of its network, and be asked to end. Costs eight open files.
     package var isAttended: Bool
 
+    /// Its processes may open /dev/kvm. For machines that the server itself starts, never for functions.
+    package var usesKVM: Bool
+
     /// The number of the descriptor.
     package static let claimDescriptor = JailerNumber.claimDescriptor
 
@@ -193,7 +197,8 @@ package struct SandboxSpecification: Sendable {
         network: SandboxNetwork = .none,
         listeners: [SandboxListener] = [],
         awaitsClaim: Bool = false,
-        isAttended: Bool = false
+        isAttended: Bool = false,
+        usesKVM: Bool = false
     ) {
         self.id = id
         self.command = command
@@ -206,6 +211,7 @@ package struct SandboxSpecification: Sendable {
         self.listeners = listeners
         self.awaitsClaim = awaitsClaim
         self.isAttended = isAttended
+        self.usesKVM = usesKVM
     }
 }
 

@@ -11,6 +11,10 @@ import MartletCLI
         if CommandLine.arguments.first == JailerCommand.name {
             exit(martlet_jailer_main(CommandLine.argc, CommandLine.unsafeArgv))
         }
+        // Process 1 of a microVM.
+        if CommandLine.arguments.first == JailerCommand.guestName {
+            exit(martlet_guest_main(CommandLine.argc, CommandLine.unsafeArgv))
+        }
         await Martlet.main()
     }
 }

@@ -16,6 +16,7 @@ import SNS
 import SQS
 import STS
 import Sandbox
+import SandboxMicroVM
 import SandboxNamespaces
 import SandboxProcess
 import ServiceLifecycle
@@ -94,7 +95,7 @@ enum Platform {
         sources.register(queues: PolledQueues(sqs))
         targets.register(SNSTopicTarget(sns, authorizer: authorizer))
         let images = try await imageStore(settings, storage, ids, logger)
-        let driver = sandboxDriver(settings, logger)
+        let driver = sandboxDriver(settings, storage, logger)
         let gateway = SandboxGateway()
         // Until there is a CloudWatch that stores them.
         let metrics = MinuteMetrics()
@@ -104,7 +105,7 @@ enum Platform {
                 finder: .ofThisHost(),
                 allowsNearest: isOpen,
                 // Without namespaces there is no root to give.
-                images: settings.sandbox == .namespace ? RuntimeImages(images) : nil
+                images: settings.sandbox == .process ? nil : RuntimeImages(images)
             ),
             runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
             credentials: RoleCredentialVendor(mint: mint, roles: roles),
@@ -247,8 +248,19 @@ enum Platform {
         }
     }
 
-    private static func sandboxDriver(_ settings: PlatformSettings, _ logger: Logger) -> any SandboxDriver {
+    private static func sandboxDriver(
+        _ settings: PlatformSettings,
+        _ storage: PlatformStorage,
+        _ logger: Logger
+    ) -> any SandboxDriver {
         switch settings.sandbox {
+        case .microvm:
+            let options = MicroVMOptions(
+                directory: "\(storage.directory)/microvm",
+                kernel: settings.microVMKernel,
+                allowsEmulation: settings.emulatesMicroVMs
+            )
+            return MicroVMDriver(options, allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
         case .namespace: return NamespaceDriver(allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
         case .process:
             let driver = ProcessDriver(logger: logger)

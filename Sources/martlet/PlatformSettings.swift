@@ -17,6 +17,9 @@ struct PlatformSettings: Sendable {
     var durability: Durability
     var sandbox: SandboxKind
     var allowsMissingCgroups: Bool
+    /// Of `microvm`: the guest's kernel, when it is none of /boot's, and whether machines may be emulated.
+    var microVMKernel: String?
+    var emulatesMicroVMs: Bool
     var logLevel: Logger.Level
     /// Host names beside the local ones that `open` mode answers to.
     var allowedHosts: [String]
@@ -27,7 +30,7 @@ struct PlatformSettings: Sendable {
     /// A file of registry logins, as `docker login` writes it.
     var registryLogins: String?
 
-    enum SandboxKind: String, CaseIterable { case namespace, process }
+    enum SandboxKind: String, CaseIterable { case namespace, microvm, process }
 
     /// A value that cannot be taken: says which are right.
     struct Invalid: Error, CustomStringConvertible {
@@ -44,6 +47,8 @@ struct PlatformSettings: Sendable {
         durability = try Self.choice(reader, "durability", default: Durability.full)
         sandbox = try Self.choice(reader, "sandbox", default: SandboxKind.namespace)
         allowsMissingCgroups = try Self.flag(reader, "allowMissingCgroups")
+        microVMKernel = reader.string(forKey: "microvmKernel")
+        emulatesMicroVMs = try Self.flag(reader, "microvmEmulation")
         logLevel = try Self.choice(reader, "logLevel", default: Logger.Level.info)
         allowedHosts = reader.string(forKey: "allowedHosts", default: "").split(separator: ",").map(String.init)
         images = try Self.imagePolicy(reader, isOpen: auth == .open)

@@ -26,6 +26,7 @@ struct Serve: AsyncParsableCommand {
 
             SANDBOXES
               namespace  own namespaces, cgroup limits, seccomp (the default; root, or rootless with a delegated cgroup)
+              microvm    a machine and a kernel for each function besides (needs KVM and QEMU; slower cold starts)
               process    no isolation at all: only for code that you would run yourself
 
             SIGTERM and SIGINT finish what is running, then exit 0.
@@ -49,8 +50,19 @@ struct Serve: AsyncParsableCommand {
     var auth: String?
     @Option(help: "full (survives a power cut) or process (survives the end of the server). (default: full)")
     var durability: String?
-    @Option(help: "namespace or process; see below. (default: namespace)")
+    @Option(help: "namespace, microvm or process; see below. (default: namespace)")
     var sandbox: String?
+    @Option(
+        name: .customLong("microvm-kernel"),
+        help:
+            "The guests' kernel, …/vmlinuz-RELEASE, with lib/modules/RELEASE beside it. (default: the newest in /boot)"
+    )
+    var microVMKernel: String?
+    @Flag(
+        name: .customLong("microvm-emulation"),
+        help: "Emulate the machines where KVM cannot run them: as safe, and some fifty times slower."
+    )
+    var microVMEmulation = false
     @Flag(help: "Run functions without memory and CPU limits where the host offers no cgroup to this user.")
     var allowMissingCgroups = false
     @Option(
@@ -120,6 +132,7 @@ struct Serve: AsyncParsableCommand {
             "allowedHosts": allowedHosts.isEmpty ? nil : allowedHosts.joined(separator: ","),
             "imageRegistries": imageRegistries.isEmpty ? nil : imageRegistries.joined(separator: ","),
             "imageDirectories": imageDirectories.isEmpty ? nil : imageDirectories.joined(separator: ","),
+            "microvmKernel": microVMKernel, "microvmEmulation": microVMEmulation ? "true" : nil,
             "registryLogins": registryLogins, "stemCells": stemCells.map(String.init),
         ]
         var values: [AbsoluteConfigKey: ConfigValue] = [:]

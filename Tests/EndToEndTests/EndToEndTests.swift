@@ -78,6 +78,10 @@ import Testing
             try await Script.run("test_process_sandbox")
         }
 
+        @Test("run in machines of their own where the server says so") func microVM() async throws {
+            try await Script.run("test_microvm")
+        }
+
         @Test("in Python are compiled once, and import what was made") func compiledCode() async throws {
             try await Script.run("test_compiled_code")
         }

@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test("a socket of the sandbox's network reaches what listens there", arguments: await DriverKind.usable())
+    @Test("a connection into the sandbox's network reaches what listens there", arguments: await DriverKind.usable())
     func dial(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in
             let name = kind.isolates ? "sandbox.localdomain" : "127.0.0.1"
@@ -160,8 +160,7 @@ import Testing
             let sandbox = try await attended(driver, [python, "-S", "-c", script])
             let output = try #require(sandbox.takeOutput())
             let port = try #require(UInt16(await output.readNext().dropLast()))
-            let socket = try await sandbox.socketInside()
-            try socket.beginConnecting(toLoopback: port)
+            let socket = try await sandbox.connectInside(to: port)
             #expect(
                 await socket.offThread { number in
                     var event = pollfd(fd: number, events: Int16(POLLOUT), revents: 0)

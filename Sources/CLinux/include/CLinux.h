@@ -54,4 +54,7 @@ int32_t martlet_sync_file_system(int32_t descriptor);
 /// Opens a directory for no more than naming what is in it (O_PATH). Returns the descriptor, or minus errno.
 int32_t martlet_open_directory(const char *path);
 
+/// How often the processor's time stamp counter ticks, in thousands a second, measured for 20 ms; 0 where there is none.
+uint64_t martlet_time_stamp_khz(void);
+
 enum { MARTLET_O_PATH = 010000000 };

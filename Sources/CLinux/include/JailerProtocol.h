@@ -120,6 +120,7 @@ enum {
     // it a copy instead; the way is closed, or the failure told, as above.
     JAILER_START_EXECUTES_LATE = 4,
     JAILER_START_ATTENDED = 8,      // COMPANION, DIAL and TERMINATE may be asked for; costs eight open files
+    JAILER_START_KVM = 16,          // /dev/kvm is there: for a machine's emulator
 };
 
 enum { JAILER_MOUNT_WRITABLE = 1 };
@@ -139,4 +140,27 @@ enum {
     JAILER_E_ENDED = 5,             // no such handle
     JAILER_E_BUSY = 6,
     JAILER_E_FAILED = 7,
+};
+
+// Between the server and the agent of a microVM's guest, which has a jailer of its own in there and passes on what is
+// said. The transport is a TCP connection that the agent makes, so headers and bodies follow each other without bounds of
+// datagrams, and descriptors cannot travel. For each that the jailer has sent, `descriptors` of them, this comes after the
+// body instead: u32 GUEST_IS_…, u32 number.
+enum {
+    // The host's loopback as the guest sees it, where nothing but the server listens.
+    GUEST_HOST_ADDRESS = 0x0a000202,        // 10.0.2.2
+    GUEST_OWN_ADDRESS = 0x0a00020f,         // 10.0.2.15
+    GUEST_CONTROL_PORT = 1,                 // this conversation
+    // A connection for each stream, which begins with its u32 number and then carries what a descriptor would.
+    GUEST_STREAM_PORT = 2,
+    // Server to agent, first: u64 nanoseconds since 1970. Not answered.
+    GUEST_TIME = 0x200,
+};
+
+enum {
+    GUEST_IS_NOTHING = 0,
+    // Its connection has been made before this message was sent. That of a socket for DIAL first hears a u32 port of the
+    // sandbox's loopback, to which it is then connected.
+    GUEST_IS_STREAM = 1,
+    GUEST_IS_LISTENER = 2,          // the agent accepts there, and connects each to the same port of the host
 };

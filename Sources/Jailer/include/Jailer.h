@@ -4,3 +4,6 @@
 /// The whole jailer. The martlet executable calls it, before any Swift runs, when its name is `martlet-jailer`.
 /// Returns the exit status.
 int martlet_jailer_main(int argc, char **argv);
+
+/// The agent of a microVM: this executable as process 1 of the guest, when its name is `martlet-guest`.
+int martlet_guest_main(int argc, char **argv);

@@ -71,7 +71,18 @@ extension JailedSandbox {
         return started
     }
 
-    func socketInside() async throws -> FileDescriptor {
+    func connectInside(to port: UInt16) async throws -> FileDescriptor {
+        let socket = try await socketInside()
+        do {
+            try client.finish(socket, to: port)
+            return socket
+        } catch {
+            socket.close()
+            throw SandboxError(jailer: error)
+        }
+    }
+
+    private func socketInside() async throws -> FileDescriptor {
         do {
             if view != nil { return try FileDescriptor.tcpSocket() }
             let answer = try await client.call(.dial, handleBody)

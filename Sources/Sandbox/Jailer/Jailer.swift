@@ -35,47 +35,11 @@ package actor Jailer {
         let sharesNetwork = options.isPlain || specification.network == .host
         let view = sharesNetwork ? try SharedView(specification, scratch: scratch) : nil
         do {
-            return try await start(specification, from: image, on: client, view)
+            return try await client.start(specification, from: image, view)
         } catch {
             view?.abandon()
             throw error
         }
-    }
-
-    private nonisolated func start(
-        _ specification: SandboxSpecification,
-        from image: String?,
-        on client: JailerClient,
-        _ view: SharedView?
-    ) async throws -> any Sandbox {
-        var writer = JailerWriter()
-        var seen = view?.applied(to: specification) ?? specification
-        if view != nil { seen.network = .host }
-        if let image { writer.string(image) }
-        writer.specification(seen)
-        let answer = try await client.call(image == nil ? .start : .restore, writer.bytes)
-        var contents = try answer.contents()
-        let handle = contents.u64()
-        let hasPeak = contents.u32() == 1
-        guard let output = answer.descriptors.first, !contents.isBroken else {
-            answer.descriptors.closeAll()
-            throw SandboxError(.failed, "The jailer's answer cannot be read")
-        }
-        var sockets = Array(answer.descriptors.dropFirst())
-        let peak = hasPeak ? sockets.popLast() : nil
-        let claimLine = specification.awaitsClaim ? sockets.popLast() : nil
-        let sandbox = JailedSandbox(
-            specification,
-            client: client,
-            handle: handle,
-            output: output,
-            listeners: view?.listeners ?? sockets,
-            claimLine: claimLine,
-            memoryPeak: peak,
-            view: view
-        )
-        client.register(sandbox, handle: handle)
-        return sandbox
     }
 
     private func client() throws -> JailerClient {

@@ -19,17 +19,19 @@ final class JailerClient: Sendable {
         var atEnd: [CheckedContinuation<Void, Never>] = []
     }
 
-    private let process: JailerProcess
+    private let line: any JailerLine
     private let logger: Logger
     private let state = Mutex(State())
     /// Holds the directories that stand for `/tmp` in plain sandboxes, each named like its sandbox.
     let scratch: String
     let isPlain: Bool
-    /// The jailer's executable.
+    /// The jailer's executable; empty where it runs in a machine of its own.
     let program: String
+    var carriesFiles: Bool { line.carriesFiles }
+    func finish(_ socket: FileDescriptor, to port: UInt16) throws { try line.connect(socket, to: port) }
 
-    private init(_ process: JailerProcess, program: String, scratch: String, isPlain: Bool, _ logger: Logger) {
-        self.process = process
+    private init(_ line: any JailerLine, program: String, scratch: String, isPlain: Bool, _ logger: Logger) {
+        self.line = line
         self.program = program
         self.isPlain = isPlain
         self.scratch = scratch
@@ -40,24 +42,29 @@ final class JailerClient: Sendable {
     static func launch(command: [String], options: JailerOptions, logger: Logger) throws -> JailerClient {
         do {
             let process = try JailerProcess.start(command)
-            do {
-                let (cgroups, scratch) = try greet(process, options)
-                logger.debug("jailer started", metadata: ["pid": "\(process.processID)", "cgroups": "\(cgroups)"])
-                let client = JailerClient(
-                    process,
-                    program: command.first ?? "",
-                    scratch: scratch,
-                    isPlain: options.isPlain,
-                    logger
-                )
-                try detachThread(named: "jailer") { client.listen() }
-                return client
-            } catch {
-                process.hangUp()
-                process.reap()
-                throw error
-            }
+            logger.debug("jailer started", metadata: ["pid": "\(process.processID)"])
+            return try open(process, program: command.first ?? "", options: options, logger: logger)
         } catch {
+            throw SandboxError(jailer: error)
+        }
+    }
+
+    /// Greets the jailer at the other end of `line`, which is disposed of when that fails. Throws `SandboxError`.
+    static func open(
+        _ line: any JailerLine,
+        program: String = "",
+        options: JailerOptions,
+        logger: Logger
+    ) throws -> JailerClient {
+        do {
+            let (cgroups, scratch) = try greet(line, options)
+            logger.debug("jailer greeted", metadata: ["cgroups": "\(cgroups)"])
+            let client = JailerClient(line, program: program, scratch: scratch, isPlain: options.isPlain, logger)
+            try detachThread(named: "jailer") { client.listen() }
+            return client
+        } catch {
+            line.hangUp()
+            line.dispose()
             throw SandboxError(jailer: error)
         }
     }
@@ -81,14 +88,14 @@ final class JailerClient: Sendable {
     }
 
     private static func greet(
-        _ process: JailerProcess,
+        _ line: any JailerLine,
         _ options: JailerOptions
     ) throws -> (cgroups: String, scratch: String) {
-        process.setPatience(seconds: 30)
-        try process.send(.hello, request: 0, body: options.body)
-        guard let answer = process.receive() else { throw SandboxError(.failed, "The jailer ended at once") }
+        line.setPatience(seconds: 30)
+        try line.send(.hello, request: 0, body: options.body)
+        guard let answer = line.receive() else { throw SandboxError(.failed, "The jailer ended at once") }
         var contents = try answer.contents()
-        process.setPatience(seconds: nil)
+        line.setPatience(seconds: nil)
         _ = contents.u32()
         return (contents.string(), contents.string())
     }
@@ -134,7 +141,7 @@ final class JailerClient: Sendable {
         }
         guard let request else { return continuation.resume(throwing: SandboxError(.ended, "The jailer has ended")) }
         do {
-            try process.send(operation, request: request, body: body)
+            try line.send(operation, request: request, body: body)
         } catch {
             // Whoever takes the continuation out resumes it; the end of the jailer may have been quicker.
             state.withLock { $0.waiting.removeValue(forKey: request) }?.resume(throwing: error)
@@ -161,7 +168,7 @@ final class JailerClient: Sendable {
             return state.sandboxes.values
         }
         for sandbox in sandboxes { sandbox.willBeKilled() }
-        process.hangUp()
+        line.hangUp()
         await withCheckedContinuation { continuation in
             let isOver = state.withLock { state in
                 if !state.isOver { state.atEnd.append(continuation) }
@@ -174,15 +181,15 @@ final class JailerClient: Sendable {
     // MARK: - listening
 
     private func listen() {
-        while let message = process.receive() {
+        while let message = line.receive() {
             switch message.kind {
             case .answer: answered(message)
             case .exit: exited(message)
             case .ending: ending(message)
             }
         }
-        process.hangUp()
-        process.reap()
+        line.hangUp()
+        line.dispose()
         end()
     }
 
@@ -199,7 +206,8 @@ final class JailerClient: Sendable {
         guard let (handle, exit) = JailerExit.read(message.body) else { return }
         let sandbox = state.withLock { state in
             let sandbox = state.sandboxes.removeValue(forKey: handle)
-            if sandbox == nil { state.early[handle] = exit }
+            // A guest may tell of what never was.
+            if sandbox == nil, state.early.count < JailerNumber.maximumSandboxes { state.early[handle] = exit }
             return sandbox
         }
         sandbox?.ended(exit)

@@ -67,6 +67,7 @@ extension JailerWriter {
         if specification.awaitsClaim, specification.command.isEmpty { flags |= JailerNumber.startExecutesLate }
         if specification.network == .host { flags |= JailerNumber.startHostNetwork }
         if specification.isAttended { flags |= JailerNumber.startAttended }
+        if specification.usesKVM { flags |= JailerNumber.startKVM }
         u32(flags)
         limits(specification.limits)
         if case .directory(let path) = specification.root { string(path) } else { string("") }
@@ -103,7 +104,7 @@ extension JailerReader {
 
 extension SandboxSpecification {
     /// What the jailer's tables have no room for, told before it is asked.
-    func checkForJailer() throws(SandboxError) {
+    package func checkForJailer() throws(SandboxError) {
         let bounds = [
             ("arguments", command.count, JailerNumber.maximumArguments),
             ("environment variables", environment.count, JailerNumber.maximumEnvironment),

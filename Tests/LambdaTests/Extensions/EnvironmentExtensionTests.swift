@@ -56,7 +56,11 @@ private final class FakeSandbox: Sandbox {
     func thaw() async throws {}
     func usage() async throws -> SandboxUsage { SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0) }
     func waitForExit() async -> SandboxExit { await first.waitForExit() }
-    func socketInside() async throws -> LinuxSystem.FileDescriptor { try LinuxSystem.FileDescriptor.tcpSocket() }
+    func connectInside(to port: UInt16) async throws -> LinuxSystem.FileDescriptor {
+        let socket = try LinuxSystem.FileDescriptor.tcpSocket()
+        try socket.beginConnecting(toLoopback: port)
+        return socket
+    }
 
     func startCompanion(_ companion: CompanionSpecification) async throws -> any SandboxCompanion {
         let process = FakeProcess()

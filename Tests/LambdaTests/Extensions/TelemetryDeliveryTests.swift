@@ -25,10 +25,14 @@ import Testing
     }
 
     private func post(_ destination: TelemetrySubscription.Destination) async throws -> Bool {
-        await TelemetryPost(destination: destination, eventLoop: loop).send(
-            ["1", "2"],
-            over: try LinuxSystem.FileDescriptor.tcpSocket()
-        )
+        let socket = try LinuxSystem.FileDescriptor.tcpSocket()
+        do {
+            try socket.beginConnecting(toLoopback: destination.port)
+        } catch {
+            socket.close()
+            return false
+        }
+        return await TelemetryPost(destination: destination, eventLoop: loop).send(["1", "2"], over: socket)
     }
 
     @Test("a batch is a JSON array in a POST, and has arrived when the status says so")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import Sandbox
+import SandboxMicroVM
 import SandboxNamespaces
 import SandboxProcess
 import Synchronization
@@ -14,6 +15,9 @@ enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// The jailer of an ordinary user.
     case rootless
     case process
+    /// Each of its sandboxes is a machine that boots, here mostly in an emulator: only where MARTLET_TEST_MICROVM=all asks
+    /// for it. `MicroVMTests` are there always.
+    case microvm
 
     var testDescription: String { rawValue }
     var isolates: Bool { self != .process }
@@ -27,6 +31,7 @@ enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
             return NamespaceDriver(jailerCommand: jailerCommand, avoidUnifiedCgroups: true)
         case .rootless:
             return NamespaceDriver(jailerCommand: ordinaryUsersJailer, allowMissingCgroups: true)
+        case .microvm: return MicroVMDriver(TestMachines.options, jailerCommand: jailerCommand)
         case .process: return ProcessDriver(jailerCommand: jailerCommand, scratchDirectory: "/tmp")
         }
     }
@@ -57,7 +62,7 @@ enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Those that this host allows; the others say why not.
     private static let found = Task { () -> [DriverKind] in
         var usable: [DriverKind] = []
-        for kind in allCases {
+        for kind in allCases where kind != .microvm || TestMachines.areAllWanted {
             do {
                 let exit = try await kind.withDriver { driver async throws in
                     try await driver.start(specification(["/bin/sh", "-c", "exit 0"])).waitForExit()

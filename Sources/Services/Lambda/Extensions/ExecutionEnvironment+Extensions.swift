@@ -211,7 +211,7 @@ extension ExecutionEnvironment {
             clock: clock,
             eventLoop: eventLoop,
             supervisor: supervisor,
-            socket: { [sandbox] in try await sandbox.socketInside() }
+            connect: { [sandbox] port in try await sandbox.connectInside(to: port) }
         )
         guard log.telemetry.subscribe(name, courier) else {
             return request.reject(subscription.api == .logs ? .logsClosed : .telemetryClosed)

@@ -18,23 +18,23 @@ final class TelemetryCourier: Sendable {
     private let keepsObjects: Bool
     private let eventLoop: any EventLoop
     private let supervisor: Supervisor
-    private let socket: @Sendable () async throws -> LinuxSystem.FileDescriptor
+    private let connect: @Sendable (UInt16) async throws -> LinuxSystem.FileDescriptor
     private let state: NIOLockedValueBox<State>
 
-    /// `socket` makes a socket inside the sandbox. `keepsObjects`: the function logs in JSON.
+    /// `connect` makes a connection to a port inside the sandbox. `keepsObjects`: the function logs in JSON.
     init(
         _ subscription: TelemetrySubscription,
         keepsObjects: Bool,
         clock: any WallClock,
         eventLoop: any EventLoop,
         supervisor: Supervisor,
-        socket: @escaping @Sendable () async throws -> LinuxSystem.FileDescriptor
+        connect: @escaping @Sendable (UInt16) async throws -> LinuxSystem.FileDescriptor
     ) {
         self.subscription = subscription
         self.keepsObjects = keepsObjects
         self.eventLoop = eventLoop
         self.supervisor = supervisor
-        self.socket = socket
+        self.connect = connect
         let buffer = TelemetryBuffer(subscription.buffering) { records, bytes in
             TelemetryEvent.dropped(records: records, bytes: bytes).document(
                 for: subscription,
@@ -94,8 +94,10 @@ final class TelemetryCourier: Sendable {
         supervisor.submit { [self] in
             let post = TelemetryPost(destination: subscription.destination, eventLoop: eventLoop)
             var hasArrived = false
-            // Without a socket the sandbox has ended, and with it the subscriber.
-            if let made = try? await socket() { hasArrived = await post.send(batch, over: made) }
+            // Without a connection the sandbox has ended, and with it the subscriber.
+            if let made = try? await connect(subscription.destination.port) {
+                hasArrived = await post.send(batch, over: made)
+            }
             step { state in
                 state.isSending = false
                 return hasArrived ? state.buffer.delivered() : state.buffer.failed()

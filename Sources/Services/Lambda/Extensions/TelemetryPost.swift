@@ -14,14 +14,8 @@ struct TelemetryPost: Sendable {
     var eventLoop: any EventLoop
 
     /// Whether it has arrived: for HTTP when the status says so, for TCP when the kernel has taken it. Takes ownership of
-    /// `socket`, which is not connected.
+    /// `socket`, which is connected or about to be.
     func send(_ documents: [String], over socket: LinuxSystem.FileDescriptor) async -> Bool {
-        do {
-            try socket.beginConnecting(toLoopback: destination.port)
-        } catch {
-            socket.close()
-            return false
-        }
         let outcome = eventLoop.makePromise(of: Bool.self)
         let isHTTP = isHTTP
         do {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+package import Sandbox
+
+/// A kernel of a distribution's, and those of its modules that a guest needs.
+package struct GuestKernel: Sendable, Equatable {
+    package var image: String
+    package var release: String
+    /// Paths, in the order of loading.
+    package var modules: [String]
+
+    private struct Module {
+        var path: String
+        var isNeeded: Bool
+        var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+    }
+
+    /// Below `kernel/`, each after those that it depends on.
+    private static let wanted = [
+        Module(path: "drivers/virtio/virtio_ring", isNeeded: false),
+        Module(path: "drivers/virtio/virtio", isNeeded: false),
+        Module(path: "drivers/virtio/virtio_mmio", isNeeded: true),
+        Module(path: "net/core/failover", isNeeded: false),
+        Module(path: "drivers/net/net_failover", isNeeded: false),
+        Module(path: "drivers/net/virtio_net", isNeeded: true),
+        Module(path: "fs/netfs/netfs", isNeeded: false),
+        Module(path: "fs/fscache/fscache", isNeeded: false),
+        Module(path: "net/9p/9pnet", isNeeded: false),
+        Module(path: "net/9p/9pnet_virtio", isNeeded: true),
+        Module(path: "fs/9p/9p", isNeeded: true),
+        // For functions from images.
+        Module(path: "fs/overlayfs/overlay", isNeeded: false),
+    ]
+
+    private static let advice = """
+        Install a kernel of the general kind, the “cloud” ones have no 9p (Debian: apt-get install linux-image-amd64; \
+        Ubuntu: linux-image-generic), or name one with --microvm-kernel
+        """
+
+    /// The kernel at `path` (`…/vmlinuz-RELEASE`, its modules in `/lib/modules/RELEASE` or, as a package unpacks,
+    /// in `../lib/modules/RELEASE`), or the newest that fits of those in `/boot`. Throws `SandboxError`.
+    package static func find(at path: String?) throws(SandboxError) -> GuestKernel {
+        if let path { return try kernel(at: path) }
+        let images = names(in: "/boot").filter { $0.hasPrefix("vmlinuz-") }.sorted { isNewer($0, than: $1) }
+        var reason = SandboxError(.hostLacks, "There is no kernel for microVMs: /boot has no vmlinuz-…. \(advice)")
+        for name in images {
+            do { return try kernel(at: "/boot/\(name)") } catch { reason = error }
+        }
+        throw reason
+    }
+
+    static func kernel(at image: String) throws(SandboxError) -> GuestKernel {
+        guard access(image, R_OK) == 0 else {
+            throw SandboxError(.hostLacks, "The kernel \(image) cannot be read. \(advice)")
+        }
+        let parts = image.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard let name = parts.last, let dash = name.firstIndex(of: "-") else {
+            throw SandboxError(
+                .hostLacks,
+                "The kernel \(image) is not named vmlinuz-RELEASE, so its modules are unknown"
+            )
+        }
+        let release = String(name[name.index(after: dash)...])
+        let above = parts.dropLast(2).joined(separator: "/")
+        let places = ["\(above)/lib/modules", "\(above)/usr/lib/modules", "/lib/modules", "/usr/lib/modules"]
+        guard let folder = firstReadable(places.map { "\($0)/\(release)" }) else {
+            throw SandboxError(.hostLacks, "The modules of the kernel \(image) are missing: no lib/modules/\(release)")
+        }
+        return GuestKernel(image: image, release: release, modules: try modules(in: folder, of: release))
+    }
+
+    private static func modules(in folder: String, of release: String) throws(SandboxError) -> [String] {
+        let builtin = Set(lines(of: "\(folder)/modules.builtin"))
+        var found: [String] = []
+        var missing: [String] = []
+        for module in wanted {
+            let path = "\(folder)/kernel/\(module.path).ko"
+            if let file = firstReadable(["", ".xz", ".zst", ".gz"].map { path + $0 }) {
+                found.append(file)
+            } else if module.isNeeded, !builtin.contains("kernel/\(module.path).ko") {
+                missing.append(module.name)
+            }
+        }
+        guard missing.isEmpty else {
+            throw SandboxError(
+                .hostLacks,
+                "Linux \(release) lacks \(missing.joined(separator: ", ")), which microVMs need. \(advice)"
+            )
+        }
+        return found
+    }
+
+    private static func firstReadable(_ paths: [String]) -> String? {
+        paths.first { path in access(path, R_OK) == 0 }
+    }
+
+    /// By the numbers in the names: 6.10 is newer than 6.9.
+    static func isNewer(_ one: String, than other: String) -> Bool {
+        func numbers(_ name: String) -> [Int] {
+            name.split { !$0.isNumber }.map { Int($0) ?? .max }
+        }
+        let (a, b) = (numbers(one), numbers(other))
+        return a == b ? one > other : b.lexicographicallyPrecedes(a)
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            names.append(name)
+        }
+        return names
+    }
+
+    private static func lines(of path: String) -> [String] {
+        guard let bytes = try? HostFile.contents(of: path) else { return [] }  // a kernel without the list has modules
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxSystem
+internal import Sandbox
+
+/// Files of the host's that the driver reads and writes itself: a kernel's modules, the initial file system.
+enum HostFile {
+    /// Larger ones are none of those that are read here.
+    private static let most = 64 << 20
+
+    static func contents(of path: String) throws(SandboxError) -> [UInt8] {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw failure("read", path) }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count < most {
+            let count = read(file, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure("read", path) }
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+        throw SandboxError(.hostLacks, "\(path) is larger than \(most) bytes")
+    }
+
+    /// Renamed into place whole, readable by everybody: the machine that reads it has no rights.
+    static func write(_ bytes: [UInt8], to path: String) throws(SandboxError) {
+        let draft = "\(path).\(getpid())"
+        let file = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { throw failure("write", draft) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        fchmod(file, 0o644)
+        close(file)
+        guard rest.isEmpty, rename(draft, path) == 0 else {
+            let failure = failure("write", path)
+            unlink(draft)
+            throw failure
+        }
+    }
+
+    static func makeDirectory(_ path: String) throws(SandboxError) {
+        guard mkdir(path, 0o755) == 0 || errno == EEXIST else { throw failure("make", path) }
+    }
+
+    /// Nil when `path` is no symbolic link.
+    static func linkTarget(of path: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))
+        let count = buffer.withUnsafeMutableBytes { bytes -> Int in
+            guard let start = bytes.baseAddress else { return 0 }
+            return readlink(path, start.assumingMemoryBound(to: CChar.self), bytes.count)
+        }
+        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+
+    static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    /// A path to the same contents that everybody may read: `path` itself, or a copy in `directory`.
+    static func readableByAll(_ path: String, in directory: String) throws(SandboxError) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw failure("read", path) }
+        if status.st_mode & S_IROTH != 0 { return path }
+        let copy = "\(directory)/kernel"
+        try write(try contents(of: path), to: copy)
+        return copy
+    }
+
+    private static func failure(_ what: String, _ path: String) -> SandboxError {
+        SandboxError(.hostLacks, "The microVM driver cannot \(what) \(path): \(SystemError.text(of: errno))")
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Sandbox
+import Testing
+
+@testable import SandboxMicroVM
+
+@Suite("A microVM's machine") struct MachinePlanTests {
+    private let host = MachineHost(
+        qemu: "/usr/bin/qemu",
+        kernel: "/boot/vmlinuz-6.1",
+        initialFileSystem: "/data/microvm/initial",
+        executable: "/opt/martlet",
+        shares: [("usr", "/usr"), ("share", "/export")],
+        acceleration: .kvm,
+        cpus: 4
+    )
+
+    @Test("a mount is shown to the machine at one path, and by the guest at the function's") func mounts() throws {
+        let asked = specification(["/bin/true"]) {
+            $0.mounts = [
+                SandboxMount(source: "/data/code", target: "/var/task"), SandboxMount(source: "/l", target: "/opt"),
+            ]
+            $0.root = .directory("/data/image")
+        }
+        let plan = try MachinePlan(asked, on: host)
+        #expect(plan.jail.mounts.contains(SandboxMount(source: "/data/code", target: "/export/mount/0")))
+        #expect(plan.jail.mounts.contains(SandboxMount(source: "/l", target: "/export/mount/1")))
+        #expect(plan.jail.mounts.contains(SandboxMount(source: "/data/image", target: "/export/root")))
+        #expect(plan.jail.mounts.contains(SandboxMount(source: "/opt/martlet", target: "/export/martlet")))
+        #expect(plan.jail.mounts.allSatisfy({ $0.isReadOnly }))
+        #expect(plan.jail.root == .host)
+        #expect(
+            plan.guest.mounts == [
+                SandboxMount(source: "/share/mount/0", target: "/var/task"),
+                SandboxMount(source: "/share/mount/1", target: "/opt"),
+            ]
+        )
+        #expect(plan.guest.root == .directory("/share/root"))
+    }
+
+    @Test("the machine has room for the function and its kernel, the jail for the machine") func memory() throws {
+        let asked = specification(["/bin/true"]) { $0.limits.memoryBytes = 512 << 20 }
+        let plan = try MachinePlan(asked, on: host)
+        #expect(plan.jail.command.adjacent("-m", "640M"))
+        #expect(plan.jail.limits.memoryBytes == 896 << 20)
+        #expect(plan.guest.limits.memoryBytes == 512 << 20)
+    }
+
+    @Test(
+        "there is a processor for each begun 1,769 MB, and no more than the host has",
+        arguments: [(128, 1), (1_769, 1), (1_770, 2), (10_240, 4)]
+    )
+    func processors(memoryMiB: Int, cpus: Int) throws {
+        let asked = specification(["/bin/true"]) { $0.limits.memoryBytes = memoryMiB << 20 }
+        #expect(try MachinePlan(asked, on: host).jail.command.adjacent("-smp", "\(cpus)"))
+    }
+
+    @Test("only a machine with KVM may open it, and only an emulated one is told its clock") func acceleration() throws
+    {
+        let asked = specification(["/bin/true"])
+        var emulated = host
+        emulated.acceleration = .tcg
+        emulated.clockKHz = 2_400_000
+        let (fast, slow) = (try MachinePlan(asked, on: host).jail, try MachinePlan(asked, on: emulated).jail)
+        #expect(fast.usesKVM && fast.command.adjacent("-accel", "kvm") && !fast.command.joined().contains("tsc_early"))
+        #expect(!slow.usesKVM && slow.command.joined().contains("tsc_early_khz=2400000"))
+    }
+
+    @Test("what a machine cannot do is refused before one is started") func refusals() {
+        let refused: [(SandboxSpecification, SandboxError.Code)] = [
+            (specification(["/bin/true"]) { $0.awaitsClaim = true }, .hostLacks),
+            (specification(["/bin/true"]) { $0.network = .host }, .hostLacks),
+            (
+                specification(["/bin/true"]) {
+                    $0.mounts = [SandboxMount(source: "/a", target: "/b", isReadOnly: false)]
+                }, .hostLacks
+            ),
+            (specification(["/bin/true"]) { $0.listeners = [SandboxListener(port: 2)] }, .badSpecification),
+            (specification(["/bin/true"]) { $0.environment["A"] = "\0" }, .badSpecification),
+        ]
+        for (specification, code) in refused {
+            let error = #expect(throws: SandboxError.self) { try MachinePlan(specification, on: host) }
+            #expect(error?.code == code)
+        }
+    }
+
+    @Test("no limit of memory overflows", arguments: [Int.min, -1, 0, Int.max]) func extremes(bytes: Int) throws {
+        let asked = specification(["/bin/true"]) { $0.limits.memoryBytes = bytes }
+        #expect(try MachinePlan(asked, on: host).jail.limits.memoryBytes > 0)
+    }
+
+    @Test("libraries outside the system's directories are found in a process's map, each directory once")
+    func libraries() {
+        let map = """
+            7f0-7f1 r-xp 00000000 08:01 1 /opt/swift/lib/libswiftCore.so
+            7f1-7f2 r-xp 00000000 08:01 1 /opt/swift/lib/libdispatch.so
+            7f2-7f3 r-xp 00000000 08:01 1 /usr/lib/x86_64-linux-gnu/libc.so.6
+            7f3-7f4 r-xp 00000000 08:01 1 /home/user/martlet
+            7f4-7f5 rw-p 00000000 00:00 0 [heap]
+            7f5-7f6 r-xp 00000000 08:01 1 /a b/libx.so.1
+            """
+        #expect(LoadedLibraries.directories(in: map) == ["/opt/swift/lib", "/a b"])
+    }
+}
+
+@Suite("A microVM's kernel") struct GuestKernelTests {
+    @Test("the newer release is found by its numbers") func order() {
+        let names = ["vmlinuz-6.9.1-amd64", "vmlinuz-6.10.0-amd64", "vmlinuz-6.9.12-amd64", "vmlinuz-5.99"]
+        #expect(
+            names.sorted { GuestKernel.isNewer($0, than: $1) } == [
+                "vmlinuz-6.10.0-amd64", "vmlinuz-6.9.12-amd64", "vmlinuz-6.9.1-amd64", "vmlinuz-5.99",
+            ]
+        )
+    }
+
+    @Test("a kernel without what a guest needs is refused with what is missing and what to do") func missing()
+        async throws
+    {
+        try await withTemporaryDirectory { directory async throws in
+            let modules = "\(directory)/lib/modules/9.9-x"
+            try #require(
+                system("mkdir -p '\(directory)/boot' '\(modules)/kernel/fs/9p' '\(modules)/kernel/net/9p'") == 0
+            )
+            let image = "\(directory)/boot/vmlinuz-9.9-x"
+            writeFile(image, "")
+            writeFile("\(modules)/kernel/fs/9p/9p.ko.xz", "")
+            writeFile("\(modules)/modules.builtin", "kernel/drivers/virtio/virtio_mmio.ko\n")
+            let error = #expect(throws: SandboxError.self) { try GuestKernel.find(at: image) }
+            #expect(error?.code == .hostLacks)
+            #expect(error?.message.contains("lacks virtio_net, 9pnet_virtio,") == true, "\(error?.message ?? "")")
+            #expect(error?.message.contains("apt-get install linux-image-amd64") == true)
+            writeFile("\(modules)/kernel/net/9p/9pnet_virtio.ko", "")
+            writeFile(
+                "\(modules)/modules.builtin",
+                "kernel/drivers/virtio/virtio_mmio.ko\nkernel/drivers/net/virtio_net.ko\n"
+            )
+            let kernel = try GuestKernel.find(at: image)
+            #expect(kernel.release == "9.9-x")
+            #expect(
+                kernel.modules.map { $0.dropFirst(modules.count) } == [
+                    "/kernel/net/9p/9pnet_virtio.ko", "/kernel/fs/9p/9p.ko.xz",
+                ]
+            )
+            #expect(throws: SandboxError.self) { try GuestKernel.find(at: "\(directory)/boot/vmlinuz-none") }
+        }
+    }
+}
+
+extension [String] {
+    fileprivate func adjacent(_ one: String, _ other: String) -> Bool {
+        zip(self, dropFirst()).contains { $0 == one && $1 == other }
+    }
+}
