@@ -96,6 +96,19 @@ import Testing
         }
     }
 
+    @Test("an image is the function's root", .enabled(if: access("/bin/busybox", X_OK) == 0)) func image() async throws
+    {
+        try await withTemporaryDirectory { directory async throws in
+            try #require(system("mkdir '\(directory)/bin' && cp /bin/busybox '\(directory)/bin/'") == 0)
+            try await DriverKind.microvm.withDriver { driver async throws in
+                let outcome = try await driver.run(["/bin/busybox", "ls", "/", "/bin"]) {
+                    $0.root = .directory(directory)
+                }
+                #expect(outcome.output == "/:\nbin\ndev\netc\nproc\ntmp\n\n/bin:\nbusybox\n")
+            }
+        }
+    }
+
     @Test("a command that is missing is refused by name, and a machine that dies takes its function along")
     func failures() async throws {
         try await DriverKind.microvm.withDriver { driver async throws in
