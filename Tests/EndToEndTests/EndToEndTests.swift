@@ -140,6 +140,10 @@ import Testing
             try await Script.run("test_mappings")
         }
 
+        @Test("loses none of ten thousand events, and fans out to each who wants one") func eventProofs() async throws {
+            try await Script.run("test_event_proofs")
+        }
+
         @Test("reads the same each time Terraform refreshes") func terraform() async throws {
             try await Script.run("test_terraform")
         }
@@ -164,6 +168,10 @@ import Testing
 
         @Test("has everything after a restart") func restart() async throws {
             try await Script.run("test_restart")
+        }
+
+        @Test("delivers every acknowledged event, however often it is killed") func eventKill() async throws {
+            try await Script.run("test_event_kill")
         }
 
         @Test("keeps what it acknowledged, however often it is killed") func kill() async throws {
