@@ -39,6 +39,8 @@ class FakeRuntimeAPI:
         self.events = queue.Queue()
         self.posts = queue.Queue()
         self.polls = queue.Queue()
+        self.rests = queue.Queue()
+        self.broken_rests = 0
         self.connections = 0
         self.post_status = b"202 Accepted"
         self.close_after_post = False
@@ -75,6 +77,8 @@ class FakeRuntimeAPI:
                     return
 
     def answer(self, connection, request):
+        if request.path.endswith("/restore/next"):
+            return self.restore(connection, request)
         if request.kind == "next":
             self.polls.put(request)
             body, headers = self.events.get()
@@ -84,6 +88,15 @@ class FakeRuntimeAPI:
         closing = b"Connection: close\r\n" if self.close_after_post else b""
         connection.sendall(b"HTTP/1.1 %s\r\n%sContent-Length: 0\r\n\r\n" % (self.post_status, closing))
         return not self.close_after_post
+
+    def restore(self, connection, request):
+        """The connection of a process that is copied breaks; the copy asks again."""
+        self.rests.put(request)
+        if self.broken_rests > 0:
+            self.broken_rests -= 1
+            return False
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        return True
 
     def event_bytes(self, body, headers):
         head = "".join("%s: %s\r\n" % pair for pair in headers.items()).encode()

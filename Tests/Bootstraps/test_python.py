@@ -53,6 +53,82 @@ class PythonTests(BootstrapContract):
             self.assertEqual(post.json["requestId"], "")
             return post.json, function.log()
 
+    # Snapshots
+
+    SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    HOOKS = """
+from snapshot_restore_py import register_after_restore, register_before_snapshot
+seen = []
+@register_before_snapshot
+def first(): seen.append("first")
+def more(*words, **named): seen.append([words, named])
+register_before_snapshot(more, 1, a=2)
+@register_after_restore
+def third(): seen.append("third")
+register_after_restore(more, 3)
+def handler(e, c): return seen
+"""
+
+    def test_hooks_run_around_the_snapshot_in_aws_order(self):
+        with self.function(self.HOOKS, environment=self.SNAP_START) as f:
+            f.api.broken_rests = 1
+            got = f.invoke().json
+            self.assertEqual(got, [[[1], {"a": 2}], "first", "third", [[3], {}]])
+            self.assertEqual([f.api.rests.get(timeout=5).method for _ in range(2)], ["GET", "GET"])
+
+    def test_without_snap_start_no_hook_runs_and_nothing_asks_to_be_restored(self):
+        with self.function(self.HOOKS) as f:
+            self.assertEqual(f.invoke().json, [])
+            self.assertTrue(f.api.rests.empty())
+
+    def test_a_package_of_the_function_comes_before_the_hooks_module_of_the_runtime(self):
+        own = "calls = []\ndef get_before_snapshot(): return []\ndef get_after_restore(): return [(calls.append, ('own',), {})]"
+        source = "import snapshot_restore_py\ndef handler(e, c): return snapshot_restore_py.calls"
+        with self.function(source, extra={"snapshot_restore_py.py": own}, environment=self.SNAP_START) as f:
+            self.assertEqual(f.invoke().json, ["own"])
+
+    def failing_hook(self, when):
+        source = (
+            "import snapshot_restore_py as s\ndef fail(): raise ValueError('no é')\n"
+            "s.register_%s(fail)\ndef handler(e, c): pass" % when
+        )
+        with self.function(source, environment=self.SNAP_START) as f:
+            post = f.posted()
+            self.assertEqual((post.json["errorType"], post.json["errorMessage"]), ("ValueError", "no é"))
+            code = f.exit_code()
+            self.assertIn("[ERROR] ValueError: no é", f.log())
+            return post.path, post.headers["lambda-runtime-function-error-type"], code, f.api.rests.qsize()
+
+    def test_an_error_before_the_snapshot_ends_the_init_phase(self):
+        expected = ("/2018-06-01/runtime/init/error", "Runtime.BeforeSnapshotError", 64, 0)
+        self.assertEqual(self.failing_hook("before_snapshot"), expected)
+
+    def test_an_error_after_the_restore_is_reported_as_one(self):
+        expected = ("/2018-06-01/runtime/restore/error", "Runtime.AfterRestoreError", 65, 1)
+        self.assertEqual(self.failing_hook("after_restore"), expected)
+
+    def test_copies_get_random_state_of_their_own(self):
+        source = """
+import random, ssl, _ssl, tempfile, gc
+random.seed(7)
+expected = random.Random(7).random()
+class Recorder:
+    added = []
+real = _ssl.RAND_add
+_ssl.RAND_add = lambda data, entropy: (Recorder.added.append((len(data), entropy)), real(data, entropy))
+tempfile._get_candidate_names()
+def handler(e, c):
+    return [random.random() != expected, Recorder.added, tempfile._name_sequence is None, getattr(gc, "get_freeze_count", lambda: 1)() > 0]
+"""
+        with self.function(source, environment=self.SNAP_START) as f:
+            self.assertEqual(f.invoke().json, [True, [[64, 64.0]], True, True])
+
+    def test_a_server_that_closes_every_connection_ends_the_process(self):
+        with self.function("def handler(e, c): pass", environment=self.SNAP_START) as f:
+            f.api.broken_rests = 1000
+            self.assertEqual(f.exit_code(), 1)
+            self.assertEqual(f.api.rests.qsize(), 8)
+
     # Code compiled ahead
 
     def compiled(self, files):

@@ -15,6 +15,7 @@ package final class RuntimeFiles: Sendable {
         path = directory
         try Self.makeDirectory(directory)
         try Self.write(PackageResources.python_py, to: "\(directory)/python.py")
+        try Self.write(PackageResources.snapshot_restore_py_py, to: "\(directory)/snapshot_restore_py.py")
         try Self.write(PackageResources.compile_py, to: "\(directory)/compile.py")
         try Self.write(PackageResources.node_cjs, to: "\(directory)/node.cjs")
         try Self.write(PackageResources.ruby_rb, to: "\(directory)/ruby.rb")

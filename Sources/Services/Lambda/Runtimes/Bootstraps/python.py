@@ -17,6 +17,7 @@ API = "/2018-06-01/runtime/"
 NO_BREAK_SPACE = "\u00a0"
 HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD", "MARTLET_LAYERS", "MARTLET_COMPILED")
 LAYERS = os.environ.get("MARTLET_LAYERS", "/opt")  # elsewhere where the sandbox cannot mount
+RESTORES = 8  # how often a process asks again to be restored; a copy has one broken connection behind it
 
 
 class Current:
@@ -144,6 +145,7 @@ class RuntimeAPI:
         self.peer = (host.strip("[]") or "127.0.0.1", int(port))
         self.host = "\r\nHost: " + address + "\r\n"
         self.next_request = ("GET " + API + "invocation/next HTTP/1.1" + self.host + "\r\n").encode()
+        self.restore_request = self.next_request.replace(b"invocation/next", b"restore/next")
         self.socket = None
 
     def next(self):
@@ -151,6 +153,19 @@ class RuntimeAPI:
         if status != 200:
             raise RuntimeError("Failed to get next invocation. Response code: %d" % status)
         return headers, body
+
+    def rest(self):
+        """Waits to be restored. The connection breaks when this process is a copy of the one that asked: it asks again."""
+        for _ in range(RESTORES):
+            try:
+                status, _, _ = self.exchange_once(self.restore_request, b"")
+            except OSError:
+                self.close()
+                continue
+            if status != 200:
+                raise RuntimeError("Failed to be restored. Response code: %d" % status)
+            return
+        raise RuntimeError("Failed to be restored. The Runtime API closed every connection")
 
     def post(self, path, body, headers=""):
         """Sends one answer. 413 is left to the server, which has already told the caller."""
@@ -607,6 +622,18 @@ def search_path(claimed):
     return task
 
 
+class ModulesOfTheRuntime:
+    """Finds what AWS's runtime brings along, after everything else: a function may have a version of its own."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "snapshot_restore_py":
+            return None
+        from _frozen_importlib_external import spec_from_file_location
+
+        return spec_from_file_location(name, os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py"))
+
+
 def use_compiled(task, places):
     """Code objects that the server had made ahead from the very files that are imported, instead of compiling those.
 
@@ -701,6 +728,60 @@ def initialise(api, handler, sink):
     sys.exit(1)
 
 
+def snapshot(api, sink):
+    """The function is loaded. Rests while the server takes a snapshot of this process; returns as a copy of it."""
+    hooks = sys.modules.get("snapshot_restore_py")  # nobody else can have registered any
+    try:
+        before = hooks.get_before_snapshot() if hooks else []
+        while before:  # the last one first, those that a hook has registered included
+            function, positional, named = before.pop()
+            function(*positional, **named)
+    except Exception as raised:
+        give_up(api, sink, raised, "init/error", "Runtime.BeforeSnapshotError", 64)
+    settle()
+    api.rest()
+    renew()
+    try:
+        for function, positional, named in hooks.get_after_restore() if hooks else ():
+            function(*positional, **named)
+    except Exception as raised:
+        give_up(api, sink, raised, "restore/error", "Runtime.AfterRestoreError", 65)
+
+
+def give_up(api, sink, raised, path, kind, status):
+    error = error_from(raised)
+    flush()
+    log_error(sink, error)
+    api.post(path, as_bytes(to_json(error)), error_headers({"errorType": kind}))
+    flush()
+    os._exit(status)  # at once: what runs at a normal exit was not made for a process that rests
+
+
+def settle():
+    """Leaves garbage out of the snapshot, and what stays in pages that later collections do not write to."""
+    import gc
+
+    gc.collect()
+    if hasattr(gc, "freeze"):
+        gc.freeze()
+    flush()
+
+
+def renew():
+    """What copies of one process must not share and the interpreter would not renew by itself."""
+    for name, call in (
+        ("random", lambda module: module.seed()),
+        ("_ssl", lambda module: module.RAND_add(os.urandom(64), 64.0)),
+        ("tempfile", lambda module: setattr(module, "_name_sequence", None)),
+        ("uuid", lambda module: setattr(module, "_last_timestamp", None)),
+    ):
+        try:
+            if name in sys.modules:
+                call(sys.modules[name])
+        except Exception:
+            pass  # a module of the function's own by that name
+
+
 def invoke(function, headers, body, sink, ascii_only):
     """Returns the answer's bytes and content type. Raises what the function raised, or a `Fault`."""
     context = LambdaContext(headers, sink)
@@ -765,6 +846,7 @@ def main():
     api = connect_early() if claim_fd else None
     handler = wait_for_claim(int(claim_fd)) if claim_fd else None
     task = search_path(claimed=bool(claim_fd))
+    sys.meta_path.append(ModulesOfTheRuntime)
     compiled = os.environ.pop("MARTLET_COMPILED", None) or compiled  # a claim names its own
     if compiled and not sys.flags.optimize:
         use_compiled(task, compiled.split(":"))
@@ -774,6 +856,8 @@ def main():
     if api is None or api.address != address:
         api = RuntimeAPI(address)
     function = initialise(api, handler or os.environ.get("_HANDLER", ""), sink)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        snapshot(api, sink)
     serve(api, function, sink)
 
 
