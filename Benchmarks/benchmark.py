@@ -59,10 +59,10 @@ class Kind:
         self.title, self.runtime, self.handler, self.files, self.memory = title, runtime, handler, files, memory
         self.layers = []
 
-    def body(self, name):
+    def body(self, name, **more):
         # Code of its own for each function, so that nothing is shared but what the platform shares.
         files = {**self.files, "serial.txt": name}
-        return create_body(name, archive_of(files), self.runtime, self.handler, self.memory, self.layers)
+        return create_body(name, archive_of(files), self.runtime, self.handler, self.memory, self.layers, **more)
 
 
 class Benchmark:
@@ -87,6 +87,7 @@ class Benchmark:
                     self.kinds = self.make_kinds()
                     for kind in self.kinds:
                         self.measure_kind(kind)
+                    self.measure_snap_start()
                     self.measure_first_byte()
                     self.measure_throughput(self.kinds[0])
                     self.measure_throughput(self.kinds[1])
@@ -189,9 +190,9 @@ class Benchmark:
         self.serial += 1
         return "bench-%s-%d" % (what, self.serial)
 
-    def create(self, kind):
+    def create(self, kind, **more):
         name = self.name("f")
-        self.connection.exchange(request_bytes("POST", "/2015-03-31/functions", kind.body(name)))
+        self.connection.exchange(request_bytes("POST", "/2015-03-31/functions", kind.body(name, **more)))
         self.wait_until_active(name)
         return name
 
@@ -206,8 +207,11 @@ class Benchmark:
                 return
             time.sleep(0.05)
 
-    def wait_until_active(self, name):
-        while self.connection.json("GET", "/2015-03-31/functions/%s/configuration" % name)["State"] != "Active":
+    def wait_until_active(self, name, version="$LATEST"):
+        path = "/2015-03-31/functions/%s/configuration?Qualifier=%s" % (name, version)
+        while (state := self.connection.json("GET", path)["State"]) != "Active":
+            if state == "Failed":
+                sys.exit("version %s of %s has failed" % (version, name))
             time.sleep(0.002)
 
     def measure_kind(self, kind):
@@ -239,6 +243,30 @@ class Benchmark:
         self.note("warm invoke p99, %s" % kind.title, "µs", result.p99_us)
         self.note("server CPU per warm invoke, %s" % kind.title, "µs", used / result.answers * 1e6)
         self.delete([name])
+
+    def measure_snap_start(self):
+        """Environments of published versions, each restored for its first invocation."""
+        boto = [kind for kind in self.kinds if kind.handler == "boto.handler"]
+        if not boto:
+            return
+        kind = boto[0]
+        runtime, kind.runtime = kind.runtime, max(kind.runtime, "python3.12", key=lambda name: int(name[len("python3."):]))
+        names = []
+        for _ in range(self.options.cold):
+            name = self.create(kind, SnapStart={"ApplyOn": "PublishedVersions"})
+            version = self.connection.json("POST", "/2015-03-31/functions/%s/versions" % name, {})["Version"]
+            self.wait_until_active(name, version)
+            names.append((name, version))
+        kind.runtime = runtime
+        samples = []
+        gc.disable()
+        for name, version in names:
+            time.sleep(0.03)
+            samples.append(self.connection.timed(invoke_bytes(name, version=version)))
+        gc.enable()
+        self.delete([name for name, _ in names])
+        self.note("cold start p50, %s, SnapStart" % kind.title, "ms", statistics.median(samples))
+        self.note("cold start p99, %s, SnapStart" % kind.title, "ms", percentile(samples, 0.99))
 
     def measure_first_byte(self, count=10):
         """Of a streamed answer, long before the function ends."""

@@ -18,8 +18,9 @@ def request_bytes(method, path, body=b"", **headers):
     return head.encode() + body
 
 
-def invoke_bytes(function, event=b"{}"):
-    return request_bytes("POST", "/2015-03-31/functions/%s/invocations" % function, event)
+def invoke_bytes(function, event=b"{}", version=None):
+    qualifier = "?Qualifier=%s" % version if version else ""
+    return request_bytes("POST", "/2015-03-31/functions/%s/invocations%s" % (function, qualifier), event)
 
 
 class Failed(Exception):
@@ -97,8 +98,9 @@ def first_byte(port, data):
     return took
 
 
-def create_body(name, archive, runtime, handler, memory=512, layers=()):
+def create_body(name, archive, runtime, handler, memory=512, layers=(), **more):
     value = {
+        **more,
         "FunctionName": name, "Runtime": runtime, "Handler": handler, "Role": "arn:aws:iam::000000000000:role/benchmark",
         "Code": {"ZipFile": base64.b64encode(archive).decode()}, "MemorySize": memory, "Timeout": 30}
     if layers:

@@ -182,6 +182,31 @@ abstract class TypedBase<T> implements RequestHandler<List<T>, Integer> {
         return orders.stream().mapToInt(o -> ((Values.Order) (Object) o).getCount()).sum();
     }
 }
+""", r"""
+package app;
+
+import com.amazonaws.services.lambda.crac.*;
+import java.util.*;
+
+public class Hooks {
+    static final List<String> seen = new ArrayList<>();
+    static class Part implements Resource {
+        private final String name;
+        Part(String name) { this.name = name; }
+        public void beforeCheckpoint(Context<? extends Resource> context) throws Exception { happen("before " + name); }
+        public void afterRestore(Context<? extends Resource> context) throws Exception { happen("after " + name); }
+        private void happen(String what) throws Exception {
+            if (what.equals(System.getenv("FAILS"))) throw new IllegalStateException(what);
+            seen.add(what);
+        }
+    }
+    static {
+        Core.getGlobalContext().register(new Part("a"));
+        Core.getGlobalContext().register(new Part("b"));
+    }
+    public List<String> seen(Object event) { return seen; }
+    public String compat(Object event) { return System.getProperty("org.crac.Core.Compat"); }
+}
 """
 LIBRARY = 'package lib; public class Word { public static final String WORD = "%s"; }'
 
@@ -364,6 +389,29 @@ class JavaTests(BootstrapContract):
                 self.assertEqual((post.json["errorMessage"], post.json["errorType"]), expected)
                 self.assertEqual(f.exit_code(), 1)
                 self.assertTrue(f.log().startswith("%s: %s\n" % expected), f.log())
+
+    # Snapshots
+
+    SNAP_START = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+
+    def test_resources_hear_of_the_snapshot_and_of_the_restore_in_crac_order(self):
+        with self.function("app.Hooks::seen", environment=self.SNAP_START) as f:
+            f.api.broken_rests = 1
+            self.assertEqual(f.invoke().json, ["before b", "before a", "after a", "after b"])
+            self.assertEqual(f.api.rests.qsize(), 2)
+
+    def test_without_snap_start_resources_hear_nothing(self):
+        self.assertEqual(self.answers("app.Hooks::seen", None)[0].json, [])
+        self.assertEqual(self.answers("app.Hooks::compat", None)[0].json, "com.amazonaws.services.lambda.crac")
+
+    def test_a_resource_that_fails_ends_the_process_with_awss_error_type(self):
+        cases = {"before a": ("init/error", "Runtime.BeforeCheckpointError", 0), "after a": ("restore/error", "Runtime.AfterRestoreError", 1)}
+        for when, (path, kind, rests) in cases.items():
+            with self.function("app.Hooks::seen", environment={**self.SNAP_START, "FAILS": when}) as f:
+                post = f.posted()
+                self.assertEqual((post.path, post.headers["lambda-runtime-function-error-type"]), ("/2018-06-01/runtime/" + path, kind))
+                self.assertEqual((f.exit_code(), f.api.rests.qsize()), (64, rests))
+                self.assertIn("IllegalStateException: " + when, f.log())
 
     # Log
 

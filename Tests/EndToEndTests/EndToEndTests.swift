@@ -33,6 +33,10 @@ import Testing
             try await Script.run("test_stem_cells")
         }
 
+        @Test("start from snapshots where SnapStart says so") func snapStart() async throws {
+            try await Script.run("test_snapstart")
+        }
+
         @Test("are initialised ahead where provisioned concurrency says so") func provisionedConcurrency() async throws
         {
             try await Script.run("test_provisioned_concurrency")

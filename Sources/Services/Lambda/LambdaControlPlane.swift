@@ -75,16 +75,20 @@ package struct LambdaControlPlane: Sendable {
     let changes: FunctionChanges
     let transitions: StateTransitions
     let mappingChanges = MappingChanges()
+    /// Nil where nothing runs functions.
+    let snapshots: (any VersionSnapshots)?
 
     /// Migrates the tables and clears away what an earlier process left half done.
     init(
         _ environment: Environment,
         _ configuration: Configuration,
         runtimes: any RuntimeAvailability,
-        observer: (any FunctionObserver)? = nil
+        observer: (any FunctionObserver)? = nil,
+        snapshots: (any VersionSnapshots)? = nil
     ) async throws {
         let (clock, ids) = (environment.clock, environment.ids)
         (self.configuration, self.environment, self.runtimes) = (configuration, environment, runtimes)
+        self.snapshots = snapshots
         store = LambdaStore(database: environment.database, cipher: environment.cipher)
         let unpacked = UnpackedPackages(root: configuration.directory, files: environment.files, ids: ids)
         intake = PackageIntake(store: store, files: environment.files, unpacked: unpacked, clock: clock)
@@ -98,14 +102,29 @@ package struct LambdaControlPlane: Sendable {
             changes: changes,
             clock: clock,
             ids: ids,
-            logger: environment.logger
+            logger: environment.logger,
+            snapshots: snapshots
         )
         try await store.migrate()
         try await unpacked.prepare()
     }
 
-    /// For the data plane: what an invocation names.
+    /// For the data plane: what a name stands for, whoever asks.
     var directory: any VersionDirectory { changes.cache }
+
+    /// For invocations: what they name is wanted.
+    var invocationDirectory: any VersionDirectory { WakingDirectory(cache: changes.cache, idling: idling) }
+
+    private var idling: SnapshotIdling {
+        SnapshotIdling(store: store, changes: changes, transitions: transitions, ids: environment.ids)
+    }
+
+    /// Throws what whoever asks for SnapStart is to get when this server has no snapshots.
+    func checkSnapStart(_ settings: FunctionSettings) throws {
+        guard settings.appliesSnapStart else { return }
+        guard let snapshots else { throw CommonError.notImplemented("SnapStart (ApplyOn PublishedVersions)") }
+        try snapshots.checkHost()
+    }
 
     /// Asked before a role is used in Lambda's name.
     var outcomePermissions: OutcomePermissions {
@@ -121,7 +140,20 @@ package struct LambdaControlPlane: Sendable {
             logger: environment.logger,
             images: environment.images
         )
-        return [transitions, sweep]
+        return [transitions, sweep] + [upkeep].compactMap { $0 }
+    }
+
+    /// Nil where there are no snapshots.
+    var upkeep: SnapshotUpkeep? {
+        snapshots.map { snapshots in
+            SnapshotUpkeep(
+                source: changes.cache.source,
+                idling: idling,
+                snapshots: snapshots,
+                clock: environment.clock,
+                logger: environment.logger
+            )
+        }
     }
 
     /// Returns when no version waits for its next state any more: for tests, and for callers that cannot poll.

@@ -87,6 +87,8 @@ package struct LambdaDataPlane: Sendable {
     let starter: EnvironmentStarter
     let supervisor: Supervisor
     let keeper: ProvisionedKeeper
+    /// Nil without a directory to keep them in.
+    let snapshots: SnapshotTaker?
 
     package init(_ environment: Environment) async throws {
         try await environment.database.migrate(UsageTable.migrations, of: "lambda-usage")
@@ -112,6 +114,7 @@ package struct LambdaDataPlane: Sendable {
         )
         locator = environment.locator
         cells = Self.stemCells(environment, supervisor)
+        let shelf = Self.shelf(environment, supervisor)
         starter = EnvironmentStarter(
             driver: environment.driver,
             cells: cells,
@@ -135,7 +138,8 @@ package struct LambdaDataPlane: Sendable {
                     ids: environment.ids,
                     logger: environment.logger
                 )
-            }
+            },
+            shelf: shelf
         )
         runner = FunctionRunner(
             ledger: ledger,
@@ -147,6 +151,27 @@ package struct LambdaDataPlane: Sendable {
             meter: meter
         )
         keeper = ProvisionedKeeper(runner: runner, clock: clock, logger: environment.logger)
+        snapshots = shelf.map { [runner] shelf in
+            SnapshotTaker(
+                shelf: shelf,
+                runner: runner,
+                driver: environment.driver,
+                clock: clock,
+                logger: environment.logger
+            )
+        }
+    }
+
+    private static func shelf(_ environment: Environment, _ supervisor: Supervisor) -> SnapshotShelf? {
+        environment.directory.map { directory in
+            SnapshotShelf(
+                folder: "\(directory)/snapshots",
+                driver: environment.driver,
+                clock: environment.clock,
+                supervisor: supervisor,
+                logger: environment.logger
+            )
+        }
     }
 
     /// How often new environments found a stem cell, and how many wait.
@@ -223,7 +248,8 @@ package struct LambdaDataPlane: Sendable {
 
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
     package var services: [any Service] {
-        [logs, meter, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, environment.deliveries]
-            + [starter.compiler].compactMap { $0 }
+        let optional: [(any Service)?] = [starter.compiler, snapshots]
+        return [logs, meter, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, environment.deliveries]
+            + optional.compactMap { $0 }
     }
 }

@@ -19,15 +19,23 @@ package struct LambdaPlatform: Sendable {
             pool: data.pool,
             starter: data.starter,
             keeper: data.keeper,
+            shelf: data.snapshots?.shelf,
             supervisor: data.supervisor,
             prepared: data.prepare
         )
-        control = try await LambdaControlPlane(environment, configuration, runtimes: data.locator, observer: follower)
+        control = try await LambdaControlPlane(
+            environment,
+            configuration,
+            runtimes: data.locator,
+            observer: follower,
+            snapshots: data.snapshots
+        )
         follower.follow(control.directory)
         self.data = data
-        let (store, invoker) = (control.store, data.invoker(control.directory))
+        let (store, invoker) = (control.store, data.invoker(control.invocationDirectory))
         mappings = MappingSupervisor(control, node: data.node, makeReader: control.readers(running: invoker))
         data.deliver(with: invoker, StoredAsyncSettings(store: store), control.outcomePermissions)
+        data.snapshots?.shelf.follow { key, now in try await store.write { try $0.noteSnapshotUse(key, at: now) } }
         data.keeper.follow({ try await store.read { try $0.provisionedTargets() } }, control.directory)
         service = LambdaService(control, invoker: invoker, provisioner: data.keeper)
         urls = FunctionURLFront(store: store, invoker: invoker, authorizer: environment.authorizer)

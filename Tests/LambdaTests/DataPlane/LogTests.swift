@@ -109,6 +109,16 @@ import Testing
         #expect(text.contains("Init Duration: 100.50 ms\t"))
     }
 
+    @Test("a restored environment's first invocation names the restore, and is billed for the hooks only")
+    func restored() {
+        var report = report(2_338_660)
+        report.restore = .init(duration: .microseconds(398_970), billed: .microseconds(182_000))
+        #expect(
+            report.text
+                == "REPORT RequestId: r\tDuration: 2338.66 ms\tBilled Duration: 2521 ms\tMemory Size: 128 MB\tMax Memory Used: 31 MB\tRestore Duration: 398.97 ms\tBilled Restore Duration: 182 ms\t\n"
+        )
+    }
+
     @Test("a timeout and a crash say so")
     func failures() {
         #expect(report(3_000_000, status: "timeout").text.hasSuffix("\tStatus: timeout\n"))
@@ -180,6 +190,54 @@ import Testing
             log("DEBUG").runtimeDone(report("error"), at: now)
                 == #"{"time":"2023-11-14T22:13:20.123Z","type":"platform.runtimeDone","record":{"requestId":"r","status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":1.234}}}"#
                 + "\n"
+        )
+    }
+
+    @Test("the init phase's lines say why the environment is initialised")
+    func initializationTypes() {
+        let info = log("INFO")
+        #expect(info.initDone(duration: .milliseconds(5), at: now).joined().isEmpty)
+        let provisioned = info.initDone(duration: .milliseconds(5), .provisioned, at: now).joined()
+        #expect(
+            provisioned.contains(
+                #""type":"platform.initReport","record":{"initializationType":"provisioned-concurrency""#
+            )
+        )
+        let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
+        #expect(text.initDone(duration: .milliseconds(5), .provisioned, at: now).isEmpty)
+        #expect(
+            text.initDone(duration: .milliseconds(5), .snapStart, at: now) == ["INIT_REPORT Init Duration: 5.00 ms\n"]
+        )
+    }
+
+    @Test("a restore is told in AWS's lines, with its status when it failed")
+    func restores() {
+        let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
+        #expect(
+            text.restoreDone(duration: .microseconds(4_561), nil, at: now) == [
+                "RESTORE_REPORT Restore Duration: 4.56 ms\n"
+            ]
+        )
+        let failure = ExecutionEnvironment.InitFailure(errorType: "Runtime.AfterRestoreError", status: .error)
+        #expect(
+            text.restoreDone(duration: .milliseconds(4), failure, at: now) == [
+                "RESTORE_REPORT Restore Duration: 4.00 ms\tStatus: error\tError Type: Runtime.AfterRestoreError\n"
+            ]
+        )
+        let late = ExecutionEnvironment.InitFailure(errorType: "Sandbox.Timedout", status: .timeout)
+        #expect(text.restoreDone(duration: .seconds(10), late, at: now)[0].hasSuffix("\tStatus: timeout\n"))
+        let lines = log("DEBUG").restoreDone(duration: .milliseconds(4), nil, at: now)
+        #expect(
+            lines == [
+                #"{"time":"2023-11-14T22:13:20.123Z","type":"platform.restoreRuntimeDone","record":{"status":"success"}}"#
+                    + "\n",
+                #"{"time":"2023-11-14T22:13:20.123Z","type":"platform.restoreReport","record":{"status":"success","metrics":{"durationMs":4.000}}}"#
+                    + "\n",
+            ]
+        )
+        #expect(log("WARN").restoreDone(duration: .zero, nil, at: now).joined().isEmpty)
+        #expect(
+            log("WARN").restoreDone(duration: .zero, failure, at: now).allSatisfy { $0.contains("AfterRestoreError") }
         )
     }
 

@@ -41,6 +41,21 @@ private final class Recorder: RuntimeAPIDelegate {
         request.accept()
     }
 
+    func restoreNext(_ request: RuntimeRequest) {
+        calls.withLockedValue { $0.append("restore") }
+        request.answer(status: .ok, body: ByteBuffer())
+    }
+
+    func restoreError(_ request: RuntimeRequest, body: ByteBuffer, errorType: String?) {
+        calls.withLockedValue { $0.append("restore \(errorType ?? "-") \(String(buffer: body))") }
+        request.accept()
+    }
+
+    func credentials(_ request: RuntimeRequest, authorization: String?) {
+        calls.withLockedValue { $0.append("credentials \(authorization ?? "-")") }
+        request.reject(.noCredentials)
+    }
+
     func streamBegins(id: String) -> StreamReception {
         if id == "unknown" { return .refuse(.invalidRequestID) }
         return relay.withLockedValue { $0 }.map { .relay($0) } ?? .gather
@@ -140,6 +155,30 @@ private final class Recorder: RuntimeAPIDelegate {
             )
             let calls = recorder.calls.withLockedValue { $0 }
             #expect(calls == ["error a Runtime.UnknownReason {}", "init Runtime.ImportModuleError {}"])
+        }
+    }
+
+    @Test("the calls around a snapshot, and for credentials, have AWS's paths")
+    func snapshotCalls() async throws {
+        try await serving { endpoint, recorder in
+            func get(_ path: String, _ headers: String = "") async throws -> String {
+                let connection = try await RawConnection(to: endpoint)
+                try await connection.send("GET \(path) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(headers)\r\n")
+                return try await connection.receiveText()
+            }
+            #expect(try await get("\(Self.base)/restore/next").hasPrefix("HTTP/1.1 200"))
+            _ = try await post(
+                "/restore/error",
+                "Lambda-Runtime-Function-Error-Type: Runtime.AfterRestoreError\r\nContent-Length: 2\r\n\r\n{}",
+                to: endpoint
+            )
+            #expect(try await get("/2021-04-23/credentials", "Authorization: t\r\n").hasPrefix("HTTP/1.1 404"))
+            #expect(try await get("/2021-04-23/credentials/more").hasPrefix("HTTP/1.1 404"))
+            #expect(
+                recorder.calls.withLockedValue { $0 } == [
+                    "restore", "restore Runtime.AfterRestoreError {}", "credentials t",
+                ]
+            )
         }
     }
 

@@ -33,6 +33,46 @@ import Testing
         #expect(session.state == .idle(1))
     }
 
+    private func refusal(from state: String, to call: String) -> RuntimeAPIError {
+        .invalidTransition(from: state, to: call)
+    }
+
+    @Test("a template asks to be restored, rests, and gets no event")
+    func template() {
+        var session = RuntimeSession<Int>(role: .template)
+        if case .reject = session.next(1) {} else { Issue.record("it has not said that it can be copied") }
+        #expect(session.restoreNext(2) == .rest)
+        #expect(session.state == .atRest(2))
+        #expect(session.dispatch(invocation("a")) == .refuse)
+        #expect(session.restoreNext(3) == .reject(refusal(from: "RestoreReady", to: "RestoreReady")))
+        session.disconnected(2)
+        #expect(session.state == .initializing)
+    }
+
+    @Test("a copy is told at once, and is ready when it asks for an event", arguments: [SnapshotRole.copy, .standIn])
+    func copy(role: SnapshotRole) {
+        var session = RuntimeSession<Int>(role: role)
+        #expect(session.restoreNext(1) == .answer)
+        #expect(session.state == .restoring)
+        #expect(session.initError() != nil)
+        guard case .holdInitialized = session.next(2) else {
+            Issue.record("its first /next ends the restore")
+            return
+        }
+        #expect(session.dispatch(invocation("a")) == .hand(to: 2))
+    }
+
+    @Test("an error of a restore is one only while restoring")
+    func restoreError() {
+        var session = RuntimeSession<Int>(role: .copy)
+        #expect(session.restoreError() == refusal(from: "Initializing", to: "RestoreError"))
+        _ = session.restoreNext(1)
+        #expect(session.restoreError() == nil)
+        #expect(session.state == .failed)
+        var ordinary = RuntimeSession<Int>()
+        #expect(ordinary.restoreNext(1) == .reject(refusal(from: "Initializing", to: "RestoreReady")))
+    }
+
     @Test("an event goes to the held /next, its answer frees the environment")
     func roundTrip() {
         var session = idle()

@@ -118,6 +118,21 @@ import Testing
         #expect(StemCellKind(extended, one) == nil)
     }
 
+    @Test("what is to become a copy of a snapshot is a sandbox with the runtime's files and no process in it")
+    func copies() throws {
+        let one = version()
+        let kind = try #require(StemCellKind(ofCopies: plan(one), one))
+        #expect(kind.command.isEmpty && kind.environment.isEmpty && kind.mounts == ["/data/runtime", "/opt/python"])
+        let snapshot = FakeSnapshot {}
+        let claim = SandboxClaim(plan(one), limits: .init(), from: snapshot)
+        #expect(claim.mounts.map(\.target) == ["/var/task", "/opt"])
+        guard case .snapshot = claim.word else {
+            Issue.record("no snapshot")
+            return
+        }
+        #expect(StemCellKind(ofCopies: plan(one), version(["MARTLET_STEM_CELLS": "never"])) == nil)
+    }
+
     @Test("a custom runtime gets a sandbox without a command, and brings it with the claim")
     func custom() throws {
         let version = version(runtime: "provided.al2023", ["LD_PRELOAD": "/var/task/x.so"])

@@ -210,7 +210,7 @@ private struct Bench {
         try await Bench.run { bench in
             let runtime = try await bench.runtimeNext()
             let id = try await bench.register()
-            #expect(bench.environment.takeInitDuration() == nil)
+            #expect(bench.environment.takeStart() == nil)
             let held = try await bench.next(id)
             guard case .ready = await bench.environment.initialized(within: .seconds(60)) else {
                 Issue.record("the init phase must end well")

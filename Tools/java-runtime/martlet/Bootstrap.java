@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package martlet;
 
+import com.amazonaws.services.lambda.crac.Core;
 import com.amazonaws.services.lambda.runtime.LambdaRuntime;
 import com.amazonaws.services.lambda.runtime.LambdaRuntimeInternal;
 import com.amazonaws.services.lambda.runtime.logging.LogLevel;
@@ -26,6 +27,7 @@ import java.util.Map;
  * concatenation, whose machinery would cost 20 ms of each cold start.
  */
 public final class Bootstrap {
+    private static final String CRAC_PROPERTY = "org.crac.Core.Compat";
     private static final String TRACE_PROPERTY = "com.amazonaws.xray.traceHeader";
     private static final int CLAIM_LIMIT_BYTES = 1 << 20;
     private static final String[] HIDDEN = {"MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD"};
@@ -50,9 +52,12 @@ public final class Bootstrap {
         String address = System.getenv("AWS_LAMBDA_RUNTIME_API");
         RuntimeApi api = early != null && early.address.equals(address) ? early : new RuntimeApi(address);
         Log.configure(System.getenv());
+        if (System.getProperty(CRAC_PROPERTY) == null) System.setProperty(CRAC_PROPERTY, "com.amazonaws.services.lambda.crac");
         ClassLoader loader = classLoader();
         Thread.currentThread().setContextClassLoader(loader);
-        serve(api, initialise(api, first(handler, first(System.getenv("_HANDLER"), "")), loader), loader);
+        Handlers.Handler function = initialise(api, first(handler, first(System.getenv("_HANDLER"), "")), loader);
+        if ("snap-start".equals(System.getenv("AWS_LAMBDA_INITIALIZATION_TYPE"))) snapshot(api);
+        serve(api, function, loader);
     }
 
     private static String first(String preferred, String other) {
@@ -119,6 +124,30 @@ public final class Bootstrap {
             System.exit(1);
             throw failure;
         }
+    }
+
+    /** The function is loaded. Rests while the server takes a snapshot of this process; returns as a copy of it. */
+    private static void snapshot(RuntimeApi api) throws IOException {
+        try {
+            Core.getGlobalContext().beforeCheckpoint(null);
+        } catch (Exception error) {
+            giveUp(api, error, "init/error", "Runtime.BeforeCheckpointError");
+        }
+        System.gc(); // garbage would make the image larger
+        flush();
+        api.rest();
+        try {
+            Core.getGlobalContext().afterRestore(null);
+        } catch (Exception error) {
+            giveUp(api, error, "restore/error", "Runtime.AfterRestoreError");
+        }
+    }
+
+    private static void giveUp(RuntimeApi api, Exception error, String path, String errorType) throws IOException {
+        report(Failure.of(error, false).logText());
+        post(api, path, Failure.payload(error), errorType);
+        flush();
+        Runtime.getRuntime().halt(64); // at once: hooks of a normal end were not made for a process that rests
     }
 
     private static void report(String text) {

@@ -20,9 +20,12 @@ final class RuntimeApi {
     private static final String ROOT = "/2018-06-01/runtime/";
     private static final int HEAD_LIMIT_BYTES = 1 << 20;
     private static final byte[] NOTHING = {};
+    /** How often a process asks again to be restored; a copy has one broken connection behind it. */
+    private static final int RESTORES = 8;
 
     final String address;
     private final byte[] nextRequest;
+    private final byte[] restoreRequest;
     private Socket socket;
     private InputStream input;
     private OutputStream output;
@@ -35,6 +38,7 @@ final class RuntimeApi {
     RuntimeApi(String address) {
         this.address = address;
         nextRequest = bytes("GET " + ROOT + "invocation/next HTTP/1.1\r\nHost: " + address + "\r\n\r\n");
+        restoreRequest = bytes("GET " + ROOT + "restore/next HTTP/1.1\r\nHost: " + address + "\r\n\r\n");
     }
 
     /** The event; its headers are in `headers`, with names in lower case. */
@@ -42,6 +46,21 @@ final class RuntimeApi {
         byte[] body = exchange(nextRequest, NOTHING, 0);
         if (status != 200) throw new IOException("Failed to get next invocation. Response code: " + status);
         return body;
+    }
+
+    /** Waits to be restored. The connection breaks when this process is a copy of the one that asked: it asks again. */
+    void rest() throws IOException {
+        for (int i = 0; i < RESTORES; i++) {
+            try {
+                exchangeOnce(restoreRequest, NOTHING, 0);
+            } catch (IOException broken) {
+                close();
+                continue;
+            }
+            if (status != 200) throw new IOException("Failed to be restored. Response code: " + status);
+            return;
+        }
+        throw new IOException("Failed to be restored. The Runtime API closed every connection");
     }
 
     /** Sends one answer. 413 is left to the server, which has already told the caller. */

@@ -95,9 +95,11 @@ struct AsyncInvocations: DeliveryHandler {
         )
     }
 
-    /// Trying again cannot help: the function is gone, or its request was never right. A conflict is a state that passes.
+    /// Trying again cannot help: the function is gone, or its request was never right. A conflict is a state that passes, and
+    /// so are a snapshot that is being made and one that could not be restored.
     private static func isFinal(_ error: any Error) -> Bool {
-        error.isFinal && (error as? any ServiceError)?.code != "ResourceConflictException"
+        guard error.isFinal, let code = (error as? any ServiceError)?.code else { return false }
+        return code != "ResourceConflictException" && !code.hasPrefix("SnapStart")
     }
 }
 

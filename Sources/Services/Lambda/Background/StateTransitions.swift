@@ -8,11 +8,12 @@ import ServiceLifecycle
 /// Moves new versions from Pending to Active and updates from InProgress to Successful, once code and layers are in place on
 /// this machine. Which versions wait is in the store, so a restart goes on where it was.
 ///
-/// Versions with an image have a lane of their own: pulling one may take minutes, and nobody else is to wait for it.
+/// Versions with an image or a snapshot have a lane of their own: pulling the one and taking the other may take minutes, and
+/// nobody else is to wait for it.
 struct StateTransitions: Service {
     private static let batch = 32
-    /// Waiting versions that are looked through for those whose pull can begin.
-    private static let imagesSeen = 1_000
+    /// Waiting versions that are looked through for those whose pull or snapshot can begin.
+    private static let longOnesSeen = 1_000
     private static let pullAttempts = 3
     private static let pauseAfterFailure = Duration.seconds(1)
 
@@ -22,15 +23,16 @@ struct StateTransitions: Service {
     private let clock: any WallClock
     private let ids: any IDSource
     private let logger: Logger
+    private let snapshots: (any VersionSnapshots)?
     private let lanes: [Lane]
 
     private struct Lane: Sendable {
-        var isForImages: Bool
+        var mayTakeLong: Bool
         var signals: AsyncStream<Void>
         var signal: AsyncStream<Void>.Continuation
 
-        init(isForImages: Bool) {
-            self.isForImages = isForImages
+        init(mayTakeLong: Bool) {
+            self.mayTakeLong = mayTakeLong
             // One signal is enough to look again, however many versions began to wait meanwhile.
             (signals, signal) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         }
@@ -42,11 +44,12 @@ struct StateTransitions: Service {
         changes: FunctionChanges,
         clock: any WallClock,
         ids: any IDSource,
-        logger: Logger
+        logger: Logger,
+        snapshots: (any VersionSnapshots)? = nil
     ) {
-        (self.store, self.source, self.changes) = (store, source, changes)
+        (self.store, self.source, self.changes, self.snapshots) = (store, source, changes, snapshots)
         (self.clock, self.ids, self.logger) = (clock, ids, logger)
-        lanes = [Lane(isForImages: false), Lane(isForImages: true)]
+        lanes = [Lane(mayTakeLong: false), Lane(mayTakeLong: true)]
     }
 
     /// A version waits.
@@ -57,7 +60,7 @@ struct StateTransitions: Service {
     func run() async throws {
         begin()
         await withTaskGroup(of: Void.self) { group in
-            for lane in lanes { group.addTask { await (lane.isForImages ? pull(lane) : run(lane)) } }
+            for lane in lanes { group.addTask { await (lane.mayTakeLong ? runApart(lane) : run(lane)) } }
         }
     }
 
@@ -68,12 +71,12 @@ struct StateTransitions: Service {
     }
 
     /// Each by itself, as many as there are slots for.
-    private func pull(_ lane: Lane) async {
+    private func runApart(_ lane: Lane) async {
         let slots = NIOLockedValueBox(PullSlots())
         await withDiscardingTaskGroup { group in
             for await _ in lane.signals.cancelOnGracefulShutdown() {
                 let waiting = await retrying(lane) {
-                    try await store.read { try $0.unsettledVersions(withImage: true, limit: Self.imagesSeen) }
+                    try await store.read { try $0.unsettledVersions(thatMayTakeLong: true, limit: Self.longOnesSeen) }
                 }
                 for version in slots.withLockedValue({ $0.begin(waiting ?? []) }) {
                     group.addTask {
@@ -108,7 +111,7 @@ struct StateTransitions: Service {
     private func settle(_ lane: Lane) async throws {
         while true {
             let waiting = try await store.read {
-                try $0.unsettledVersions(withImage: lane.isForImages, limit: Self.batch)
+                try $0.unsettledVersions(thatMayTakeLong: lane.mayTakeLong, limit: Self.batch)
             }
             if waiting.isEmpty { return }
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -124,13 +127,14 @@ struct StateTransitions: Service {
             return try await store.write { try $0.forgetTransition(waiting) }
         }
         let failure = try await prepare(version)
-        let revisionID = ids.uuid()
+        let (revisionID, now) = (ids.uuid(), clock.now)
         try await changes.of(name, in: scope) { tx in
             guard var current = try tx.version(waiting.number, of: name, in: scope) else { return }
             // Changed while it was prepared: it still waits, and its turn comes again.
             guard current.marks.generation == version.marks.generation, !current.status.isSettled else { return }
             current.status = current.status.settled(failure)
             current.marks.revisionID = revisionID
+            if current.snapStarts, failure == nil { current.snapshotUsedAt = now }
             try tx.save(current)
         }
     }
@@ -146,6 +150,12 @@ struct StateTransitions: Service {
         } catch let fault as ImageFault {
             logger.warning("an image cannot be used", metadata: ["version": "\(version.key)", "cause": "\(fault)"])
             return VersionStatus.Reason(fault)
+        } catch let fault as SnapshotFault {
+            logger.warning(
+                "a snapshot cannot be taken",
+                metadata: ["version": "\(version.key)", "cause": "\(fault.reason.text)"]
+            )
+            return fault.reason
         } catch {
             logger.error("a version cannot be prepared", metadata: ["version": "\(version.key)", "cause": "\(error)"])
             return .internalError
@@ -157,6 +167,7 @@ struct StateTransitions: Service {
         for attempt in 1... {
             do {
                 let executable = try await source.executable(version)
+                if executable.snapStarts, let snapshots { return try await snapshots.take(of: executable) }
                 changes.observer?.versionPrepared(executable)
                 return
             } catch let fault as ImageFault where fault.kind == .unavailable && attempt < Self.pullAttempts {

@@ -145,6 +145,9 @@ final class EnvironmentPool: Sendable {
         return reserve(force: true)
     }
 
+    /// Of an environment that never was in the pool.
+    func giveRoomBack() { count.withLockedValue { $0 -= 1 } }
+
     private func reserve(force: Bool = false) -> Bool {
         count.withLockedValue { count in
             guard force || count < configuration.maximumEnvironments else { return false }

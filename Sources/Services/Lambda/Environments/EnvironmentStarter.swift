@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import AWSWire
+import Crypto
 package import LinuxSystem
 import Logging
 import MartletCore
@@ -28,35 +30,67 @@ struct EnvironmentStarter: Sendable {
     var ids: any IDSource
     /// Nil: each environment compiles its Python itself.
     var compiler: PythonCompiler? = nil
+    /// Nil where there are no snapshots.
+    var shelf: SnapshotShelf? = nil
 
     private static let credentialLifetime: Duration = .seconds(12 * 3_600)
+    /// Of those that a snapshot may keep: SDKs renew them at the first use in a copy.
+    private static let templateCredentialLifetime: Duration = .seconds(15 * 60)
 
+    /// From the version's snapshot where it has one and it is there.
     /// Throws `RuntimeUnavailable`, `SandboxError`, or what the credential vendor throws.
     func start(
         _ version: ExecutableVersion,
         initialization: InitializationType = .onDemand
     ) async throws -> ExecutionEnvironment {
+        guard version.snapStarts, initialization == .onDemand, let shelf else {
+            return try await begin(version, initialization)
+        }
+        shelf.noteUse(version.key)
+        if let snapshot = await shelf.snapshot(of: version.key) {
+            do {
+                return try await begin(version, .snapStart, .copy, from: snapshot)
+            } catch let error as SandboxError where error.code != .busy {
+                await shelf.condemn(version, because: error)
+            }
+        }
+        shelf.renew(version)
+        return try await begin(version, .snapStart, .standIn)
+    }
+
+    /// One that is to be snapshot.
+    func startTemplate(_ version: ExecutableVersion) async throws -> ExecutionEnvironment {
+        try await begin(version, .snapStart, .template)
+    }
+
+    private func begin(
+        _ version: ExecutableVersion,
+        _ initialization: InitializationType,
+        _ part: SnapshotRole = .none,
+        from snapshot: (any SandboxSnapshot)? = nil
+    ) async throws -> ExecutionEnvironment {
         let startedAt = clock.monotonicMicroseconds
         let runtime = try version.image == nil ? locator.choose(version.runtime) : .image
         let log = makeLog(version)
         let format = PlatformLog(version.logging)
-        // AWS knows no runtime version of an image, and says nothing.
-        if version.image == nil {
-            log.platform(format.initStart(runtime: runtime.displayName, version: version, at: clock.now))
+        let facts = initFacts(version, runtime, log, initialization)
+        if part == .copy {
+            log.platform(format.restoreStart(runtime: runtime.displayName, version: version, at: clock.now))
+            log.telemetry.post(.restoreStart(facts))
+        } else {
+            // AWS knows no runtime version of an image, and says nothing.
+            if version.image == nil {
+                log.platform(
+                    format.initStart(runtime: runtime.displayName, version: version, initialization, at: clock.now)
+                )
+            }
+            log.telemetry.post(.initStart(facts))
+            warnOfNearest(runtime, version, log)
         }
-        log.telemetry.post(.initStart(initFacts(version, runtime, log)))
-        if runtime.isNearest, let interpreter = runtime.interpreter {
-            log.platform(
-                "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n"
-            )
-        }
-        let role = try await credentials.credentials(
-            forRole: version.role,
-            sessionName: version.key.functionName,
-            lifetime: Self.credentialLifetime
-        )
-        let plan = launchPlan(version, runtime, logStream: log.stream, role, initialization)
-        let sandbox = try await sandbox(version, plan)
+        let role = try await vend(version, part)
+        let token = part == .none ? nil : Self.credentialsToken(version.key)
+        let plan = launchPlan(version, runtime, logStream: log.stream, role, initialization, token)
+        let sandbox = try await sandbox(version, plan, part, snapshot)
         let environment = ExecutionEnvironment(
             key: version.key,
             sandbox: sandbox,
@@ -68,7 +102,14 @@ struct EnvironmentStarter: Sendable {
             startedMicroseconds: startedAt,
             handler: version.handler,
             format: format,
-            ids: ids
+            ids: ids,
+            beginning: .init(
+                initialization: initialization,
+                role: part,
+                credentials: token.map { token in
+                    EnvironmentCredentials(role, token: token, clock: clock) { try await vend(version, part) }
+                }
+            )
         )
         environment.expectExtensions(plan.extensions)
         do {
@@ -84,12 +125,35 @@ struct EnvironmentStarter: Sendable {
         return environment
     }
 
+    private func warnOfNearest(_ runtime: RuntimeChoice, _ version: ExecutableVersion, _ log: EnvironmentLog) {
+        guard runtime.isNearest, let interpreter = runtime.interpreter else { return }
+        log.platform(
+            "[WARN] Martlet: \(version.runtime) is not on this host; running on \(interpreter.path) (version \(interpreter.version))\n"
+        )
+    }
+
+    private func vend(_ version: ExecutableVersion, _ part: SnapshotRole) async throws -> SessionCredentials {
+        try await credentials.credentials(
+            forRole: version.role,
+            sessionName: version.key.functionName,
+            lifetime: part == .template ? Self.templateCredentialLifetime : Self.credentialLifetime
+        )
+    }
+
+    /// Shared by the environments of a version, as it is in their snapshot. A version's generation is drawn at random and
+    /// never leaves the server.
+    private static func credentialsToken(_ key: VersionKey) -> String {
+        Hex.encode(SHA256.hash(data: Array("credentials of \(key.functionARN):\(key.version) \(key.generation)".utf8)))
+    }
+
     private func initFacts(
         _ version: ExecutableVersion,
         _ runtime: RuntimeChoice,
-        _ log: EnvironmentLog
+        _ log: EnvironmentLog,
+        _ initialization: InitializationType
     ) -> TelemetryEvent.InitFacts {
         TelemetryEvent.InitFacts(
+            initialization: initialization,
             functionName: version.key.functionName,
             functionVersion: version.key.version,
             runtimeVersion: runtime.displayName,
@@ -124,19 +188,49 @@ struct EnvironmentStarter: Sendable {
         if let kind = StemCellKind(plan, version) { cells.expect(kind, plan) }
     }
 
-    /// A stem cell that becomes the version's, or a new sandbox where none waits.
-    private func sandbox(_ version: ExecutableVersion, _ plan: LaunchPlan) async throws -> any Sandbox {
+    /// Has cells booted that can become copies of the version's snapshot.
+    func expectCopies(of version: ExecutableVersion) {
+        guard let cells, let runtime = try? locator.choose(version.runtime) else { return }
+        let nobody = SessionCredentials(accessKeyID: "", secretAccessKey: "", sessionToken: "", expiresAt: clock.now)
+        let plan = launchPlan(version, runtime, logStream: "", nobody, .snapStart, "")
+        if let kind = StemCellKind(ofCopies: plan, version) { cells.expect(kind, plan) }
+    }
+
+    /// From the snapshot, or a stem cell that becomes the version's, or a new sandbox where none waits. A template is always
+    /// new: its copies are to have the same mounts.
+    private func sandbox(
+        _ version: ExecutableVersion,
+        _ plan: LaunchPlan,
+        _ part: SnapshotRole,
+        _ snapshot: (any SandboxSnapshot)?
+    ) async throws -> any Sandbox {
         let limits = SandboxLimits(memoryBytes: version.memoryMiB << 20, temporaryBytes: version.temporaryMiB << 20)
-        if let cells, let kind = StemCellKind(plan, version), let cell = cells.take(kind, plan) {
-            do {
-                try await cell.claim(SandboxClaim(plan, limits: limits, of: kind))
-                return cell
-            } catch {
-                // It may have died while it waited. A plain start says what is wrong, if anything is.
-                await cell.kill()
-            }
+        if let snapshot {
+            let claim = SandboxClaim(plan, limits: limits, from: snapshot)
+            if let cell = await claimed(StemCellKind(ofCopies: plan, version), plan, { _ in claim }) { return cell }
+            return try await driver.restore(snapshot, specification(plan, limits))
         }
+        let kind = part == .template ? nil : StemCellKind(plan, version)
+        let cell = await claimed(kind, plan) { SandboxClaim(plan, limits: limits, of: $0) }
+        if let cell { return cell }
         return try await driver.start(specification(plan, limits))
+    }
+
+    /// Nil where no cell of the kind waits.
+    private func claimed(
+        _ kind: StemCellKind?,
+        _ plan: LaunchPlan,
+        _ claim: (StemCellKind) -> SandboxClaim
+    ) async -> (any Sandbox)? {
+        guard let cells, let kind, let cell = cells.take(kind, plan) else { return nil }
+        do {
+            try await cell.claim(claim(kind))
+            return cell
+        } catch {
+            // It may have died while it waited. A plain start says what is wrong, if anything is.
+            await cell.kill()
+            return nil
+        }
     }
 
     private func launchPlan(
@@ -144,7 +238,8 @@ struct EnvironmentStarter: Sendable {
         _ runtime: RuntimeChoice,
         logStream: String,
         _ role: SessionCredentials,
-        _ initialization: InitializationType = .onDemand
+        _ initialization: InitializationType = .onDemand,
+        _ credentialsToken: String? = nil
     ) -> LaunchPlan {
         LaunchPlan(
             version,
@@ -152,12 +247,14 @@ struct EnvironmentStarter: Sendable {
             runtimeFiles: runtimeFiles.path,
             instance: LaunchPlan.Instance(
                 credentials: role,
+                credentialsToken: credentialsToken,
                 logStream: logStream,
                 runtimeAPI: "127.0.0.1:\(LaunchPlan.runtimeAPIPort)",
                 endpointURL: gateway == nil ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
                 bootstrap: bootstrap(version, runtime),
                 initialization: initialization,
-                compiled: compiled(version, runtime)
+                // What is compiled may come between a template and its copy, and the copy has it in memory.
+                compiled: initialization == .snapStart ? [] : compiled(version, runtime)
             )
         )
     }

@@ -29,6 +29,8 @@ final class ExecutionEnvironment: Sendable {
         var message: String?
         /// For `LogType=Tail`.
         var logTail: [UInt8] = []
+        /// It was initialised, and failed as a copy.
+        var isOfRestore = false
 
         /// The command could not even be executed, which a sandbox that was booted ahead learns late.
         var notExecuted: SandboxError? {
@@ -46,7 +48,7 @@ final class ExecutionEnvironment: Sendable {
     }
 
     private struct State {
-        var session = RuntimeSession<RuntimeRequest>()
+        var session: RuntimeSession<RuntimeRequest>
         var running: Running?
         /// Stands from one invocation to the next: setting one for each would cost more than to find it rung too early.
         var alarm: (at: NIODeadline, scheduled: Scheduled<Void>)?
@@ -54,18 +56,29 @@ final class ExecutionEnvironment: Sendable {
         var initOutcome: InitOutcome?
         var initError: InitFailure?
         var initializedAt: Int64?
-        var hasReportedInit = false
+        /// When the runtime heard that it is a copy.
+        var copiedAt: Int64?
+        var hasReportedStart = false
         /// Its time is up or `stop` was called: it ends as soon as the sandbox is gone.
         var isDoomed = false
         var maxMemoryMiB = 0
         var isProvisioned = false
     }
 
+    /// How and why it begins.
+    struct Beginning: Sendable {
+        var initialization = InitializationType.onDemand
+        var role = SnapshotRole.none
+        /// Nil where they stand in its environment.
+        var credentials: EnvironmentCredentials? = nil
+    }
+
     let key: VersionKey
+    let beginning: Beginning
     let sandbox: any Sandbox
     let log: EnvironmentLog
     let startedAt: Instant
-    private let startedMicroseconds: Int64
+    let startedMicroseconds: Int64
     let eventLoop: any EventLoop
     let clock: any WallClock
     let supervisor: Supervisor
@@ -81,7 +94,7 @@ final class ExecutionEnvironment: Sendable {
     /// Open when no extension that wants to know of the shutdown lives.
     let extensionsGone = Latch()
     private let output: OutputPipe?
-    private let state = NIOLockedValueBox(State())
+    private let state: NIOLockedValueBox<State>
     private let resources = NIOLockedValueBox<[@Sendable () -> Void]>([])
 
     init(
@@ -95,9 +108,12 @@ final class ExecutionEnvironment: Sendable {
         startedMicroseconds: Int64,
         handler: String = "",
         format: PlatformLog = .text,
-        ids: any IDSource = SystemIDSource()
+        ids: any IDSource = SystemIDSource(),
+        beginning: Beginning = Beginning()
     ) {
         self.key = key
+        self.beginning = beginning
+        state = NIOLockedValueBox(State(session: RuntimeSession(role: beginning.role)))
         self.sandbox = sandbox
         self.log = log
         self.eventLoop = eventLoop
@@ -118,19 +134,26 @@ final class ExecutionEnvironment: Sendable {
     /// Reads everything that the function has written so far.
     func drainOutput() { output?.drain() }
 
-    /// The init phase's length, once: it belongs to the REPORT of the first invocation.
-    func takeInitDuration() -> Duration? {
-        let initializedAt = state.withLockedValue { state in
-            defer { state.hasReportedInit = true }
-            return state.hasReportedInit ? nil : state.initializedAt
+    /// What came before the first invocation, once: it belongs to that one's REPORT. Nil before the environment is ready.
+    func takeStart() -> EnvironmentStart? {
+        state.withLockedValue { state in
+            guard !state.hasReportedStart, let readyAt = state.initializedAt else { return nil }
+            state.hasReportedStart = true
+            let duration = Duration.microseconds(readyAt - startedMicroseconds)
+            guard beginning.role.isRestored, let copiedAt = state.copiedAt else { return .initialized(duration) }
+            return .restored(duration, billed: .microseconds(readyAt - copiedAt))
         }
-        return initializedAt.map { .microseconds($0 - startedMicroseconds) }
     }
 
     /// Waits for invocations whether or not they come: does not end for having been idle.
     var isProvisioned: Bool {
         get { state.withLockedValue { $0.isProvisioned } }
         set { state.withLockedValue { $0.isProvisioned = newValue } }
+    }
+
+    /// Whether its init phase is behind it although no invocation can come yet.
+    private var isCopy: Bool {
+        beginning.role == .copy || state.withLockedValue { $0.copiedAt != nil }
     }
 
     /// Whether it can take another invocation.
@@ -153,9 +176,10 @@ final class ExecutionEnvironment: Sendable {
     /// Waits for the end of the init phase, at most `limit`. One caller.
     func initialized(within limit: Duration) async -> InitOutcome {
         let timeout = eventLoop.scheduleTask(in: .microseconds(limit.wholeMicroseconds)) { [weak self] in
-            self?.finishInit(
-                .failed(InitFailure(payload: nil, errorType: "Sandbox.Timedout", status: .timeout, exit: nil))
-            )
+            guard let self else { return }
+            var failure = InitFailure(payload: nil, errorType: "Sandbox.Timedout", status: .timeout, exit: nil)
+            failure.isOfRestore = isCopy
+            finishInit(.failed(failure))
         }
         defer { timeout.cancel() }
         return await withCheckedContinuation { continuation in
@@ -167,11 +191,16 @@ final class ExecutionEnvironment: Sendable {
         }
     }
 
-    /// The runtime and every extension wait for an event.
+    /// The runtime and every extension wait for an event, or to be snapshot.
     func initPhaseEnded() {
         let now = clock.monotonicMicroseconds
         state.withLockedValue { $0.initializedAt = now }
-        log.telemetry.post(.initReport(.microseconds(now - startedMicroseconds), nil, errorType: nil))
+        let duration = Duration.microseconds(now - startedMicroseconds)
+        log.telemetry.post(
+            beginning.role.isRestored
+                ? .restoreReport(duration, nil, errorType: nil)
+                : .initReport(duration, nil, errorType: nil, beginning.initialization)
+        )
         finishInit(.ready)
     }
 
@@ -293,6 +322,7 @@ final class ExecutionEnvironment: Sendable {
         runtimeGone.open()
         drainOutput()
         output?.close()
+        let isCopy = isCopy
         let (queued, running, isOverdue, initError) = state.withLockedValue { state in
             state.isDoomed = true
             state.alarm?.scheduled.cancel()
@@ -300,6 +330,7 @@ final class ExecutionEnvironment: Sendable {
             return (state.session.end(), state.running?.invocation, state.running?.isOverdue ?? false, state.initError)
         }
         var failure = initError ?? Self.initFailure(exit)
+        failure.isOfRestore = isCopy
         failure.exit = exit
         failure.logTail = log.tail()
         finishInit(.failed(failure))
@@ -370,8 +401,53 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         }
         if let error { return request.reject(error) }
         request.accept()
-        log.telemetry.post(.initRuntimeDone(.error, errorType: type))
+        log.telemetry.post(.initRuntimeDone(.error, errorType: type, beginning.initialization))
         finishInit(.failed(failure))
+    }
+
+    func restoreNext(_ request: RuntimeRequest) {
+        let now = clock.monotonicMicroseconds
+        let action = state.withLockedValue { state in
+            let action = state.session.restoreNext(request)
+            if action == .answer { state.copiedAt = now }
+            return action
+        }
+        switch action {
+        case .rest: runtimeBecameReady()
+        case .answer:
+            if beginning.role == .standIn { standInIsInitialized(.microseconds(now - startedMicroseconds)) }
+            request.answer(status: .ok, body: ByteBuffer())
+        case .reject(let error): request.reject(error)
+        }
+    }
+
+    func restoreError(_ request: RuntimeRequest, body: ByteBuffer, errorType: String?) {
+        let type = errorType ?? "Runtime.Unknown"
+        var failure = InitFailure(payload: body, errorType: type, status: .error, exit: nil)
+        failure.isOfRestore = true
+        let error = state.withLockedValue { [failure] state -> RuntimeAPIError? in
+            let error = state.session.restoreError()
+            if error == nil { state.initError = failure }
+            return error
+        }
+        if let error { return request.reject(error) }
+        request.accept()
+        log.telemetry.post(.restoreRuntimeDone(.error, errorType: type))
+        finishInit(.failed(failure))
+    }
+
+    func credentials(_ request: RuntimeRequest, authorization: String?) {
+        guard let credentials = beginning.credentials else { return request.reject(.notFound) }
+        supervisor.submit {
+            do {
+                guard let document = try await credentials.document(for: authorization) else {
+                    return request.reject(.noCredentials)
+                }
+                request.answer(status: .ok, body: document)
+            } catch {
+                request.reject(.failed("The role's credentials cannot be had now"))
+            }
+        }
     }
 
     func streamBegins(id: String) -> StreamReception {

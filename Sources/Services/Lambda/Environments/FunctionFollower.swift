@@ -8,6 +8,7 @@ final class FunctionFollower: FunctionObserver {
     private let pool: EnvironmentPool
     private let starter: EnvironmentStarter
     private let keeper: ProvisionedKeeper
+    private let shelf: SnapshotShelf?
     private let supervisor: Supervisor
     private let directory = NIOLockedValueBox<(any VersionDirectory)?>(nil)
 
@@ -17,12 +18,14 @@ final class FunctionFollower: FunctionObserver {
         pool: EnvironmentPool,
         starter: EnvironmentStarter,
         keeper: ProvisionedKeeper,
+        shelf: SnapshotShelf? = nil,
         supervisor: Supervisor,
         prepared: @escaping @Sendable (ExecutableVersion) -> Void = { _ in }
     ) {
         self.pool = pool
         self.starter = starter
         self.keeper = keeper
+        self.shelf = shelf
         self.supervisor = supervisor
         self.prepared = prepared
     }
@@ -35,7 +38,7 @@ final class FunctionFollower: FunctionObserver {
     func functionChanged(_ name: String, in scope: Scope) {
         guard let directory = directory.withLockedValue({ $0 }) else { return }
         keeper.changed(name, in: scope)
-        supervisor.submit { [pool, starter] in
+        supervisor.submit { [pool, starter, shelf] in
             for key in pool.keys(of: name, in: scope) {
                 // A version that cannot be resolved any more has no use for environments.
                 let current = try? await directory.resolve(function: name, qualifier: key.version, in: scope, draw: 0)
@@ -43,6 +46,22 @@ final class FunctionFollower: FunctionObserver {
                 var present = current?.version.key
                 present?.tenantID = key.tenantID
                 if present != key { await pool.retire(key) }
+            }
+            for key in shelf?.keys(of: name, in: scope) ?? [] {
+                do {
+                    let current = try await directory.resolve(
+                        function: name,
+                        qualifier: key.version,
+                        in: scope,
+                        draw: 0
+                    )
+                    guard current.version.key.generation != key.generation else { continue }
+                } catch is ResourceNotFoundException {
+                    // Gone, and its snapshot with it.
+                } catch {
+                    continue  // its state says for now that it cannot be invoked
+                }
+                await shelf?.discard([key.generation])
             }
             // One that is not ready yet is heard of again when it is.
             let current = try? await directory.resolve(function: name, qualifier: nil, in: scope, draw: 0)

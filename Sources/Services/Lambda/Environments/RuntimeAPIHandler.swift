@@ -123,6 +123,8 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         let parts = Self.parts(of: head.uri)
         switch parts.prefix(2) {
         case ["2018-06-01", "runtime"]: runtime(parts.dropFirst(2), head, trailers, request)
+        case ["2021-04-23", "credentials"] where head.method == .GET && parts.count == 2:
+            delegate.credentials(request, authorization: head.headers.first(name: "Authorization"))
         default: extensions(head, request)
         }
     }
@@ -150,6 +152,11 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         case (.POST, "invocation", 3, "error"):
             delegate.error(request, id: id, body: Self.cut(body), errorType: errorType)
         case (.POST, "init", 2, "error"): delegate.initError(request, body: Self.cut(body), errorType: errorType)
+        case (.GET, "restore", 2, "next"):
+            held = request
+            delegate.restoreNext(request)
+        case (.POST, "restore", 2, "error"):
+            delegate.restoreError(request, body: Self.cut(body), errorType: errorType)
         default: request.reject(.notFound)
         }
     }

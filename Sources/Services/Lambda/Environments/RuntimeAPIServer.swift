@@ -11,6 +11,10 @@ protocol RuntimeAPIDelegate: AnyObject, Sendable {
     func response(_ request: RuntimeRequest, id: String, body: ByteBuffer, isTooLarge: Bool)
     func error(_ request: RuntimeRequest, id: String, body: ByteBuffer, errorType: String?)
     func initError(_ request: RuntimeRequest, body: ByteBuffer, errorType: String?)
+    func restoreNext(_ request: RuntimeRequest)
+    func restoreError(_ request: RuntimeRequest, body: ByteBuffer, errorType: String?)
+    /// The role's credentials are asked for, with this word of authorisation.
+    func credentials(_ request: RuntimeRequest, authorization: String?)
     /// The head of a streamed answer.
     func streamBegins(id: String) -> StreamReception
     /// Once for each `.relay`. A `.cut` stream's request cannot be answered.

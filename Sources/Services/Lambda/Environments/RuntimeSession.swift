@@ -4,8 +4,12 @@
 /// are out of turn. `Ticket` names a held `/next` request.
 struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
     enum State: Sendable, Equatable {
-        /// The runtime has not asked for work yet. → idle, failed, ended
+        /// The runtime has not asked for work yet. → idle, atRest, restoring, failed, ended
         case initializing
+        /// The runtime of a template has asked to be restored, and never hears of it. → initializing, ended
+        case atRest(Ticket)
+        /// The runtime knows that it is a copy and prepares for work. → idle, failed, ended
+        case restoring
         /// A `/next` is held. → busy, ended
         case idle(Ticket)
         /// The answer is given and `/next` has not come; an event may wait here for it. → idle, busy, ended
@@ -23,8 +27,8 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
 
         static func == (left: State, right: State) -> Bool {
             switch (left, right) {
-            case (.initializing, .initializing), (.failed, .failed), (.ended, .ended): true
-            case (.idle(let a), .idle(let b)): a == b
+            case (.initializing, .initializing), (.restoring, .restoring), (.failed, .failed), (.ended, .ended): true
+            case (.idle(let a), .idle(let b)), (.atRest(let a), .atRest(let b)): a == b
             case (.busy(let a), .busy(let b)): a == b
             case (.streaming(let a), .streaming(let b)), (.cut(let a), .cut(let b)): a == b
             case (.returning(let a), .returning(let b)): a?.id == b?.id
@@ -35,6 +39,8 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         var name: String {
             switch self {
             case .initializing: "Initializing"
+            case .atRest: "RestoreReady"
+            case .restoring: "Restoring"
             case .idle: "Ready"
             case .returning: "InvocationResponse"
             case .busy: "Running"
@@ -46,6 +52,10 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
     }
 
     private(set) var state: State = .initializing
+    /// Decides what `/restore/next` means.
+    let role: SnapshotRole
+
+    init(role: SnapshotRole = .none) { self.role = role }
 
     enum NextAction: Sendable {
         /// Hold the request; it was the first, so initialisation is over.
@@ -61,7 +71,7 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
 
     mutating func next(_ ticket: Ticket) -> NextAction {
         switch state {
-        case .initializing:
+        case .initializing where role == .none, .restoring:
             state = .idle(ticket)
             return .holdInitialized
         case .idle(let earlier):
@@ -76,9 +86,41 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         case .cut(let id):
             state = .idle(ticket)
             return .holdAfterCut(id: id)
-        case .busy, .streaming, .failed, .ended:
+        // One that has a snapshot to do with begins with `/restore/next`.
+        case .initializing, .atRest, .busy, .streaming, .failed, .ended:
             return .reject(.invalidTransition(from: state.name, to: "Ready"))
         }
+    }
+
+    enum RestoreAction: Sendable, Equatable {
+        /// The process is ready to be snapshot: hold the request for good.
+        case rest
+        /// It is a copy: answer at once.
+        case answer
+        case reject(RuntimeAPIError)
+    }
+
+    /// `/restore/next`
+    mutating func restoreNext(_ ticket: Ticket) -> RestoreAction {
+        guard case .initializing = state else {
+            return .reject(.invalidTransition(from: state.name, to: "RestoreReady"))
+        }
+        switch role {
+        case .none: return .reject(.invalidTransition(from: state.name, to: "RestoreReady"))
+        case .template:
+            state = .atRest(ticket)
+            return .rest
+        case .copy, .standIn:
+            state = .restoring
+            return .answer
+        }
+    }
+
+    /// `/restore/error`
+    mutating func restoreError() -> RuntimeAPIError? {
+        guard state == .restoring else { return .invalidTransition(from: state.name, to: "RestoreError") }
+        state = .failed
+        return nil
     }
 
     enum DispatchAction: Sendable, Equatable {
@@ -97,7 +139,7 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
         case .returning(nil):
             state = .returning(queued: invocation)
             return .wait
-        case .initializing, .returning, .busy, .streaming, .cut, .failed, .ended:
+        case .initializing, .atRest, .restoring, .returning, .busy, .streaming, .cut, .failed, .ended:
             return .refuse
         }
     }
@@ -153,6 +195,7 @@ struct RuntimeSession<Ticket: Sendable & Equatable>: Sendable {
     /// The connection of a held `/next` is gone; the runtime will come again or exit.
     mutating func disconnected(_ ticket: Ticket) {
         if state == .idle(ticket) { state = .returning(queued: nil) }
+        if state == .atRest(ticket) { state = .initializing }
     }
 
     /// The process has exited, or the platform killed it. Returns the event that nobody had taken.
@@ -193,11 +236,20 @@ struct RuntimeAPIError: Error, Sendable, Equatable {
         errorType: "RequestEntityTooLarge",
         errorMessage: "Exceeded maximum allowed payload size (\(LambdaLimits.streamBytes) bytes)."
     )
+    static let noCredentials = RuntimeAPIError(
+        status: 404,
+        errorType: "NotFound",
+        errorMessage: "cannot get credentials for the provided token"
+    )
     static let notFound = RuntimeAPIError(
         status: 404,
         errorType: "NotFound",
         errorMessage: "No such path in the Runtime API"
     )
+
+    static func failed(_ message: String) -> RuntimeAPIError {
+        RuntimeAPIError(status: 500, errorType: "InternalServerError", errorMessage: message)
+    }
 
     static func notImplemented(_ what: String) -> RuntimeAPIError {
         RuntimeAPIError(

@@ -89,9 +89,13 @@ extension ExecutionEnvironment {
         }
     }
 
-    /// The runtime has asked for its first event. The init phase is over when the extensions have, too.
+    /// The runtime has asked for its first event, or to be snapshot. The phase is over when the extensions have asked, too.
     func runtimeBecameReady() {
-        log.telemetry.post(.initRuntimeDone(nil, errorType: nil))
+        log.telemetry.post(
+            beginning.role.isRestored
+                ? .restoreRuntimeDone(nil, errorType: nil)
+                : .initRuntimeDone(nil, errorType: nil, beginning.initialization)
+        )
         advance { $0.isRuntimeReady = true }
     }
 

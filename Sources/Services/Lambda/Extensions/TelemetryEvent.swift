@@ -5,8 +5,11 @@ import MartletCore
 /// One thing that is told to subscribers.
 enum TelemetryEvent: Sendable {
     case initStart(InitFacts)
-    case initRuntimeDone(FunctionError.Status?, errorType: String?)
-    case initReport(Duration, FunctionError.Status?, errorType: String?)
+    case initRuntimeDone(FunctionError.Status?, errorType: String?, InitializationType)
+    case initReport(Duration, FunctionError.Status?, errorType: String?, InitializationType)
+    case restoreStart(InitFacts)
+    case restoreRuntimeDone(FunctionError.Status?, errorType: String?)
+    case restoreReport(Duration, FunctionError.Status?, errorType: String?)
     case start(requestID: String, version: String, traceHeader: String)
     case runtimeDone(RuntimeDone)
     case end(requestID: String)
@@ -20,6 +23,7 @@ enum TelemetryEvent: Sendable {
     case extensionLine(String)
 
     struct InitFacts: Sendable {
+        var initialization: InitializationType
         var functionName: String
         var functionVersion: String
         var runtimeVersion: String
@@ -60,14 +64,18 @@ enum TelemetryEvent: Sendable {
     private func telemetry(_ keepsObjects: Bool) -> (String, JSONValue)? {
         switch self {
         case .initStart(let facts): ("platform.initStart", facts.record)
-        case .initRuntimeDone(let status, let errorType):
-            ("platform.initRuntimeDone", Self.initPhase + Self.status(status, errorType))
-        case .initReport(let duration, let status, let errorType):
+        case .initRuntimeDone(let status, let errorType, let type):
+            ("platform.initRuntimeDone", Self.initPhase(type) + Self.status(status, errorType))
+        case .initReport(let duration, let status, let errorType, let type):
             (
                 "platform.initReport",
-                Self.initPhase + Self.status(status, errorType)
-                    + JSONValue.object([.init("metrics", .object([.init("durationMs", .milliseconds(duration))]))])
+                Self.initPhase(type) + Self.status(status, errorType) + Self.durationMetrics(duration)
             )
+        case .restoreStart(let facts): ("platform.restoreStart", facts.environment)
+        case .restoreRuntimeDone(let status, let errorType):
+            ("platform.restoreRuntimeDone", Self.status(status, errorType))
+        case .restoreReport(let duration, let status, let errorType):
+            ("platform.restoreReport", Self.status(status, errorType) + Self.durationMetrics(duration))
         case .start(let requestID, let version, let trace):
             (
                 "platform.start",
@@ -91,9 +99,13 @@ enum TelemetryEvent: Sendable {
         }
     }
 
-    private static let initPhase = JSONValue.object([
-        .init("initializationType", .string("on-demand")), .init("phase", .string("init")),
-    ])
+    fileprivate static func initPhase(_ type: InitializationType) -> JSONValue {
+        .object([.init("initializationType", .string(type.rawValue)), .init("phase", .string("init"))])
+    }
+
+    private static func durationMetrics(_ duration: Duration) -> JSONValue {
+        .object([.init("metrics", .object([.init("durationMs", .milliseconds(duration))]))])
+    }
 
     fileprivate static func status(_ status: FunctionError.Status?, _ errorType: String?) -> JSONValue {
         .object(
@@ -140,7 +152,9 @@ enum TelemetryEvent: Sendable {
         case .dropped: ("platform.logsDropped", droppedRecord)
         case .functionLine(let text): ("function", .string(text))
         case .extensionLine(let text): ("extension", .string(text))
-        case .initStart, .initRuntimeDone, .initReport, .runtimeDone, .subscription: nil
+        case .initStart, .initRuntimeDone, .initReport, .runtimeDone, .subscription, .restoreStart, .restoreRuntimeDone,
+            .restoreReport:
+            nil
         }
     }
 
@@ -177,8 +191,11 @@ enum TelemetryEvent: Sendable {
 
 extension TelemetryEvent.InitFacts {
     fileprivate var record: JSONValue {
+        TelemetryEvent.initPhase(initialization) + environment
+    }
+
+    fileprivate var environment: JSONValue {
         .object([
-            .init("initializationType", .string("on-demand")), .init("phase", .string("init")),
             .init("runtimeVersion", .string(runtimeVersion)), .init("runtimeVersionArn", .string(runtimeVersionARN)),
             .init("functionName", .string(functionName)), .init("functionVersion", .string(functionVersion)),
             .init("instanceId", .string(instanceID)), .init("instanceMaxMemory", .integer(memoryMiB << 20)),
@@ -207,11 +224,17 @@ extension InvocationReport {
             [
                 .init("durationMs", .milliseconds(duration)), .init("billedDurationMs", .integer(billedMilliseconds)),
                 .init("memorySizeMB", .integer(memoryMiB)), .init("maxMemoryUsedMB", .integer(maxMemoryMiB)),
-            ] + initMember
+            ] + startMembers
         )
     }
 
-    private var initMember: [JSONValue.Member] {
+    private var startMembers: [JSONValue.Member] {
+        if let restore {
+            return [
+                .init("restoreDurationMs", .milliseconds(restore.duration)),
+                .init("billedRestoreDurationMs", .integer(restore.billedMilliseconds)),
+            ]
+        }
         guard let initDuration else { return [] }
         return [.init("initDurationMs", .milliseconds(initDuration))]
     }

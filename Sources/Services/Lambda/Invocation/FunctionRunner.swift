@@ -206,21 +206,33 @@ struct FunctionRunner: Sendable {
             for await _ in settled {}
             pool.remove(environment)
         }
-        let began = clock.monotonicMicroseconds
-        switch await environment.initialized(within: limit) {
+        let began =
+            environment.beginning.role.isRestored ? environment.startedMicroseconds : clock.monotonicMicroseconds
+        switch await environment.initialized(within: environment.startLimit(version, ordinary: limit)) {
         case .ready:
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
-            for line in PlatformLog(version.logging).initDone(duration: duration, at: clock.now) {
-                environment.log.platform(line)
-            }
+            for line in startLines(environment, duration) { environment.log.platform(line) }
             // The first event does not wait for it: a round trip to the jailer is longer than what it would hold back.
             async let share: Void = applyCPUShare(environment, version)
             await pool.giveBack(environment)
             pool.settled(ticket, version.key)
             await share
+        case .failed(let failure) where failure.notExecuted != nil && environment.beginning.role == .copy:
+            // A cell that could not become a copy: its request asks again, and finds no snapshot.
+            await starter.shelf?.condemn(version, because: failure.notExecuted ?? SandboxError(.failed, ""))
+            pool.fail(ticket, version.key, .again)
+            await environment.stop()
         case .failed(let failure) where failure.notExecuted != nil:
             pool.fail(ticket, version.key, .notStarted(failure.notExecuted ?? SandboxError(.failed, "")))
             await environment.stop()
+        case .failed(let failure) where failure.isOfRestore:
+            environment.drainOutput()
+            let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
+            for line in environment.format.restoreDone(duration: duration, failure, at: clock.now) {
+                environment.log.platform(line)
+            }
+            pool.fail(ticket, version.key, .notStarted(Self.restoreError(failure)))
+            await environment.stop(.failure)
         case .failed(var failure):
             environment.drainOutput()
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
@@ -229,6 +241,12 @@ struct FunctionRunner: Sendable {
             pool.fail(ticket, version.key, .failed(failure))
             await environment.stop(.failure)
         }
+    }
+
+    private func startLines(_ environment: ExecutionEnvironment, _ duration: Duration) -> [String] {
+        environment.beginning.role.isRestored
+            ? environment.format.restoreDone(duration: duration, nil, at: clock.now)
+            : environment.format.initDone(duration: duration, environment.beginning.initialization, at: clock.now)
     }
 
     func writeFailedInit(
@@ -244,7 +262,8 @@ struct FunctionRunner: Sendable {
             log.platform(format.start(requestID: invocation.id, version: version.key.version, at: clock.now))
         }
         let phase = invocation == nil ? "init" : "invoke"
-        log.platform(format.initReport(duration: duration, phase: phase, failure: failure, at: clock.now))
+        let type = environment.beginning.initialization
+        log.platform(format.initReport(duration: duration, phase: phase, failure: failure, type, at: clock.now))
         guard let invocation else { return }
         let error = failedInit(failure, version, invocation)
         let result = InvocationResult(outcome: .failure(error), duration: duration)
@@ -271,7 +290,7 @@ struct FunctionRunner: Sendable {
         _ invocation: Invocation
     ) async -> Outcome? {
         let format = PlatformLog(version.logging)
-        let initDuration = environment.takeInitDuration()
+        let start = environment.takeStart()
         environment.log.platform(
             format.start(requestID: invocation.id, version: version.key.version, at: clock.now),
             startsTail: true
@@ -283,10 +302,10 @@ struct FunctionRunner: Sendable {
         environment.tellRuntimeDone(invocation, result)
         if let settling = environment.settling() {
             return Outcome(result: result, logTail: environment.log.tail()) {
-                await settle(settling, environment, version, invocation, result, initDuration)
+                await settle(settling, environment, version, invocation, result, start)
             }
         }
-        await writeEnd(environment, version, invocation, result, initDuration)
+        await writeEnd(environment, version, invocation, result, start)
         let tail = environment.log.tail()
         if environment.isUsable { await pool.giveBack(environment) }
         return Outcome(result: result, logTail: tail)
@@ -299,7 +318,7 @@ struct FunctionRunner: Sendable {
         _ version: ExecutableVersion,
         _ invocation: Invocation,
         _ result: InvocationResult,
-        _ initDuration: Duration?
+        _ start: EnvironmentStart?
     ) async {
         let began = clock.monotonicMicroseconds
         let isSettled = await settling.wait(
@@ -314,7 +333,7 @@ struct FunctionRunner: Sendable {
         } else if !isSettled {
             whole.outcome = .failure(.timedOut(after: invocation.timeout, requestID: invocation.id))
         }
-        await writeEnd(environment, version, invocation, whole, initDuration, overhead)
+        await writeEnd(environment, version, invocation, whole, start, overhead)
         if environment.isUsable && isSettled { return await pool.giveBack(environment) }
         await environment.stop(isSettled ? .failure : .timeout)
     }
@@ -324,7 +343,7 @@ struct FunctionRunner: Sendable {
         _ version: ExecutableVersion,
         _ invocation: Invocation,
         _ result: InvocationResult,
-        _ initDuration: Duration?,
+        _ start: EnvironmentStart?,
         _ extensionOverhead: Duration? = nil
     ) async {
         let format = PlatformLog(version.logging)
@@ -348,14 +367,15 @@ struct FunctionRunner: Sendable {
         let report = InvocationReport(
             requestID: invocation.id,
             duration: result.duration,
-            initDuration: initDuration,
+            initDuration: start?.initDuration,
             memoryMiB: version.memoryMiB,
             maxMemoryMiB: await environment.maxMemoryMiB(limitMiB: version.memoryMiB),
             status: status,
             errorType: errorType.flatMap { type in
                 ["Runtime.", "Sandbox.", "Extension."].contains { type.hasPrefix($0) } ? type : nil
             },
-            traceID: nil
+            traceID: nil,
+            restore: start?.restore
         )
         environment.log.platform(format.runtimeDone(report, at: clock.now))
         environment.log.platform(format.report(report, at: clock.now))

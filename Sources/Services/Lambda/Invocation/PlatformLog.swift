@@ -28,7 +28,12 @@ enum PlatformLog: Sendable {
 
     var isJSON: Bool { if case .json = self { true } else { false } }
 
-    func initStart(runtime: String, version: ExecutableVersion, at now: Instant) -> String {
+    func initStart(
+        runtime: String,
+        version: ExecutableVersion,
+        _ type: InitializationType = .onDemand,
+        at now: Instant
+    ) -> String {
         let arn = Self.runtimeARN(version)
         switch self {
         case .text:
@@ -38,7 +43,7 @@ enum PlatformLog: Sendable {
                 "platform.initStart",
                 .info,
                 at: now,
-                #""initializationType":"on-demand","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
+                #""initializationType":"\#(type.rawValue)","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
             )
         }
     }
@@ -101,6 +106,7 @@ enum PlatformLog: Sendable {
         duration: Duration,
         phase: String,
         failure: ExecutionEnvironment.InitFailure,
+        _ type: InitializationType = .onDemand,
         at now: Instant
     ) -> String {
         let milliseconds = (duration.fractionalSeconds * 1_000).fixed(2)
@@ -113,7 +119,7 @@ enum PlatformLog: Sendable {
                 "platform.initReport",
                 .warn,
                 at: now,
-                #""initializationType":"on-demand","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#
+                #""initializationType":"\#(type.rawValue)","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#
             )
         }
     }
@@ -124,24 +130,69 @@ enum PlatformLog: Sendable {
         case .json:
             let initPart =
                 report.initDuration.map { #","initDurationMs":\#(($0.fractionalSeconds * 1_000).fixed(2))"# } ?? ""
+            let restorePart =
+                report.restore.map {
+                    #","restoreDurationMs":\#($0.duration.milliseconds.fixed(2)),"billedRestoreDurationMs":\#($0.billedMilliseconds)"#
+                } ?? ""
             let errorPart = report.errorType.map { #","errorType":"\#($0)""# } ?? ""
             return record(
                 "platform.report",
                 report.status == "success" ? .info : .warn,
                 at: now,
-                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)},"status":"\#(report.status)"\#(errorPart)"#
+                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)\#(restorePart)},"status":"\#(report.status)"\#(errorPart)"#
             )
         }
     }
 
-    /// The end of an init phase that went well. Only JSON has it.
-    func initDone(duration: Duration, at now: Instant) -> [String] {
-        guard case .json = self else { return [] }
-        let milliseconds = (duration.fractionalSeconds * 1_000).fixed(3)
-        let phase = #""initializationType":"on-demand","phase":"init","status":"success""#
+    /// The end of an init phase that went well. Text has it only where no REPORT will name the time.
+    func initDone(duration: Duration, _ type: InitializationType = .onDemand, at now: Instant) -> [String] {
+        guard case .json = self else {
+            return type == .snapStart ? ["INIT_REPORT Init Duration: \(duration.milliseconds.fixed(2)) ms\n"] : []
+        }
+        let phase = #""initializationType":"\#(type.rawValue)","phase":"init","status":"success""#
         return [
             record("platform.initRuntimeDone", .debug, at: now, phase),
-            record("platform.initReport", .debug, at: now, #"\#(phase),"metrics":{"durationMs":\#(milliseconds)}"#),
+            record(
+                "platform.initReport",
+                type == .onDemand ? .debug : .info,
+                at: now,
+                #"\#(phase),"metrics":{"durationMs":\#(duration.milliseconds.fixed(3))}"#
+            ),
+        ]
+    }
+
+    func restoreStart(runtime: String, version: ExecutableVersion, at now: Instant) -> String {
+        let arn = Self.runtimeARN(version)
+        switch self {
+        case .text:
+            return "RESTORE_START Runtime Version: \(runtime)\tRuntime Version ARN: \(arn)\n"
+        case .json:
+            return record(
+                "platform.restoreStart",
+                .info,
+                at: now,
+                #""runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
+            )
+        }
+    }
+
+    /// The end of a restore; `failure` is nil when it went well.
+    func restoreDone(duration: Duration, _ failure: ExecutionEnvironment.InitFailure?, at now: Instant) -> [String] {
+        let status = failure?.status.rawValue ?? "success"
+        let errorType = failure.flatMap { $0.status == .timeout ? nil : $0.errorType }
+        guard case .json = self else {
+            let end = failure == nil ? "" : "\tStatus: \(status)" + (errorType.map { "\tError Type: \($0)" } ?? "")
+            return ["RESTORE_REPORT Restore Duration: \(duration.milliseconds.fixed(2)) ms\(end)\n"]
+        }
+        let state = #""status":"\#(status)""# + (errorType.map { #","errorType":"\#($0)""# } ?? "")
+        return [
+            record("platform.restoreRuntimeDone", failure == nil ? .debug : .warn, at: now, state),
+            record(
+                "platform.restoreReport",
+                failure == nil ? .info : .warn,
+                at: now,
+                #"\#(state),"metrics":{"durationMs":\#(duration.milliseconds.fixed(3))}"#
+            ),
         ]
     }
 
@@ -163,6 +214,15 @@ enum PlatformLog: Sendable {
     }
 }
 
+extension EnvironmentStart.Restore {
+    var billedMilliseconds: Int { billed.startedMilliseconds }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Double { fractionalSeconds * 1_000 }
+    fileprivate var startedMilliseconds: Int { Int((wholeMicroseconds + 999) / 1_000) }
+}
+
 /// The figures of one invocation. AWS: the REPORT line.
 struct InvocationReport: Sendable {
     var requestID: String
@@ -176,13 +236,15 @@ struct InvocationReport: Sendable {
     var errorType: String?
     /// The trace's root, when it is sampled.
     var traceID: String?
+    /// Only of the first invocation of an environment that came from a snapshot.
+    var restore: EnvironmentStart.Restore? = nil
 
     var milliseconds: Double { duration.fractionalSeconds * 1_000 }
 
-    /// Started milliseconds; the init phase is billed too.
+    /// Started milliseconds; the init phase, or the hooks after a restore, are billed too.
     var billedMilliseconds: Int {
-        let total = duration.wholeMicroseconds + (initDuration?.wholeMicroseconds ?? 0)
-        return Int((total + 999) / 1_000)
+        let before = initDuration ?? restore?.billed ?? .zero
+        return (duration + before).startedMilliseconds
     }
 
     var text: String {
@@ -190,6 +252,10 @@ struct InvocationReport: Sendable {
         line +=
             "Billed Duration: \(billedMilliseconds) ms\tMemory Size: \(memoryMiB) MB\tMax Memory Used: \(maxMemoryMiB) MB\t"
         if let initDuration { line += "Init Duration: \((initDuration.fractionalSeconds * 1_000).fixed(2)) ms\t" }
+        if let restore {
+            line += "Restore Duration: \(restore.duration.milliseconds.fixed(2)) ms\t"
+            line += "Billed Restore Duration: \(restore.billedMilliseconds) ms\t"
+        }
         if let traceID { line += "\nXRAY TraceId: \(traceID)\tSampled: true\t" }
         // AWS names the status of failures of the platform's making only; a handler's own error is a plain report.
         switch status {

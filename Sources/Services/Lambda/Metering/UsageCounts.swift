@@ -59,7 +59,7 @@ extension InvocationFigures {
         duration = report.duration
         billedMilliseconds = report.billedMilliseconds
         memoryMiB = report.memoryMiB
-        isColdStart = report.initDuration != nil
+        isColdStart = report.initDuration != nil || report.restore != nil
         isError = report.status != "success"
     }
 }

@@ -27,6 +27,8 @@ struct ExecutableVersion: Sendable {
     var image: ExecutableImage? = nil
     /// AWS: TenancyConfig, `PER_TENANT`
     var isolatesTenants = false
+    /// Its environments start from a snapshot. AWS: SnapStart
+    var snapStarts = false
 }
 
 /// Names one version's environments: two executions with equal keys may share a warm environment, others never.

@@ -24,6 +24,8 @@ struct FunctionSettings: Sendable, Equatable {
     var tenantIsolation: String? = nil
     /// A queue or topic for events that nobody tries any more. AWS: DeadLetterConfig.TargetArn
     var deadLetterTarget: String? = nil
+    /// Published versions start from a snapshot. AWS: SnapStart, ApplyOn PublishedVersions
+    var appliesSnapStart = false
 
     struct Sizes: Sendable, Equatable {
         var timeoutSeconds: Int

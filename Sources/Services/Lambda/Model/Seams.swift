@@ -26,6 +26,33 @@ protocol Provisioner: Sendable {
     func standing(of configuration: ProvisionedConcurrency) -> ProvisionedStanding
 }
 
+/// Takes the snapshots of versions with SnapStart and keeps them on this node.
+protocol VersionSnapshots: Sendable {
+    /// Throws what a caller who asks for SnapStart is to get when this host can have no snapshots.
+    func checkHost() throws
+
+    /// Initialises an environment of the version and takes its snapshot. Throws `SnapshotFault` for what is not to be tried
+    /// again.
+    func take(of version: ExecutableVersion) async throws
+
+    /// Whether there is one that this host can start from.
+    func isThere(_ key: VersionKey) async -> Bool
+
+    /// Has it taken beside the requests, if it is still missing then.
+    func renew(_ version: ExecutableVersion)
+
+    /// The generations of the versions that something is kept of.
+    func generations() throws -> Set<String>
+
+    /// Removes what is kept of them. Environments that were started from it go on.
+    func discard(_ generations: Set<String>) async
+}
+
+/// Why a version can have no snapshot.
+struct SnapshotFault: Error, Sendable, Equatable {
+    var reason: VersionStatus.Reason
+}
+
 /// Hears of every change that an invocation could see, after it is stored: environments of gone versions can retire.
 protocol FunctionObserver: Sendable {
     /// The function was changed or deleted. Must not block.

@@ -19,6 +19,7 @@ enum SettingsRules {
         if !isImage { try checkHandler(settings) }
         try EnvironmentRules.check(settings.environment ?? [:])
         try check(settings.logging)
+        if settings.appliesSnapStart { try SnapStartRules.check(settings, isImage: isImage) }
     }
 
     private static func check(_ sizes: FunctionSettings.Sizes) throws {

@@ -8,7 +8,6 @@ enum Unsupported {
     static func check(_ input: CreateFunctionInput) throws {
         try check(input.vpcConfig, input.fileSystemConfigs, input.kmsKeyArn)
         let isImage = input.packageType == .image
-        try check(input.snapStart, runtime: input.runtime)
         if !isImage, let image = input.imageConfig, !FunctionImage.Overrides(image).isEmpty {
             throw InvalidParameterValueException(
                 "Please don't provide ImageConfig when creating a function with packageType Zip."
@@ -28,9 +27,8 @@ enum Unsupported {
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
     }
 
-    static func check(_ input: UpdateFunctionConfigurationInput, runtime: String) throws {
+    static func check(_ input: UpdateFunctionConfigurationInput) throws {
         try check(input.vpcConfig, input.fileSystemConfigs, input.kmsKeyArn)
-        try check(input.snapStart, runtime: input.runtime ?? Runtime(runtime))
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
     }
 
@@ -56,14 +54,6 @@ enum Unsupported {
         }
         if fileSystems?.isEmpty == false { throw CommonError.notImplemented("FileSystemConfigs") }
         try refuse(key, "KMSKeyArn")
-    }
-
-    private static func check(_ snapStart: SnapStart?, runtime: Runtime?) throws {
-        guard snapStart?.applyOn == .publishedVersions else { return }
-        if let runtime, !RuntimeCatalog.withSnapStart.contains(runtime.rawValue) {
-            throw InvalidParameterValueException("\(runtime) is not supported for SnapStart enabled functions.")
-        }
-        throw CommonError.notImplemented("SnapStart (ApplyOn PublishedVersions)")
     }
 
     private static func check(

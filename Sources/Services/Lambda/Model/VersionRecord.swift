@@ -49,6 +49,8 @@ struct VersionRecord: Sendable, Equatable {
     var status: VersionStatus
     var marks: Marks
     var runtimeUpdates: RuntimeUpdates
+    /// When the snapshot was last started from, or made. Nil of versions without.
+    var snapshotUsedAt: Instant? = nil
 
     struct Marks: Sendable, Equatable {
         /// Changes with everything, the state included.
@@ -73,6 +75,8 @@ struct VersionRecord: Sendable, Equatable {
     var reference: FunctionReference { FunctionReference(scope: scope, name: functionName, qualifier: number.text) }
     /// AWS's CodeSha256: of an archive in base 64, of an image the digits of its digest.
     var codeSum: String { settings.image == nil ? code.sha256Base64 : code.address.hex }
+    /// Its environments start from a snapshot.
+    var snapStarts: Bool { settings.appliesSnapStart && !number.isLatest }
     var unqualifiedARN: ARN { scope.arn("lambda", "function:\(functionName)") }
     var key: VersionKey {
         VersionKey(scope: scope, functionName: functionName, version: number.text, generation: marks.generation)
@@ -87,7 +91,8 @@ extension FunctionReference {
 
 /// AWS's State and LastUpdateStatus of one version.
 struct VersionStatus: Sendable, Equatable {
-    /// Pending → Active, or Failed. Active and Failed are left by nothing but a deletion.
+    /// Pending → Active, or Failed. With SnapStart: Active → Inactive when nobody uses it → Pending with the next invocation.
+    /// Active without, and Failed, are left by nothing but a deletion.
     var state: String
     var stateReason: Reason?
     /// Nil → Successful together with Active; `$LATEST`: Successful or Failed → InProgress with each update → Successful or Failed.
@@ -99,10 +104,20 @@ struct VersionStatus: Sendable, Equatable {
         var text: String
 
         static let creating = Reason(code: "Creating", text: "The function is being created.")
+        static let idle = Reason(code: "Idle", text: "The function is idle.")
+        static let restoring = Reason(code: "Restoring", text: "The function is being restored.")
+        static let functionError = Reason(
+            code: "FunctionError",
+            text: "An error occurred during function initialization."
+        )
         static let internalError = Reason(code: "InternalError", text: "An internal error occurred.")
     }
 
     static let pending = VersionStatus(state: "Pending", stateReason: .creating)
+    /// Its snapshot is gone, as nobody has used it.
+    static let inactive = VersionStatus(state: "Inactive", stateReason: .idle, update: "Successful")
+    /// Of an inactive one that somebody wants.
+    static let restoring = VersionStatus(state: "Pending", stateReason: .restoring, update: "Successful")
     static let ready = VersionStatus(state: "Active", update: "Successful")
 
     var isSettled: Bool { state != "Pending" && update != "InProgress" }
@@ -113,7 +128,16 @@ struct VersionStatus: Sendable, Equatable {
     /// Once the code and layers are in place, or could not be put there.
     func settled(_ failure: Reason? = nil) -> VersionStatus {
         guard let failure else { return .ready }
-        if state == "Pending" { return VersionStatus(state: "Failed", stateReason: failure) }
+        if state == "Pending" {
+            // AWS says it twice when it was the function's own fault.
+            let isFunctions = failure.code == Reason.functionError.code
+            return VersionStatus(
+                state: "Failed",
+                stateReason: failure,
+                update: isFunctions ? "Failed" : nil,
+                updateReason: isFunctions ? failure : nil
+            )
+        }
         return VersionStatus(state: state, stateReason: stateReason, update: "Failed", updateReason: failure)
     }
 }

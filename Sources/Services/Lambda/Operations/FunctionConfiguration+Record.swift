@@ -31,7 +31,10 @@ extension FunctionConfiguration {
         imageConfigResponse = settings.image.flatMap {
             $0.overrides.isEmpty ? nil : ImageConfigResponse(imageConfig: $0.overrides.shape)
         }
-        snapStart = SnapStartResponse(applyOn: SnapStartApplyOn.none, optimizationStatus: .off)
+        snapStart = SnapStartResponse(
+            applyOn: settings.appliesSnapStart ? .publishedVersions : SnapStartApplyOn.none,
+            optimizationStatus: version.snapStarts ? .on : .off
+        )
         codeSize = version.code.size
         codeSha256 = version.codeSum
         lastModified = version.marks.lastModified.lambdaText

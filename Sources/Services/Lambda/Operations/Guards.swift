@@ -163,6 +163,7 @@ extension VersionRecord {
         fields += settings.layers.map(\.line)
         fields += settings.image?.fingerprintFields ?? []
         fields += settings.deadLetterTarget.map { ["dead letters", $0] } ?? []
+        if settings.appliesSnapStart { fields.append("snap start") }
         fields += (settings.environment ?? [:]).sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }
         // Lengths keep neighbours apart: "ab","c" is not "a","bc".
         let text = fields.map { "\($0.utf8.count):\($0)" }.joined()

@@ -20,7 +20,9 @@ extension LambdaService {
         )
         try await changes.of(reference.name, in: reference.scope) { tx in
             let function = try tx.existingFunction(reference, showing: reference.qualifiedARN)
-            _ = try tx.existingVersion(reference)
+            if try tx.existingVersion(reference).snapStarts {
+                throw SnapStartRules.refusal(of: "Provisioned Concurrency")
+            }
             try tx.refuseTwin(of: configuration)
             try tx.checkRoom(for: configuration, function)
             try tx.save(configuration)

@@ -64,10 +64,11 @@ extension LambdaService {
     ) async throws -> UpdateFunctionConfigurationOutput {
         let reference = try FunctionReference(input.functionName, in: context.scope)
         let before = try await changeable(reference, input.revisionId)
-        try Unsupported.check(input, runtime: before.settings.runtime)
+        try Unsupported.check(input)
         try before.settings.checkPackageType(input)
         let layers = try await input.layers.asyncMap { try await attach($0, context) }
         let preview = try before.settings.changed(by: input)
+        if input.snapStart != nil { try control.checkSnapStart(preview) }
         if input.role != nil { try await checkRole(preview.role, of: reference, context) }
         if input.deadLetterConfig != nil || input.role != nil { try await checkDeadLetters(preview) }
         if input.runtime != nil {

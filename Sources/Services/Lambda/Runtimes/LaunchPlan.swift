@@ -7,6 +7,7 @@ import Sandbox
 enum InitializationType: String, Sendable {
     case onDemand = "on-demand"
     case provisioned = "provisioned-concurrency"
+    case snapStart = "snap-start"
 }
 
 /// What one environment of a version is started with: command, variables, mounts. A value; of the host it looks at
@@ -32,6 +33,8 @@ struct LaunchPlan: Sendable, Equatable {
     /// What differs from environment to environment.
     struct Instance: Sendable {
         var credentials: SessionCredentials
+        /// With it the credentials are not in the environment, which a snapshot would keep: they are asked for.
+        var credentialsToken: String? = nil
         var logStream: String
         /// `host:port` as seen from inside.
         var runtimeAPI: String
@@ -136,6 +139,23 @@ struct LaunchPlan: Sendable, Equatable {
         return variables
     }
 
+    /// What differs between environments of one version. Those with a snapshot have none of it, as on AWS.
+    private static func ownOfEnvironment(_ version: ExecutableVersion, _ instance: Instance) -> [String: String] {
+        if let token = instance.credentialsToken {
+            return [
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://\(instance.runtimeAPI)\(EnvironmentCredentials.path)",
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+            ]
+        }
+        return [
+            "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
+            "AWS_LAMBDA_LOG_STREAM_NAME": instance.logStream,
+            "AWS_ACCESS_KEY_ID": instance.credentials.accessKeyID,
+            "AWS_SECRET_ACCESS_KEY": instance.credentials.secretAccessKey,
+            "AWS_SESSION_TOKEN": instance.credentials.sessionToken,
+        ]
+    }
+
     private static func reserved(_ version: ExecutableVersion, _ instance: Instance) -> [String: String] {
         let key = version.key
         var variables = [
@@ -145,16 +165,12 @@ struct LaunchPlan: Sendable, Equatable {
             "AWS_LAMBDA_FUNCTION_NAME": key.functionName,
             "AWS_LAMBDA_FUNCTION_VERSION": key.version,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": String(version.memoryMiB),
-            "AWS_LAMBDA_LOG_GROUP_NAME": version.logging.group,
-            "AWS_LAMBDA_LOG_STREAM_NAME": instance.logStream,
             "AWS_LAMBDA_INITIALIZATION_TYPE": instance.initialization.rawValue,
             "AWS_LAMBDA_RUNTIME_API": instance.runtimeAPI,
-            "AWS_ACCESS_KEY_ID": instance.credentials.accessKeyID,
-            "AWS_SECRET_ACCESS_KEY": instance.credentials.secretAccessKey,
-            "AWS_SESSION_TOKEN": instance.credentials.sessionToken,
             "LAMBDA_TASK_ROOT": taskRoot,
             "LAMBDA_RUNTIME_DIR": runtimeRoot,
         ]
+        variables.merge(ownOfEnvironment(version, instance)) { _, own in own }
         let hasBootstrap = version.image == nil && RuntimeFamily(version.runtime) != .provided
         if hasBootstrap {
             variables["AWS_EXECUTION_ENV"] = "AWS_Lambda_\(version.runtime)"

@@ -17,6 +17,7 @@ enum LambdaSchema {
         Migration("tenant isolation") { _ in [tenantIsolation] },
         Migration("outcomes of asynchronous events") { _ in outcomes },
         Migration("event source mappings") { _ in [mappings, mappingsByOwner, mappingsDue, mappingTags] },
+        Migration("snapshots") { _ in snapshots },
     ]
 
     /// `revision` counts every change that an invocation could see, for caches of other nodes.
@@ -156,6 +157,12 @@ enum LambdaSchema {
         "ALTER TABLE lambda_version ADD COLUMN dead_letter_target TEXT",
         "ALTER TABLE lambda_event_config ADD COLUMN on_success TEXT",
         "ALTER TABLE lambda_event_config ADD COLUMN on_failure TEXT",
+    ]
+
+    /// 1 where published versions start from snapshots. The snapshots themselves are this node's.
+    private static let snapshots: [SQL] = [
+        "ALTER TABLE lambda_version ADD COLUMN snap_start BIGINT",
+        "ALTER TABLE lambda_version ADD COLUMN snapshot_used BIGINT",
     ]
 
     /// Every archive in the file store, so that those that nobody uses any more can be found and removed.

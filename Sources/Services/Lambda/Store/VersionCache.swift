@@ -11,7 +11,7 @@ struct VersionCache: VersionDirectory {
     static let capacity = 10_000
     private static let stripes = 256
 
-    private let source: VersionSource
+    let source: VersionSource
     private let clock: any WallClock
     private let revalidatesAfter: Duration?
     private let state = NIOLockedValueBox(State())

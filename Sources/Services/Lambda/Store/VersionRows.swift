@@ -10,7 +10,8 @@ struct StoredVersion: RowDecodable {
         log_format, application_log_level, system_log_level, log_group, environment, layers,
         code_address, code_size, unpacked_size, state, state_reason_code, state_reason,
         update_status, update_reason_code, update_reason, revision_id, generation, fingerprint, last_modified,
-        update_runtime_on, runtime_version_arn, image, tenant_isolation, dead_letter_target
+        update_runtime_on, runtime_version_arn, image, tenant_isolation, dead_letter_target,
+        snap_start, snapshot_used
         """
 
     private var record: VersionRecord
@@ -34,6 +35,8 @@ struct StoredVersion: RowDecodable {
         record.settings.image = try row.optionalText().map { try FunctionImage(text: $0) }
         record.settings.tenantIsolation = try row.optionalText()
         record.settings.deadLetterTarget = try row.optionalText()
+        record.settings.appliesSnapStart = try row.optionalInteger() == 1
+        record.snapshotUsedAt = try row.optionalInstant()
     }
 
     func opened(with seal: EnvironmentSeal) throws -> VersionRecord {
@@ -46,6 +49,9 @@ struct StoredVersion: RowDecodable {
 }
 
 extension FunctionSettings {
+    /// Null where there is none, so that rows of before need no change.
+    var snapStartMark: Int? { appliesSnapStart ? 1 : nil }
+
     fileprivate init(row: inout Row) throws {
         self.init(
             runtime: try row.text(),

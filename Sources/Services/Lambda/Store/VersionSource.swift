@@ -51,6 +51,10 @@ struct VersionSource: Sendable {
 
         private static func invocable(_ version: VersionRecord) throws -> VersionRecord {
             guard version.status.state == "Active" else {
+                // What invoking an inactive one sets going is `WakingDirectory`'s.
+                if version.snapStarts, version.status.state != "Failed" {
+                    throw SnapStartNotReadyException.initializing
+                }
                 throw ResourceConflictException.inState(version.status.state)
             }
             return version
@@ -88,7 +92,8 @@ struct VersionSource: Sendable {
             tracingMode: settings.tracingMode,
             lastModified: version.marks.lastModified,
             image: image,
-            isolatesTenants: settings.tenantIsolation != nil
+            isolatesTenants: settings.tenantIsolation != nil,
+            snapStarts: version.snapStarts
         )
     }
 }

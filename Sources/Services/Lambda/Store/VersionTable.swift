@@ -64,16 +64,16 @@ extension LambdaReading {
         ).map { try $0.opened(with: seal) }
     }
 
-    /// Versions of any account that wait for their next state, oldest names first: those that have an image, which may have
-    /// to be pulled, or those that have not.
-    func unsettledVersions(withImage: Bool, limit: Int) throws -> [UnsettledVersion] {
+    /// Versions of any account that wait for their next state, oldest names first: those that may wait for long, as an image
+    /// is to be pulled or a snapshot to be taken, or the others.
+    func unsettledVersions(thatMayTakeLong isLong: Bool, limit: Int) throws -> [UnsettledVersion] {
         try tx.rows(
             UnsettledVersion.self,
             """
             SELECT t.account, t.region, t.function_name, t.version FROM lambda_transition t
             LEFT JOIN lambda_version v ON v.account = t.account AND v.region = t.region
                 AND v.function_name = t.function_name AND v.version = t.version
-            WHERE (v.image IS NOT NULL) = \(withImage)
+            WHERE (v.image IS NOT NULL OR (v.snap_start IS NOT NULL AND v.version > 0)) = \(isLong)
             ORDER BY t.account, t.region, t.function_name, t.version LIMIT \(limit)
             """
         )
@@ -113,7 +113,8 @@ extension LambdaWrite {
                 \(status.update), \(status.updateReason?.code), \(status.updateReason?.text),
                 \(version.marks.revisionID), \(version.marks.generation), \(version.marks.fingerprint),
                 \(version.marks.lastModified), \(version.runtimeUpdates.updateOn), \(version.runtimeUpdates.runtimeVersionARN),
-                \(settings.image?.text), \(settings.tenantIsolation), \(settings.deadLetterTarget))
+                \(settings.image?.text), \(settings.tenantIsolation), \(settings.deadLetterTarget),
+                \(settings.snapStartMark), \(version.snapshotUsedAt))
             """
         )
         guard !status.isSettled else { return }

@@ -28,6 +28,7 @@ struct ControlGround: Sendable {
         revalidatesAfter: Duration? = nil,
         authorizer: any Authorizer = PermissiveAuthorizer(),
         sources: EventSources = EventSources(),
+        snapshots: (any VersionSnapshots)? = nil,
         clock: MemoryClock = MemoryClock(),
         _ body: @escaping @Sendable (ControlGround) async throws -> Void
     ) async throws {
@@ -52,7 +53,8 @@ struct ControlGround: Sendable {
                     enforcesPolicies: enforcesPolicies,
                     revalidatesAfter: revalidatesAfter
                 ),
-                runtimes: EveryRuntime()
+                runtimes: EveryRuntime(),
+                snapshots: snapshots
             )
             let service = LambdaService(control, invoker: NoInvoker(), provisioner: NoProvisioner())
             built.value = service

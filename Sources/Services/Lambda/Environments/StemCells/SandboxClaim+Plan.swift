@@ -12,6 +12,11 @@ extension SandboxClaim {
         self.init(mounts: plan.mounts.filter(StemCellKind.isOfVersion), limits: limits, word: word)
     }
 
+    /// Makes a stem cell a copy of the version's snapshot.
+    init(_ plan: LaunchPlan, limits: SandboxLimits, from snapshot: any SandboxSnapshot) {
+        self.init(mounts: plan.mounts.filter(StemCellKind.isOfVersion), limits: limits, word: .snapshot(snapshot))
+    }
+
     /// What the bootstraps of managed runtimes read: one line of JSON.
     private static func line(_ plan: LaunchPlan) -> [UInt8] {
         // The bootstrap has read its own variables at boot, and hidden them; what was compiled ahead comes with the code.

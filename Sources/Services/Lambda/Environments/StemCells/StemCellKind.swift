@@ -34,6 +34,16 @@ struct StemCellKind: Hashable, Sendable {
         memoryMiB = isJava ? version.memoryMiB : Self.interpreterMemoryMiB
     }
 
+    /// What becomes a copy of a snapshot: it stops short of executing anything, like a custom runtime's, with the files of the
+    /// runtime in it that the snapshot was taken of. Nil as above.
+    init?(ofCopies plan: LaunchPlan, _ version: ExecutableVersion) {
+        guard plan.root == .host, version.environment[Self.switchName] != "never" else { return nil }
+        command = []
+        environment = [:]
+        mounts = plan.mounts.filter { !Self.isOfVersion($0) }.map(\.source)
+        memoryMiB = Self.emptyMemoryMiB
+    }
+
     /// A function's variable: `never` keeps it from stem cells.
     static let switchName = "MARTLET_STEM_CELLS"
     private static let interpreterMemoryMiB = 256
