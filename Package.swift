@@ -113,6 +113,7 @@ let package = Package(
         module("EventPatterns", ["AWSWire"]),
         module("LinuxSystem", ["CLinux", .nioCore]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
+        module("Egress", ["MartletCore", "LinuxSystem", "Sandbox", .logging, .nioCore, .nioConcurrency, .nioPosix]),
         module(
             "OCI",
             [
@@ -170,9 +171,8 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MartletCLI", "MartletServer", "MartletCore", "AWSWire", "Storage", "StorageSQLite", "Sandbox",
-                "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "EventDelivery", "Lambda",
-                "OCI",
-                "IAM", "STS",
+                "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "EventDelivery", "Egress",
+                "Lambda", "OCI", "IAM", "STS",
                 "Logs", "SQS", "SNS", "Jailer",
                 .argumentParser,
                 .configuration, .system, .logging, .lifecycle, .unixSignals, .nioCore, .nioPosix, .nioConcurrency,
@@ -196,7 +196,11 @@ let package = Package(
         tests("EventDeliveryTests", ["EventDelivery", "AWSWire", "Storage", "StorageSQLite"]),
         tests("EventPatternsTests", ["EventPatterns", "AWSWire"]),
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
-        tests("SandboxTests", ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem"]),
+        tests(
+            "SandboxTests",
+            ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "Egress"]
+        ),
+        tests("EgressTests", ["Egress", "LinuxSystem", "Sandbox", .nioPosix]),
         tests(
             "MartletServerTests",
             [

@@ -106,6 +106,13 @@ static void empty_parent(int parent) {
             (void)!write(state, "THAWED", 6);
             close(state);
         }
+        // What the kernel can kill by group, it kills whole.
+        snprintf(path, sizeof path, "%s/cgroup.kill", entry->d_name);
+        int group = openat(parent, path, O_WRONLY | O_CLOEXEC);
+        if (group >= 0) {
+            (void)!write(group, "1", 1);
+            close(group);
+        }
         for (int attempt = 0; attempt < 50 && unlinkat(parent, entry->d_name, AT_REMOVEDIR) < 0
             && errno == EBUSY; attempt++) {
             kill_listed(parent, entry->d_name);
@@ -352,6 +359,10 @@ void cgroups_close(void) {
         empty_parent(trees[i].parent);
         unlinkat(trees[i].base, host.parent, AT_REMOVEDIR);
     }
+}
+
+bool cgroups_any(void) {
+    return tree_count > 0;
 }
 
 uint32_t cgroups_found(void) {

@@ -41,24 +41,24 @@ static int resize_temporary(uint64_t bytes, struct failure *f) {
         "resize /tmp") : 0;
 }
 
-static int open_trees(int *trees, bool *files, const struct mount_spec *mounts, uint32_t count, struct failure *f) {
+static int open_trees(int *trees, bool *files, const struct mount_spec *mounts, uint32_t count, uint32_t host_id,
+    struct failure *f) {
     for (uint32_t i = 0; i < count; i++) {
         files[i] = !is_directory(mounts[i].source);
-        trees[i] = (int)syscall(SYS_open_tree, AT_FDCWD, mounts[i].source,
-            OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-        if (trees[i] < 0 || set_attributes(trees[i], "", attributes_of(&mounts[i]), 0, true))
-            return fail(f, JAILER_E_SPECIFICATION, errno, "open %.180s for mounting", mounts[i].source);
+        trees[i] = open_mount(&mounts[i], "/proc", host_id, f);
+        if (trees[i] < 0) return -1;
     }
     return 0;
 }
 
-int mount_late(int namespace, const struct mount_spec *mounts, uint32_t count, uint64_t temporary, struct failure *f) {
+int mount_late(int namespace, const struct mount_spec *mounts, uint32_t count, uint64_t temporary, uint32_t host_id,
+    struct failure *f) {
     int trees[JAILER_MAX_MOUNTS];
     bool files[JAILER_MAX_MOUNTS] = {false};
     memset(trees, -1, sizeof trees);
     int home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     int result = home < 0 ? fail(f, JAILER_E_FAILED, errno, "open the mount namespace") : open_trees(trees, files,
-        mounts, count, f);
+        mounts, count, host_id, f);
     if (result == 0 && setns(namespace, CLONE_NEWNS)) result = fail(f, JAILER_E_FAILED, errno,
         "visit the sandbox's mounts");
     else if (result == 0) {

@@ -84,6 +84,20 @@ static void examine_mounts(struct check *check) {
     else report_failure(check, JAILER_CHECK_MISSING, &failure);
 }
 
+static int try_egress(struct failure *f) {
+    int sockets[JAILER_EGRESS_SOCKETS];
+    if (geteuid() != 0 && enter_user_namespace(f)) return -1;
+    if (unshare(CLONE_NEWNET)) return fail(f, JAILER_E_HOST_LACKS, errno, "make a network namespace");
+    return raise_loopback(f) || open_egress(sockets, f) ? -1 : 0;
+}
+
+static void examine_egress(struct check *check) {
+    struct failure failure = {0};
+    if (try_in_child(try_egress, &failure)) snprintf(check->detail, sizeof check->detail,
+        "sandboxes can be given a way out (--network egress)");
+    else report_failure(check, JAILER_CHECK_DEGRADED, &failure);
+}
+
 static int try_seccomp(struct failure *f) {
     return seccomp_prepare(f) || seccomp_apply(f) ? -1 : 0;
 }
@@ -129,10 +143,10 @@ static void examine_landlock(struct check *check) {
 
 static void (*const examinations[])(struct check *) = {
     examine_kernel, examine_user_namespaces, examine_mounts, examine_seccomp, examine_cgroups, examine_overlay,
-        examine_landlock,
+        examine_landlock, examine_egress,
 };
 static const char *const items[] = {"kernel", "user namespaces", "mounts", "seccomp", "cgroups", "overlayfs",
-    "landlock"};
+    "landlock", "egress"};
 
 void examine_host(struct writer *w) {
     uint32_t count = sizeof examinations / sizeof *examinations;

@@ -161,7 +161,7 @@ static int retire(const struct birth *birth, struct failure *f) {
 }
 
 // Opens what is kept of an attended sandbox, while it can be opened: before process 1 retires.
-static int open_kept(pid_t first, int pidfd, int *kept, struct failure *f) {
+static int open_kept(pid_t first, int pidfd, bool host_network, int *kept, struct failure *f) {
     static const char *const names[KEPT] = {[KEPT_NETWORK] = "net", [KEPT_PROCESSES] = "pid", [KEPT_OTHERS] = "mnt",
         "ipc", "uts", "cgroup"};
     char path[64];
@@ -169,6 +169,7 @@ static int open_kept(pid_t first, int pidfd, int *kept, struct failure *f) {
     if (host.plain) return 0;
     for (int i = KEPT_USER; i < KEPT; i++) {
         if (i == KEPT_USER && !host.user_namespaces) continue;
+        if (i == KEPT_NETWORK && host_network) continue;
         if (i == KEPT_USER) snprintf(path, sizeof path, "/proc/%d/ns/user", (int)first);
         else snprintf(path, sizeof path, "/proc/self/ns/%s", names[i]);
         kept[i] = open(path, O_RDONLY | O_CLOEXEC);
@@ -218,7 +219,8 @@ static pid_t start_function(const struct birth *birth, int *kept, struct failure
     }
     close(pair[1]);
     if (own_user && map_function_user(process, birth->host_id, f)) return -1;
-    if (kept && open_kept(process, pidfd, kept, f)) return -1;
+    bool host_network = birth->spec->flags & JAILER_START_HOST_NETWORK;
+    if (kept && open_kept(process, pidfd, host_network, kept, f)) return -1;
     // Before the function's first instruction: a rootless function is the same host user as process 1, and could else
     // open /proc/1/mem while that still has capabilities.
     if (retire(birth, f)) return -1;
@@ -279,12 +281,13 @@ static void furnish(const struct birth *birth, int *listeners, struct failure *f
     if (!host.plain) {
         // Now, and not in clone: what a cgroup namespace hides is what lies above the group at this moment.
         if (unshare(CLONE_NEWCGROUP)) { fail(f, JAILER_E_HOST_LACKS, errno, "make a cgroup namespace"); return; }
-        if (enter_root(spec, f)) return;
+        if (enter_root(spec, birth->host_id, f)) return;
         sethostname("martlet", 7);
         if (own_network && raise_loopback(f)) return;
         if (!host.rootless) syscall(SYS_setgroups, 0, NULL);
     }
-    open_listeners(spec, own_network, listeners, f);
+    if (open_listeners(spec, own_network, listeners, f)) return;
+    if (spec->flags & JAILER_START_EGRESS) open_egress(listeners + spec->port_count, f);
 }
 
 // Says that the process runs, waits for its end and says that.
@@ -316,7 +319,7 @@ void run_companion(const struct birth *birth) {
     }
     if (cgroups_join(birth->spec->id, &failure)) give_up(birth, &failure);
     for (int i = KEPT_NETWORK; i < KEPT && !host.plain; i++) {
-        if (i == KEPT_PROCESSES || setns(birth->kept[i], 0) == 0) continue;
+        if (i == KEPT_PROCESSES || birth->kept[i] < 0 || setns(birth->kept[i], 0) == 0) continue;
         fail(&failure, JAILER_E_FAILED, errno, "enter the sandbox's namespaces");
         give_up(birth, &failure);
     }
@@ -333,7 +336,7 @@ void run_companion(const struct birth *birth) {
 void run_init(const struct birth *birth) {
     struct failure failure = {0};
     int descriptors[BORN_MAX_DESCRIPTORS], kept[KEPT];
-    size_t count = birth->spec->port_count;
+    size_t count = birth->spec->port_count + (birth->spec->flags & JAILER_START_EGRESS ? JAILER_EGRESS_SOCKETS : 0);
     bool attended = birth->spec->flags & JAILER_START_ATTENDED;
     sigset_t awaited;
     memset(kept, -1, sizeof kept);

@@ -110,7 +110,8 @@ bool is_jailer_name(const char *name);
 
 // Finds the hierarchies and makes the shared parent directories. Says in `summary` where they are.
 int cgroups_open(bool optional, bool no_unified, char *summary, size_t size, struct failure *f);
-void cgroups_close(void);           // removes the shared parents
+void cgroups_close(void);           // kills whatever is in the groups, and removes them with the shared parents
+bool cgroups_any(void);
 uint32_t cgroups_found(void);       // JAILER_HAS_…
 int cgroups_create(const char *id, const struct limits *limits, struct failure *f);
 int cgroups_join(const char *id, struct failure *f);    // called by the new process itself
@@ -129,9 +130,18 @@ int cgroups_peak_file(const char *id);                  // open for reading, or 
 // Prepares, once, in the jailer's own mount namespace, what all sandboxes share: /usr, /etc, /dev.
 int workshop_open(struct failure *f);
 // Builds the sandbox's root, moves into it and forgets the host's. Runs in the sandbox's new mount namespace.
-int enter_root(const struct spec *spec, struct failure *f);
+// `host_id` is the function's user on the host.
+int enter_root(const struct spec *spec, uint32_t host_id, struct failure *f);
 // Adds mounts to a running sandbox. Runs in the jailer, which visits the sandbox's mount namespace.
-int mount_late(int namespace, const struct mount_spec *mounts, uint32_t count, uint64_t temporary, struct failure *f);
+int mount_late(int namespace, const struct mount_spec *mounts, uint32_t count, uint64_t temporary, uint32_t host_id,
+    struct failure *f);
+
+// ---- undertaker.c ----
+
+// Starts the process that outlives the jailer by as long as it takes to end its sandboxes. `poller` is of no use to it.
+int undertaker_start(int poller, struct failure *f);
+// The jailer ends in good order and has left nothing.
+void undertaker_dismiss(void);
 
 // ---- seccomp.c ----
 
@@ -180,7 +190,7 @@ struct birth {
 // With BORN_STARTED come the listeners, for a sandbox that awaits a claim its mount namespace, and for one that is
 // attended what is kept of it, without those that are -1: their mask is `value`.
 enum { BORN_STARTED = 1, BORN_FAILED = 2, BORN_EXITED = 3, BORN_PICTURED = 4 };
-enum { BORN_MAX_DESCRIPTORS = JAILER_MAX_LISTENERS + 1 + KEPT };
+enum { BORN_MAX_DESCRIPTORS = JAILER_MAX_LISTENERS + JAILER_EGRESS_SOCKETS + 1 + KEPT };
 struct birth_report {
     int32_t kind;
     int32_t value;                  // wait status of the function's process, or as said above
@@ -197,6 +207,11 @@ int open_listener(uint16_t port, struct failure *f);
 int raise_loopback(struct failure *f);
 // Executes the command, or goes on as a copy; returns only by failing. `way`: where it is told to begin, and tells.
 int run_function(const struct birth *birth, int *way, struct failure *f);
+
+// ---- egress.c, netlink.c ----
+
+// Gives the sandbox's network, in which it runs, a way out. Fills JAILER_EGRESS_SOCKETS sockets.
+int open_egress(int *sockets, struct failure *f);
 
 // ---- plain.c: what is left without namespaces ----
 

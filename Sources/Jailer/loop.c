@@ -51,6 +51,7 @@ static int hello(uint32_t request, struct reader *r, struct failure *f) {
     if (cgroups_open(flags & JAILER_HELLO_CGROUPS_OPTIONAL, flags & JAILER_HELLO_NO_UNIFIED, summary, sizeof summary,
         f))
         return -1;
+    if (undertaker_start(poller, f)) return -1;
     if (host.plain && open_scratch(scratch, f)) return -1;
     if (!host.plain) {
         host.rootless = geteuid() != 0;
@@ -80,7 +81,7 @@ static int claim(uint32_t request, struct reader *r, struct failure *f) {
     sandbox->awaits_claim = false;
     sandbox->memory_limit = limits.memory;
     sandbox->temporary_limit = limits.temporary;
-    int result = mount_late(sandbox->mounts, mounts, count, limits.temporary, f)
+    int result = mount_late(sandbox->mounts, mounts, count, limits.temporary, host_id_of(sandbox), f)
         || cgroups_limit(sandbox->id, &limits, f) ? -1 : 0;
     close(sandbox->mounts);
     sandbox->mounts = -1;
@@ -261,6 +262,7 @@ int martlet_jailer_main(int argc, char **argv) {
     if (poller < 0 || watch_server(JAILER_SOCKET) < 0) return 1;
     run();
     cgroups_close();
+    undertaker_dismiss();
     remove_scratch(host.scratch);
     return 0;
 }

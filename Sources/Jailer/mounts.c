@@ -79,12 +79,30 @@ uint64_t attributes_of(const struct mount_spec *spec) {
     return MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (spec->flags & JAILER_MOUNT_WRITABLE ? 0 : MOUNT_ATTR_RDONLY);
 }
 
+int open_mount(const struct mount_spec *spec, const char *proc, uint32_t host_id, struct failure *f) {
+    int tree = (int)syscall(SYS_open_tree, AT_FDCWD, spec->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (tree < 0)
+        return fail(f, JAILER_E_SPECIFICATION, errno, "mount %.180s at %.180s", spec->source, spec->target);
+    int result = 0;
+    // Before it is read-only or not: a mount that was made so cannot be mapped any more.
+    if (spec->flags & JAILER_MOUNT_OWNED) result = give_to_function(tree, proc, host_id, f);
+    if (result == 0 && set_attributes(tree, "", attributes_of(spec), 0, true))
+        result = fail(f, JAILER_E_SPECIFICATION, errno, "mount %.180s at %.180s", spec->source, spec->target);
+    if (result == 0) return tree;
+    close(tree);
+    return -1;
+}
+
 // Binds one mount of the specification below `top`.
-static int add_mount(int top, const struct mount_spec *spec, struct failure *f) {
+static int add_mount(int top, const struct mount_spec *spec, uint32_t host_id, struct failure *f) {
+    int tree = open_mount(spec, ROOT "/proc", host_id, f);
+    if (tree < 0) return -1;
     int target = make_directories(top, spec->target, !is_directory(spec->source));
-    if (target < 0) return fail(f, JAILER_E_SPECIFICATION, errno, "make the mount point %.180s", spec->target);
-    int result = bind_host(spec->source, target, "", attributes_of(spec));
+    int result = target < 0 ? -1 : (int)syscall(SYS_move_mount, tree, "", target, "",
+        MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
     int error = errno;
+    close(tree);
+    if (target < 0) return fail(f, JAILER_E_SPECIFICATION, error, "make the mount point %.180s", spec->target);
     close(target);
     return result == 0 ? 0 : fail(f, JAILER_E_SPECIFICATION, error, "mount %.180s at %.180s", spec->source,
         spec->target);
@@ -146,9 +164,11 @@ static int make_image_root(const struct spec *spec, struct failure *f) {
     for (uint32_t i = 0; i < spec->mount_count; i++) {
         if (make_point(top, spec->mounts[i].target, !is_directory(spec->mounts[i].source), f)) return -1;
     }
-    // Where a claim will mount: the root cannot be changed then.
+    // Where a claim will mount: the root cannot be changed then. One that only brings the command mounts nothing, and the
+    // image's own directories are seen.
     static const char *const later[] = {"/opt", "/var/task", "/var/runtime"};
-    for (size_t i = 0; spec->flags & JAILER_START_AWAITS_CLAIM && i < sizeof later / sizeof *later; i++)
+    bool mounts_later = spec->flags & JAILER_START_AWAITS_CLAIM && !(spec->flags & JAILER_START_EXECUTES_LATE);
+    for (size_t i = 0; mounts_later && i < sizeof later / sizeof *later; i++)
         if (make_point(top, later[i], false, f)) return -1;
     close(top);
     if (mount("overlay", ROOT, "overlay", MS_NOSUID | MS_NODEV | MS_RDONLY,
@@ -225,20 +245,22 @@ static int make_special(const struct spec *spec, struct failure *f) {
 
 // Name servers are of use to those with a network only, and nobody else's business.
 static int add_name_servers(const struct spec *spec, struct failure *f) {
-    static const char source[] = WORKSHOP "/network/resolv.conf";
-    if (!(spec->flags & JAILER_START_HOST_NETWORK) || access(source, F_OK)) return 0;
+    const char *source = spec->flags & JAILER_START_EGRESS ? WORKSHOP "/network/egress.conf"
+        : WORKSHOP "/network/resolv.conf";
+    bool is_useful = spec->flags & (JAILER_START_HOST_NETWORK | JAILER_START_EGRESS);
+    if (!is_useful || access(source, F_OK)) return 0;
     return mount(source, ROOT "/etc/resolv.conf", NULL, MS_BIND, NULL) ? fail(f, JAILER_E_FAILED, errno,
         "bind /etc/resolv.conf") : 0;
 }
 
-int enter_root(const struct spec *spec, struct failure *f) {
+int enter_root(const struct spec *spec, uint32_t host_id, struct failure *f) {
     if (spec->root[0] ? make_image_root(spec, f) : make_host_root(f)) return -1;
     if (add_name_servers(spec, f)) return -1;
     if (make_special(spec, f)) return -1;
     int top = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (top < 0) return fail(f, JAILER_E_FAILED, errno, "open the root");
     for (uint32_t i = 0; i < spec->mount_count; i++)
-        if (add_mount(top, &spec->mounts[i], f)) return -1;
+        if (add_mount(top, &spec->mounts[i], host_id, f)) return -1;
     if (set_attributes(top, "", MOUNT_ATTR_RDONLY, 0, false))
         return fail(f, JAILER_E_FAILED, errno, "protect the root");
     // The old root goes on top of the new one and is then taken off, so no directory for it is needed.

@@ -30,6 +30,11 @@ extern const char *const shared_directories[];
 int set_attributes(int tree, const char *path, uint64_t set, uint64_t clear, bool deep);
 // Binds a host path, with everything mounted below it, at `target` below `directory`. Attributes are only ever added.
 int bind_host(const char *source, int directory, const char *target, uint64_t attributes);
+// A copy of what is mounted at `source`, nowhere yet, with the attributes of `spec` and the owner that it asks for. `proc`
+// is a proc file system in which this process sees its children; `host_id` the function's user.
+int open_mount(const struct mount_spec *spec, const char *proc, uint32_t host_id, struct failure *f);
+// Has the tree belong to the function: see owners.c.
+int give_to_function(int tree, const char *proc, uint32_t host_id, struct failure *f);
 // Opens `path` below `top`, having made what is missing of it. What exists may be a link, which stays inside `top`.
 int make_directories(int top, const char *path, bool last_is_file);
 // Also for what does not exist, so that a missing source is found when it is mounted.

@@ -357,8 +357,9 @@ uint32_t host_id_of(const struct sandbox *sandbox) {
 int start_sandbox(uint32_t request, struct reader *r, const struct image_files *image, struct failure *f) {
     static struct spec spec;
     if (read_spec(r, &spec, f)) return -1;
-    if (host.plain && (spec.root[0] || spec.flags & JAILER_START_AWAITS_CLAIM))
-        return fail(f, JAILER_E_HOST_LACKS, 0, "Without namespaces there are no images and no late mounts");
+    if (host.plain && (spec.root[0] || spec.flags & (JAILER_START_AWAITS_CLAIM | JAILER_START_EGRESS)))
+        return fail(f, JAILER_E_HOST_LACKS, 0,
+            "Without namespaces there are no images, no late mounts and no networks");
     if (image && spec.flags & JAILER_START_AWAITS_CLAIM)
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: a copy awaits no claim");
     struct sandbox *sandbox = take_place(spec.id, request, f);

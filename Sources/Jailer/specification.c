@@ -59,7 +59,8 @@ int read_mounts(struct reader *r, struct mount_spec *mounts, uint32_t *count, st
         mounts[i].source = read_string(r);
         mounts[i].target = read_string(r);
         if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read a mount");
-        if (mounts[i].flags & ~(uint32_t)JAILER_MOUNT_WRITABLE)
+        if (mounts[i].flags & ~(uint32_t)(JAILER_MOUNT_WRITABLE | JAILER_MOUNT_OWNED)
+            || mounts[i].flags == JAILER_MOUNT_OWNED)
             return fail(f, JAILER_E_PROTOCOL, 0, "read a mount's flags");
         if (!is_plain_path(mounts[i].source))
             return bad(f, "a mount's source is not an absolute path", mounts[i].source);
@@ -113,8 +114,10 @@ int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the request");
     if (!is_id(spec->id)) return bad(f, "the sandbox's id has a character or length that is not allowed", spec->id);
     if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK | JAILER_START_EXECUTES_LATE
-        | JAILER_START_ATTENDED | JAILER_START_KVM))
+        | JAILER_START_ATTENDED | JAILER_START_KVM | JAILER_START_EGRESS))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
+    if (spec->flags & JAILER_START_HOST_NETWORK && spec->flags & JAILER_START_EGRESS)
+        return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: the host's network needs no way out");
     bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
     if (executes_late && !(spec->flags & JAILER_START_AWAITS_CLAIM))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: a late command comes with a claim");

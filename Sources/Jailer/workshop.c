@@ -105,6 +105,8 @@ static int share_settings(struct failure *f) {
     // For those who are given the host's network; it lies beside, not in, what all share.
     if (share("/etc", "resolv.conf", "network"))
         return fail(f, JAILER_E_FAILED, errno, "bind the host's /etc/resolv.conf");
+    if (write_new(WORKSHOP "/network/egress.conf", "nameserver 127.0.0.1\n"))
+        return fail(f, JAILER_E_FAILED, errno, "write a resolv.conf");
     for (size_t i = 0; i < sizeof shared_settings / sizeof *shared_settings; i++)
         if (share("/etc", shared_settings[i], "etc"))
             return fail(f, JAILER_E_FAILED, errno, "bind the host's /etc/%s", shared_settings[i]);

@@ -51,7 +51,10 @@ package enum JailerNumber {
     package static let startAttended = UInt32(JAILER_START_ATTENDED)
     package static let lateImage = JAILER_LATE_IMAGE
     package static let startKVM = UInt32(JAILER_START_KVM)
+    package static let startEgress = UInt32(JAILER_START_EGRESS)
+    package static let egressSockets = Int(JAILER_EGRESS_SOCKETS)
     package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
+    package static let mountOwned = UInt32(JAILER_MOUNT_OWNED)
     package static let exited = UInt32(JAILER_EXITED)
 
     package static let guestControlPort = UInt16(GUEST_CONTROL_PORT)

@@ -13,6 +13,10 @@ package protocol Sandbox: Sendable {
     /// namespace. The caller owns them after this call; a second call returns nothing.
     func takeListeners() -> [FileDescriptor]
 
+    /// The sockets at which a sandbox with `SandboxNetwork.egress` asks for connections and names. Owned by the caller
+    /// after this call; a second call returns nil.
+    func takeEgress() -> SandboxEgress?
+
     /// The ports at which a process of the sandbox finds the listeners, in the same order. They are those of the
     /// specification where the sandbox has a network of its own; where it shares the host's, the kernel has chosen.
     var listenerPorts: [UInt16] { get }
@@ -104,6 +108,7 @@ extension Sandbox {
         throw SandboxError(.hostLacks, "This kind of sandbox passes no signals on")
     }
 
+    package func takeEgress() -> SandboxEgress? { nil }
     package var listenerPorts: [UInt16] { [] }
     package var memoryPeakBytes: Int? { nil }
     package func visiblePath(_ path: String) -> String { path }
@@ -230,11 +235,15 @@ package struct SandboxMount: Sendable, Equatable {
     package var source: String
     package var target: String
     package var isReadOnly: Bool
+    /// Of one that is not read-only: files are written as the owner of `source`, who must not be root, whatever user the
+    /// sandbox has. Where the server is an ordinary user's, files are written as that user.
+    package var writesAsOwner: Bool
 
-    package init(source: String, target: String, isReadOnly: Bool = true) {
+    package init(source: String, target: String, isReadOnly: Bool = true, writesAsOwner: Bool = false) {
         self.source = source
         self.target = target
         self.isReadOnly = isReadOnly
+        self.writesAsOwner = writesAsOwner
     }
 }
 
@@ -275,6 +284,9 @@ package struct CPUShare: Sendable, Equatable {
 package enum SandboxNetwork: Sendable, Equatable {
     /// A network namespace with a loopback of its own and nothing else.
     case none
+    /// As `none`, with a way out: TCP connections to other addresses than its loopback, and lookups of names, arrive at
+    /// the sockets of `takeEgress`. Whoever serves those decides what may be reached; nobody does: nothing is.
+    case egress
     /// The host's network. Must be asked for by name.
     case host
 }

@@ -97,12 +97,14 @@ import Testing
     }
 
     @Test(
-        "when the jailer itself is killed, its sandboxes die, and the next start cleans up",
-        arguments: await DriverKind.usable().filter { $0 != .rootless }
+        "when the jailer itself is killed, its sandboxes die, frozen or not, and the next start cleans up",
+        arguments: await DriverKind.usable().filter { $0 != .rootless },
+        [false, true]
     )
-    func jailerDies(kind: DriverKind) async throws {
+    func jailerDies(kind: DriverKind, isFrozen: Bool) async throws {
         try await kind.withDriver { driver async throws in
             let sandbox = try await driver.start(specification(["/bin/sleep", "600.\(getpid())"]))
+            if isFrozen { try await sandbox.freeze() }
             let jailer = try #require(children(of: getpid()).first { isJailer($0, of: sandbox.id) })
             #expect(kill(jailer, SIGKILL) == 0)
             #expect(await sandbox.waitForExit() == .signalled(SIGKILL))
@@ -216,7 +218,7 @@ private struct SeededGenerator: RandomNumberGenerator {
 
     private mutating func start(_ writer: inout JailerWriter) {
         writer.string("fuzz-\(getpid())-\(UInt32.random(in: 0...999_999, using: &self))")
-        writer.u32([0, 1, 5, 8, 9, 13].randomElement(using: &self) ?? 0)
+        writer.u32([0, 1, 5, 8, 9, 13, 16, 18, 24, 29].randomElement(using: &self) ?? 0)
         limits(&writer)
         writer.string("")
         writer.string("/")

@@ -21,7 +21,8 @@ enum {
     JAILER_MAX_ENVIRONMENT = 1024,
     JAILER_MAX_MOUNTS = 64,
     JAILER_MAX_LISTENERS = 8,
-    JAILER_MAX_DESCRIPTORS = 3 + JAILER_MAX_LISTENERS,
+    JAILER_EGRESS_SOCKETS = 3,
+    JAILER_MAX_DESCRIPTORS = 3 + JAILER_MAX_LISTENERS + JAILER_EGRESS_SOCKETS,
     JAILER_CLAIM_DESCRIPTOR = 3,    // where the process of a sandbox that awaits its claim finds the server
     JAILER_ID_BYTES = 64,
     JAILER_MAX_COMPANIONS = 32,     // of one sandbox, at a time
@@ -46,8 +47,8 @@ enum {
     // (u32 port each). limits: u64 memory bytes, u64 bytes of /tmp, u32 processes, u32 open files, u32 CPU
     // microseconds per 100 ms (0: no limit) mount:  u32 flags (JAILER_MOUNT_*), string source, string target Answer:
     // u64 handle, u32 1 when the last descriptor is the file in which the kernel keeps the peak of memory use, as a
-    // decimal number; descriptors: read end of the output, then the listeners in their order, then, where a claim is
-    // awaited, the way to the process (a stream socket whose other end is its JAILER_CLAIM_DESCRIPTOR), then that file.
+    // decimal number; descriptors: read end of the output, then the listeners in their order, then, with
+    // JAILER_START_EGRESS, three sockets (see there), then, where a claim is awaited, the way to the process (a stream socket whose other end is its JAILER_CLAIM_DESCRIPTOR), then that file.
     JAILER_START = 2,
     // u64 handle, limits, list mounts. Once, for a sandbox started with JAILER_START_AWAITS_CLAIM.
     JAILER_CLAIM = 3,
@@ -121,9 +122,15 @@ enum {
     JAILER_START_EXECUTES_LATE = 4,
     JAILER_START_ATTENDED = 8,      // COMPANION, DIAL and TERMINATE may be asked for; costs eight open files
     JAILER_START_KVM = 16,          // /dev/kvm is there: for a machine's emulator
+    // A network of its own with a way out. Of the three sockets, the first accepts the TCP connections that processes of
+    // the sandbox make to other addresses than 127.0.0.0/8 (SO_ORIGINAL_DST tells to which); the others are a listener
+    // and a datagram socket at 127.0.0.1:53, which the sandbox's resolv.conf names. Not with HOST_NETWORK.
+    JAILER_START_EGRESS = 32,
 };
 
-enum { JAILER_MOUNT_WRITABLE = 1 };
+// OWNED, with WRITABLE: the function writes as the owner of the source, who must not be root. Where the jailer is an
+// ordinary user's, that user writes.
+enum { JAILER_MOUNT_WRITABLE = 1, JAILER_MOUNT_OWNED = 2 };
 
 #define JAILER_LATE_IMAGE 0xffffffffU
 

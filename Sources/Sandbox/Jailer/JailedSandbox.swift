@@ -47,6 +47,7 @@ final class JailedSandbox: Sandbox, JailedLife {
     private struct State {
         var output: FileDescriptor?
         var listeners: [FileDescriptor]
+        var egress: SandboxEgress?
         var claimLine: ClaimLine?
         var killWasAsked = false
         var exit: SandboxExit?
@@ -73,6 +74,7 @@ final class JailedSandbox: Sandbox, JailedLife {
         handle: UInt64,
         output: FileDescriptor,
         listeners: [FileDescriptor],
+        egress: SandboxEgress? = nil,
         claimLine: FileDescriptor? = nil,
         memoryPeak: FileDescriptor? = nil,
         view: SharedView?
@@ -84,12 +86,15 @@ final class JailedSandbox: Sandbox, JailedLife {
         self.view = view
         self.memoryPeak = memoryPeak
         mounts = client.isPlain ? specification.mounts : []
-        state = Mutex(State(output: output, listeners: listeners, claimLine: claimLine.map(ClaimLine.init)))
+        state = Mutex(
+            State(output: output, listeners: listeners, egress: egress, claimLine: claimLine.map(ClaimLine.init))
+        )
     }
 
     deinit {
         takeOutput()?.close()
         takeListeners().closeAll()
+        takeEgress()?.close()
         takeClaimLine()?.close()
         memoryPeak?.close()
     }
@@ -107,6 +112,13 @@ final class JailedSandbox: Sandbox, JailedLife {
         state.withLock { state in
             defer { state.listeners = [] }
             return state.listeners
+        }
+    }
+
+    func takeEgress() -> SandboxEgress? {
+        state.withLock { state in
+            defer { state.egress = nil }
+            return state.egress
         }
     }
 

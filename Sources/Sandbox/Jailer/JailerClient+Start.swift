@@ -26,12 +26,14 @@ extension JailerClient {
         var sockets = Array(answer.descriptors.dropFirst())
         let peak = hasPeak ? sockets.popLast() : nil
         let claimLine = specification.awaitsClaim ? sockets.popLast() : nil
+        let egress = seen.network == .egress ? SandboxEgress(takingFrom: &sockets) : nil
         let sandbox = JailedSandbox(
             specification,
             client: self,
             handle: handle,
             output: output,
             listeners: view?.listeners ?? sockets,
+            egress: egress,
             claimLine: claimLine,
             memoryPeak: peak,
             view: view

@@ -48,7 +48,8 @@ extension JailerWriter {
 
     mutating func mounts(_ mounts: [SandboxMount]) {
         list(mounts) { writer, mount in
-            writer.u32(mount.isReadOnly ? 0 : JailerNumber.mountWritable)
+            let owned = mount.writesAsOwner ? JailerNumber.mountOwned : 0
+            writer.u32(mount.isReadOnly ? 0 : JailerNumber.mountWritable | owned)
             writer.string(mount.source)
             writer.string(mount.target)
         }
@@ -68,6 +69,7 @@ extension JailerWriter {
         if specification.network == .host { flags |= JailerNumber.startHostNetwork }
         if specification.isAttended { flags |= JailerNumber.startAttended }
         if specification.usesKVM { flags |= JailerNumber.startKVM }
+        if specification.network == .egress { flags |= JailerNumber.startEgress }
         u32(flags)
         limits(specification.limits)
         if case .directory(let path) = specification.root { string(path) } else { string("") }
