@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Lambda
 import MartletCLI
 import MartletCore
 import MartletServer
@@ -12,14 +13,18 @@ struct Announcement {
         let keys =
             settings.auth == .open
             ? "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test " : ""
-        lines = [
-            "martlet listens on \(endpoint) (\(settings.auth.rawValue) mode)",
-            isEphemeral ? "  data: none is kept (--ephemeral)" : "  data: \(directory)",
-            "  next:",
-            "    export AWS_ENDPOINT_URL=\(endpoint) AWS_DEFAULT_REGION=us-east-1 \(keys)",
-            "    aws lambda list-functions",
-            "    martlet doctor",
-        ]
+        let owner = Scope(account: .local, region: .usEast1)
+        let mounts = settings.folders.folders.map { "  mount: \($0.path) is \($0.arn(in: $0.scope ?? owner))" }
+        lines =
+            [
+                "martlet listens on \(endpoint) (\(settings.auth.rawValue) mode)",
+                isEphemeral ? "  data: none is kept (--ephemeral)" : "  data: \(directory)",
+            ] + mounts + [
+                "  next:",
+                "    export AWS_ENDPOINT_URL=\(endpoint) AWS_DEFAULT_REGION=us-east-1 \(keys)",
+                "    aws lambda list-functions",
+                "    martlet doctor",
+            ]
     }
 
     func print() {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import Egress
 import EventDelivery
 import Glibc
 import IAM
@@ -123,7 +124,16 @@ enum Platform {
             metrics: metrics
         )
         environment.stemCellBudgetMiB = settings.stemCellBudgetMiB
+        environment.networks = settings.networks
+        environment.folders = settings.folders
+        environment.egress = try await wayOut(settings, driver, clock, logger)
         let data = try await LambdaDataPlane(environment)
+        var lambdaConfiguration = LambdaControlPlane.Configuration(
+            directory: "\(storage.directory)/lambda",
+            takesUnknownRoles: isOpen,
+            enforcesPolicies: isEnforced
+        )
+        lambdaConfiguration.folders = settings.folders
         let lambda = try await LambdaPlatform(
             control: .init(
                 database: storage.database,
@@ -137,7 +147,7 @@ enum Platform {
                 ids: ids,
                 logger: logger
             ),
-            .init(directory: "\(storage.directory)/lambda", takesUnknownRoles: isOpen, enforcesPolicies: isEnforced),
+            lambdaConfiguration,
             data: data
         )
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
@@ -160,7 +170,12 @@ enum Platform {
         chain.hostRoutes = [FunctionURLRoute(urls: lambda.urls)]
         chain.pathRoutes = [CodeDownloads(lambda: lambda.service), SNSCertificates(sns: sns)]
         chain.reports = [
-            UsageReport(meter: data.meter, clock: clock), PrometheusReport(meter: data.meter) { data.stemCellFigures },
+            UsageReport(meter: data.meter, clock: clock),
+            PrometheusReport(
+                meter: data.meter,
+                stemCells: { data.stemCellFigures },
+                memory: { data.memoryFigures }
+            ),
         ]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
@@ -173,7 +188,10 @@ enum Platform {
             auth: settings.auth,
             chain: RequestChain(chain),
             logger: logger,
-            onListening: { Announcement(endpoint: $0, settings, directory: storage.directory).print() }
+            onListening: {
+                Announcement(endpoint: $0, settings, directory: storage.directory).print()
+                lambda.serverListens()
+            }
         )
         gateway.open(through: server)
 
@@ -270,6 +288,30 @@ enum Platform {
             )
             return driver
         }
+    }
+
+    /// Nil when no function has one. Fails at the start, rather than at the first function's, on a host that cannot give it.
+    private static func wayOut(
+        _ settings: PlatformSettings,
+        _ driver: any SandboxDriver,
+        _ clock: any WallClock,
+        _ logger: Logger
+    ) async throws -> (any EgressGateway)? {
+        if settings.networks.includes(.host), settings.sandbox == .namespace {
+            logger.warning("functions share the host's network, its loopback included: --network host")
+        }
+        guard settings.networks.includes(.egress) else { return nil }
+        if let check = await driver.examineHost().first(where: { $0.item == "egress" }), check.result != .present {
+            throw StartFailure(
+                description:
+                    "Functions cannot be given a way out (--network egress): \(check.detail)\n  Try: martlet doctor"
+            )
+        }
+        return EgressFront(
+            policy: EgressPolicy(allowed: settings.networkAllowances),
+            clock: clock,
+            group: MultiThreadedEventLoopGroup.singleton
+        )
     }
 
     /// Shown once: only its hash and its sealed form are kept.

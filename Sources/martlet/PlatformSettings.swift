@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Configuration
+import Egress
 import Glibc
+import Lambda
 import Logging
 import MartletCLI
 import MartletServer
@@ -27,6 +29,12 @@ struct PlatformSettings: Sendable {
     var images: ImagePolicy
     /// What waiting stem cells may take, in MiB; zero: none are booted.
     var stemCellBudgetMiB: Int
+    /// What functions can reach.
+    var networks: NetworkRules
+    /// Directories of this host that functions may mount.
+    var folders: HostFolders
+    /// What functions with a way out may reach of what they else may not.
+    var networkAllowances: [AddressBlock]
     /// A file of registry logins, as `docker login` writes it.
     var registryLogins: String?
 
@@ -54,6 +62,16 @@ struct PlatformSettings: Sendable {
         images = try Self.imagePolicy(reader, isOpen: auth == .open)
         stemCellBudgetMiB = try Self.number(reader, "stemCells", default: 768, in: 0...1_048_576)
         registryLogins = reader.string(forKey: "registryLogins")
+        networks = try Self.networks(reader, sandbox)
+        folders = try Self.folders(reader, sandbox)
+        networkAllowances = try Self.list(reader, "networkAllow").map { text in
+            guard let block = AddressBlock(text) else {
+                throw Invalid(
+                    description: "“\(text)” is no range of addresses: write ADDRESS[/BITS][:PORT], as 10.0.0.0/8."
+                )
+            }
+            return block
+        }
         if auth == .open, !isLoopback {
             throw Invalid(
                 description: "auth mode “open” takes any credentials, so it listens on loopback only, not on \(host). "
@@ -69,20 +87,69 @@ struct PlatformSettings: Sendable {
 
     /// In open mode every registry, unless some are named; in the others those that are named.
     private static func imagePolicy(_ reader: ConfigReader, isOpen: Bool) throws -> ImagePolicy {
-        func list(_ key: ConfigKey) -> [String] {
-            reader.string(forKey: key, default: "").split(separator: ",").map(String.init)
-        }
-        let registries = try list("imageRegistries").map { text in
+        let registries = try list(reader, "imageRegistries").map { text in
             guard let registry = ImagePolicy.Registry(text) else {
                 throw Invalid(description: "“\(text)” is no registry: write HOST[:PORT], or http://HOST[:PORT].")
             }
             return registry
         }
-        let directories = list("imageDirectories")
+        let directories = list(reader, "imageDirectories")
         if let wrong = directories.first(where: { !$0.hasPrefix("/") }) {
             throw Invalid(description: "The image directory “\(wrong)” must be an absolute path.")
         }
         return ImagePolicy(registries: isOpen && registries.isEmpty ? nil : registries, directories: directories)
+    }
+
+    /// The server's choice, and that for functions by name. Without namespaces there is no network but the host's.
+    private static func networks(_ reader: ConfigReader, _ sandbox: SandboxKind) throws -> NetworkRules {
+        let isShared = sandbox == .process
+        let rules = try list(reader, "functionNetworks").map { text in
+            guard let rule = NetworkRules.Rule(text) else {
+                let names = FunctionNetwork.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Invalid(description: "“\(text)” names no network: write FUNCTION=NETWORK, with one of \(names).")
+            }
+            return rule
+        }
+        let networks = NetworkRules(
+            ofOthers: try choice(reader, "network", default: isShared ? FunctionNetwork.host : .endpoint),
+            rules: rules
+        )
+        let others: [FunctionNetwork] = [.none, .endpoint, .egress]
+        guard !isShared || !others.contains(where: networks.includes) else {
+            throw Invalid(
+                description:
+                    "In the process sandbox functions share the host's network: leave --network out, or say host."
+            )
+        }
+        return networks
+    }
+
+    /// A directory that root owns could be filled with programs that root runs, so functions do not write there.
+    private static func folders(_ reader: ConfigReader, _ sandbox: SandboxKind) throws -> HostFolders {
+        let folders = try list(reader, "mounts").map { text in
+            guard let folder = HostFolder(text) else {
+                throw Invalid(description: "“\(text)” is no mount: write NAME=/PATH, or NAME=/PATH:ro.")
+            }
+            var status = stat()
+            guard stat(folder.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw Invalid(description: "“\(folder.path)” is not a directory of this host.")
+            }
+            guard folder.isReadOnly || geteuid() != 0 || (status.st_uid != 0 && status.st_gid != 0) else {
+                throw Invalid(
+                    description:
+                        "“\(folder.path)” belongs to root. Functions write as a directory's owner: give it to a user and group of its own, or mount it with :ro."
+                )
+            }
+            return folder
+        }
+        guard folders.isEmpty || sandbox == .namespace else {
+            throw Invalid(description: "In the process sandbox nothing is mounted: leave --mount out.")
+        }
+        return HostFolders(folders)
+    }
+
+    private static func list(_ reader: ConfigReader, _ key: ConfigKey) -> [String] {
+        reader.string(forKey: key, default: "").split(separator: ",").map(String.init)
     }
 
     private static func number(

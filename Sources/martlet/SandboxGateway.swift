@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Egress
 import Lambda
 import LinuxSystem
 import MartletCore
@@ -21,3 +22,6 @@ final class SandboxGateway: EndpointGateway {
         return { served.stop() }
     }
 }
+
+/// Functions with `--network egress` reach outwards through it.
+extension EgressFront: EgressGateway {}

@@ -29,6 +29,12 @@ struct Serve: AsyncParsableCommand {
               microvm    a machine and a kernel for each function besides (needs KVM and QEMU; slower cold starts)
               process    no isolation at all: only for code that you would run yourself
 
+            NETWORKS OF FUNCTIONS
+              none       the Runtime API, nothing else
+              endpoint   also this server, as their role (the default)
+              egress     also what this host can reach over TCP, and its names; not the host itself, not metadata services
+              host       the host's own network, loopback and all: own risk
+
             SIGTERM and SIGINT finish what is running, then exit 0.
 
             EXAMPLES
@@ -63,6 +69,28 @@ struct Serve: AsyncParsableCommand {
         help: "Emulate the machines where KVM cannot run them: as safe, and some fifty times slower."
     )
     var microVMEmulation = false
+        name: .customLong("mount"),
+        parsing: .singleValue,
+        help:
+            "A directory that functions may mount below /mnt, by an EFS access point's ARN: NAME=/PATH[:ro]. NAME is the access point's id or ARN, or a word of your own. May be repeated."
+    )
+    var mounts: [String] = []
+    @Option(help: "What functions can reach: none, endpoint, egress or host; see below. (default: endpoint)")
+    var network: String?
+    @Option(
+        name: .customLong("function-network"),
+        parsing: .singleValue,
+        help:
+            "The network of some functions: NAME=NETWORK or ARN=NETWORK, in which * stands for any characters. May be repeated; the first that matches decides."
+    )
+    var functionNetworks: [String] = []
+    @Option(
+        name: .customLong("network-allow"),
+        parsing: .singleValue,
+        help:
+            "Addresses that egress reaches although they are this host's or a metadata service's: ADDRESS[/BITS][:PORT]. May be repeated."
+    )
+    var networkAllowances: [String] = []
     @Flag(help: "Run functions without memory and CPU limits where the host offers no cgroup to this user.")
     var allowMissingCgroups = false
     @Option(
@@ -125,20 +153,30 @@ struct Serve: AsyncParsableCommand {
     }
 
     private var options: [AbsoluteConfigKey: ConfigValue] {
-        let texts = [
-            "host": host, "port": port.map(String.init), "dataDir": dataDir, "auth": auth, "durability": durability,
-            "sandbox": sandbox, "logLevel": logLevel, "ephemeral": ephemeral ? "true" : nil,
-            "allowMissingCgroups": allowMissingCgroups ? "true" : nil,
-            "allowedHosts": allowedHosts.isEmpty ? nil : allowedHosts.joined(separator: ","),
-            "imageRegistries": imageRegistries.isEmpty ? nil : imageRegistries.joined(separator: ","),
-            "imageDirectories": imageDirectories.isEmpty ? nil : imageDirectories.joined(separator: ","),
-            "microvmKernel": microVMKernel, "microvmEmulation": microVMEmulation ? "true" : nil,
-            "registryLogins": registryLogins, "stemCells": stemCells.map(String.init),
-        ]
+        // One by one: as a literal, the compiler takes too long over it.
+        var texts: [String: String?] = ["host": host, "dataDir": dataDir, "auth": auth, "durability": durability]
+        texts["port"] = port.map(String.init)
+        texts["sandbox"] = sandbox
+        texts["logLevel"] = logLevel
+        texts["ephemeral"] = ephemeral ? "true" : nil
+        texts["allowMissingCgroups"] = allowMissingCgroups ? "true" : nil
+        texts["allowedHosts"] = Self.list(allowedHosts)
+        texts["imageRegistries"] = Self.list(imageRegistries)
+        texts["imageDirectories"] = Self.list(imageDirectories)
+        texts["network"] = network
+        texts["functionNetworks"] = Self.list(functionNetworks)
+        texts["networkAllow"] = Self.list(networkAllowances)
+        texts["mounts"] = Self.list(mounts)
+        texts["registryLogins"] = registryLogins
+        texts["stemCells"] = stemCells.map(String.init)
+        texts["microvmKernel"] = microVMKernel
+        texts["microvmEmulation"] = microVMEmulation ? "true" : nil
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (name, text) in texts {
             if let text { values[AbsoluteConfigKey(["martlet", name])] = ConfigValue(.string(text), isSecret: false) }
         }
         return values
     }
+
+    private static func list(_ texts: [String]) -> String? { texts.isEmpty ? nil : texts.joined(separator: ",") }
 }

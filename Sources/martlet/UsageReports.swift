@@ -67,6 +67,7 @@ struct PrometheusReport: ControlReport {
     let meter: FunctionMeter
     /// Of the whole server: they belong to no account.
     let stemCells: @Sendable () -> StemCellFigures
+    let memory: @Sendable () -> MemoryFigures
     let name = "metrics"
 
     func answer(query: [String: String], account: AccountID?) async throws -> WireResponse {
@@ -83,7 +84,7 @@ struct PrometheusReport: ControlReport {
         let dropped = "martlet_lambda_dropped_measurements_total"
         text += "# HELP \(dropped) Metrics that found no room.\n# TYPE \(dropped) counter\n"
         text += "\(dropped) \(meter.droppedMeasurements)\n"
-        text += Self.lines(stemCells())
+        text += Self.lines(stemCells()) + Self.lines(memory())
         return WireResponse(
             status: 200,
             headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
@@ -101,6 +102,19 @@ struct PrometheusReport: ControlReport {
             # HELP \(waiting) Runtimes that are booted and wait.
             # TYPE \(waiting) gauge
             \(waiting) \(cells.waiting)
+
+            """
+    }
+
+    private static func lines(_ memory: MemoryFigures) -> String {
+        let (short, reaped) = ("martlet_lambda_memory_short", "martlet_lambda_environments_reaped_for_memory_total")
+        return """
+            # HELP \(short) Whether the host is short of memory.
+            # TYPE \(short) gauge
+            \(short) \(memory.isShort ? 1 : 0)
+            # HELP \(reaped) Idle environments that ended because the host was short of memory.
+            # TYPE \(reaped) counter
+            \(reaped) \(memory.environmentsReaped)
 
             """
     }

@@ -108,7 +108,28 @@ class ExtensionTest(EndToEndTest):
 
 
 
+SLOW = PRELUDE + """
+say("boots", sorted(p for p in os.listdir("/proc") if p.isdigit() and b"bootstrap" in open("/proc/%s/cmdline" % p, "rb").read()))
+time.sleep(1)
+say("registers", time.time())
+id, *_ = register("INVOKE")
+while True: next_event(id)
+"""
+LATE_HANDLER = """
+import time
+print("EXT imported", time.time(), flush=True)
+def handler(event, context): return "ran"
+"""
+
+
 class Extensions(ExtensionTest):
+    def test_the_runtime_starts_when_every_extension_has_registered(self):
+        function = self.create(LATE_HANDLER, Layers=self.layer(quick=PRELUDE + "id, *_ = register()\nwhile True: next_event(id)\n", slow=SLOW))
+        self.assertEqual(self.result(function), "ran")
+        eventually(lambda: self.said(function, "imported"), every=0.2)
+        self.assertEqual(self.said(function, "boots"), ["[]"])
+        self.assertLess(float(self.said(function, "registers")[0]), float(self.said(function, "imported")[0]))
+
     def test_an_external_extension_registers_hears_of_everything_and_shuts_down(self):
         function = self.create(HANDLER, Layers=self.layer(watcher=self.watched()))
         answers = self.life(function)

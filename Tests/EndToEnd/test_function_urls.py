@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Function URLs: plain HTTP in, the event of payload format 2.0, what the function says out."""
 
+import concurrent.futures
 import http.client
 import json
+import random
 import shutil
+import socket
 import subprocess
 import time
 import unittest
@@ -75,6 +78,44 @@ class URLTest(EndToEndTest):
         request = botocore.awsrequest.AWSRequest(method, "http://%s%s" % (parts.netloc, path), data=body)
         botocore.auth.SigV4Auth(botocore.credentials.Credentials(key, secret, token), "lambda", REGION).add_auth(request)
         return self.ask(url, method, path, body, dict(request.headers))
+
+
+class Rubbish(URLTest):
+    def test_ten_thousand_broken_requests_leave_an_address_healthy(self):
+        # The function is there for what comes through whole; a place for one keeps the rest from starting a crowd.
+        function = self.create(ECHO)
+        self.lambda_.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=1)
+        url = self.address(function, Cors={"AllowOrigins": ["https://a.example"], "AllowMethods": ["*"]})
+        parts = urllib.parse.urlsplit(url)
+        call = ("POST /a/b?c=d&e=%%20 HTTP/1.1\r\nHost: %s\r\nCookie: f=g; h=i\r\nOrigin: https://a.example\r\n"
+                "Content-Type: text/plain\r\nConnection: close\r\nContent-Length: 9\r\n\r\nraise 123" % parts.netloc).encode()
+        chance = random.Random(20)
+
+        def broken():
+            text = bytearray(call)
+            for _ in range(chance.randint(1, 6)):
+                at = chance.randrange(len(text))
+                way = chance.randrange(4)
+                if way == 0: text[at] = chance.randrange(256)
+                elif way == 1: del text[at:at + chance.randint(1, 30)]
+                elif way == 2: text[at:at] = bytes(chance.randrange(256) for _ in range(chance.randint(1, 30)))
+                else: text[at:at] = text[at:at + chance.randint(1, 60)]
+                text = text or bytearray(b"x")
+            return bytes(text)
+
+        def send(texts):
+            for text in texts:
+                with socket.create_connection(("127.0.0.1", parts.port), 60) as connection:
+                    try:
+                        connection.sendall(text)
+                        connection.shutdown(socket.SHUT_WR)
+                        while connection.recv(65536): pass
+                    except (BrokenPipeError, ConnectionResetError):
+                        pass
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(send, [[broken() for _ in range(1250)] for _ in range(8)]))
+        self.assertEqual(eventually(lambda: (lambda r: r.status == 200 and r)(self.ask(url, body="x", method="POST"))).json["body"], "x")
 
 
 class FunctionURLs(URLTest):

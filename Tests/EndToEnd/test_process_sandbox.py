@@ -5,6 +5,7 @@ import glob
 import os
 import signal
 import subprocess
+import time
 
 from harness import CUSTOM, NODE, Account, EndToEndTest, eventually, zip_of
 from server import Server, processes_with
@@ -101,6 +102,8 @@ class ProcessSandbox(EndToEndTest):
         folder = self.result(function, "x")["folder"]
         jailers = jailers_of(server)
         self.assertEqual(len(jailers), 1, jailers)
+        # An idle environment is frozen after a while, and hears of no death then.
+        time.sleep(0.5)
         server.process.send_signal(signal.SIGSTOP)
         for process in jailers:
             os.kill(process, signal.SIGKILL)

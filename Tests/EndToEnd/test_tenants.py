@@ -2,11 +2,13 @@
 """Tenant isolation: each tenant has environments of its own. And loops of invocations, which end."""
 
 import http.client
+import json
+import os
 import urllib.parse
 
 from botocore.exceptions import ClientError
 
-from harness import NODE, EndToEndTest, endpoint, shared
+from harness import NODE, EndToEndTest, endpoint, eventually, shared
 from test_clients_inside import publish_boto3
 
 COUNTER = """
@@ -28,6 +30,28 @@ def handler(event, context):
     except Exception as error:
         return {"depth": depth, "error": type(error).__name__, "message": str(error)}
     return json.load(answer["Payload"])
+"""
+#: Calls its own address.
+LOOP_BY_ADDRESS = """
+import http.client, json, os, urllib.parse
+def handler(event, context):
+    body = json.loads(event["body"])
+    depth = body["depth"] + 1
+    endpoint = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
+    connection = http.client.HTTPConnection(endpoint.hostname, endpoint.port)
+    connection.request("POST", "/", json.dumps({"depth": depth}), {
+        "Host": event["headers"]["host"], "X-Amzn-Trace-Id": os.environ["_X_AMZN_TRACE_ID"]})
+    answer = connection.getresponse()
+    text = answer.read()
+    return json.loads(text) if answer.status == 200 else {"depth": depth, "status": answer.status}
+"""
+#: Sends each message to the queue that it came from.
+LOOP_BY_QUEUE = """
+import boto3, json, os
+def handler(event, context):
+    for record in event["Records"]:
+        print("ROUND", record["body"], flush=True)
+        boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=str(int(record["body"]) + 1))
 """
 
 
@@ -98,3 +122,35 @@ class Loops(EndToEndTest):
         function = self.create(LOOP, Layers=[self.layer], MemorySize=1_769, Timeout=120)
         self.lambda_.put_function_recursion_config(FunctionName=function.name, RecursiveLoop="Allow")
         self.assertEqual(self.result(function, {"depth": 0, "last": 18}), {"depth": 19})
+
+    def test_a_function_that_calls_its_own_address_is_stopped(self):
+        function = self.create(LOOP_BY_ADDRESS, MemorySize=1_769, Timeout=120)
+        url = self.lambda_.create_function_url_config(FunctionName=function.name, AuthType="NONE")["FunctionUrl"]
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint()).netloc, timeout=120)
+        connection.request("POST", "/", json.dumps({"depth": 0}), {"Host": urllib.parse.urlsplit(url).netloc})
+        answer = json.loads(connection.getresponse().read())
+        connection.close()
+        self.assertEqual(answer, {"depth": 16, "status": 502})
+
+    def test_a_function_that_feeds_its_own_queue_is_stopped(self):
+        sqs = self.account.sqs
+        name = "loop-%d" % os.getpid()
+        dead = sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        queue = sqs.create_queue(QueueName=name, Attributes={
+            "VisibilityTimeout": "60", "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "1"})})["QueueUrl"]
+        for url in (queue, dead):
+            self.addCleanup(sqs.delete_queue, QueueUrl=url)
+        function = self.create(LOOP_BY_QUEUE, Layers=[self.layer], MemorySize=1_769, Timeout=60, Environment={"Variables": {"QUEUE": queue}})
+        source = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        mapping = self.lambda_.create_event_source_mapping(FunctionName=function.name, EventSourceArn=source)
+        self.addCleanup(self.lambda_.delete_event_source_mapping, UUID=mapping["UUID"])
+        sqs.send_message(QueueUrl=queue, MessageBody="0")
+
+        def rounds():
+            return {line.split()[1] for line in self.log_of(function) if line.startswith("ROUND")}
+
+        eventually(lambda: "15" in rounds(), seconds=60, every=0.5)
+        # The message of the seventeenth round is refused; it is seen again when it is visible again, and then is dead.
+        with self.assertRaises(AssertionError):
+            eventually(lambda: "16" in rounds(), seconds=3, every=0.5)

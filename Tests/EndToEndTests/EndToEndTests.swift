@@ -78,6 +78,14 @@ import Testing
             try await Script.run("test_isolation")
         }
 
+        @Test("have networks that reach so far and no further") func networks() async throws {
+            try await Script.run("test_networks")
+        }
+
+        @Test("mount directories of the host") func mounts() async throws {
+            try await Script.run("test_mounts")
+        }
+
         @Test("find layers and temporary files in the process sandbox too") func processSandbox() async throws {
             try await Script.run("test_process_sandbox")
         }

@@ -16,6 +16,8 @@ package struct LambdaControlPlane: Sendable {
         package var enforcesPolicies: Bool
         /// Where other nodes write to the same store: how old this node's knowledge may be. Nil for a store of its own.
         package var revalidatesAfter: Duration?
+        /// What functions may mount.
+        package var folders = HostFolders()
         /// A directory of Lambda's own inside the data directory.
         package var directory: String
 

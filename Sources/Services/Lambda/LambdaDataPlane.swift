@@ -31,6 +31,14 @@ package struct LambdaDataPlane: Sendable {
         package var stemCellBudgetMiB = StemCellStock.Configuration().budgetMiB
         /// Where the control plane unpacks packages: what is compiled of them lies beside. Nil: nothing is.
         package var directory: String?
+        /// Where it is seen whether the host is short of memory.
+        var memory: any MemorySource = HostMemory()
+        /// What functions can reach.
+        package var networks = NetworkRules()
+        /// Nil: functions with a way out reach nothing by it.
+        package var egress: (any EgressGateway)?
+        /// What functions may mount.
+        package var folders = HostFolders()
         /// Takes AWS/Lambda's metrics.
         package var metrics: (any MetricSink)?
 
@@ -84,6 +92,7 @@ package struct LambdaDataPlane: Sendable {
     let pool: EnvironmentPool
     private let tender: PoolTender
     private let cells: StemCells?
+    private let memory: MemoryWatch
     let starter: EnvironmentStarter
     let supervisor: Supervisor
     let keeper: ProvisionedKeeper
@@ -115,6 +124,13 @@ package struct LambdaDataPlane: Sendable {
         locator = environment.locator
         cells = Self.stemCells(environment, supervisor)
         let shelf = Self.shelf(environment, supervisor)
+        memory = MemoryWatch(
+            pool: pool,
+            cells: cells,
+            source: environment.memory,
+            clock: clock,
+            logger: environment.logger
+        )
         starter = EnvironmentStarter(
             driver: environment.driver,
             cells: cells,
@@ -128,6 +144,9 @@ package struct LambdaDataPlane: Sendable {
             supervisor: supervisor,
             clock: clock,
             ids: environment.ids,
+            networks: environment.networks,
+            egress: environment.egress,
+            folders: environment.folders,
             compiler: environment.directory.map { directory in
                 PythonCompiler(
                     driver: environment.driver,
@@ -177,6 +196,9 @@ package struct LambdaDataPlane: Sendable {
     /// How often new environments found a stem cell, and how many wait.
     package var stemCellFigures: StemCellFigures { cells?.figures ?? StemCellFigures() }
 
+    /// Whether the host is short of memory, and what that has cost.
+    package var memoryFigures: MemoryFigures { memory.figures }
+
     private static func stemCells(_ environment: Environment, _ supervisor: Supervisor) -> StemCells? {
         guard environment.driver.mountsLate, environment.stemCellBudgetMiB > 0 else { return nil }
         var configuration = StemCellStock.Configuration()
@@ -184,7 +206,7 @@ package struct LambdaDataPlane: Sendable {
         return StemCells(
             configuration,
             driver: environment.driver,
-            listeners: EnvironmentStarter.listeners(hasEndpoint: environment.gateway != nil),
+            hasEndpoint: environment.gateway != nil,
             supervisor: supervisor,
             clock: environment.clock,
             ids: environment.ids,
@@ -249,7 +271,7 @@ package struct LambdaDataPlane: Sendable {
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
     package var services: [any Service] {
         let optional: [(any Service)?] = [starter.compiler, snapshots]
-        return [logs, meter, supervisor, tender] + (cells.map { [$0] } ?? []) + [keeper, environment.deliveries]
+        return [logs, meter, supervisor, tender, memory] + (cells.map { [$0] } ?? []) + [keeper, environment.deliveries]
             + optional.compactMap { $0 }
     }
 }

@@ -9,6 +9,7 @@ package struct LambdaPlatform: Sendable {
     package let service: LambdaService
     package let urls: FunctionURLFront
     private let mappings: MappingSupervisor
+    private let cells: StemCellsAtStart
 
     package init(
         control environment: LambdaControlPlane.Environment,
@@ -37,9 +38,18 @@ package struct LambdaPlatform: Sendable {
         data.deliver(with: invoker, StoredAsyncSettings(store: store), control.outcomePermissions)
         data.snapshots?.shelf.follow { key, now in try await store.write { try $0.noteSnapshotUse(key, at: now) } }
         data.keeper.follow({ try await store.read { try $0.provisionedTargets() } }, control.directory)
+        cells = StemCellsAtStart(
+            starter: data.starter,
+            directory: control.directory,
+            logger: environment.logger,
+            functions: { limit in try await store.read { try $0.latestFunctions(limit: limit) } }
+        )
         service = LambdaService(control, invoker: invoker, provisioner: data.keeper)
-        urls = FunctionURLFront(store: store, invoker: invoker, authorizer: environment.authorizer)
+        urls = FunctionURLFront(cache: control.changes.cache, invoker: invoker, authorizer: environment.authorizer)
     }
+
+    /// To be called once the server listens: what can wait until then begins.
+    package func serverListens() { cells.begin() }
 
     /// Forgets everything of the account, or of all: functions, waiting events, environments. For `open` mode.
     package func reset(account: AccountID?) async throws {
@@ -48,7 +58,7 @@ package struct LambdaPlatform: Sendable {
     }
 
     /// In the order of starting.
-    package var services: [any Service] { data.services + control.services + [mappings] }
+    package var services: [any Service] { data.services + control.services + [mappings, cells] }
 }
 
 extension LambdaInvoker: Invoker {}

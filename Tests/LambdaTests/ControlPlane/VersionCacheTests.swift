@@ -87,6 +87,54 @@ import Testing
         }
     }
 
+    @Test("an address is not read again, yet every change of it is seen at once")
+    func urls() async throws {
+        try await ControlGround.run { ground in
+            try await ground.create()
+            let input = CreateFunctionUrlConfigInput(functionName: "f", authType: FunctionUrlAuthType.none)
+            let created = try await ground.lambda.call(LambdaOperations.createFunctionUrlConfig, input)
+            let id = String(created.functionUrl.dropFirst(7).prefix(32))
+            let cache = ground.control.changes.cache
+            #expect(try await cache.url(id: "nobody") == nil)
+            #expect(try await cache.url(id: id)?.authType == "NONE")
+            // Behind the control plane's back.
+            try await ground.control.store.write { tx in
+                var url = try #require(try tx.url(id: id))
+                url.authType = "AWS_IAM"
+                try tx.save(url)
+            }
+            #expect(try await cache.url(id: id)?.authType == "NONE")
+            let change = UpdateFunctionUrlConfigInput(functionName: "f", invokeMode: .responseStream)
+            _ = try await ground.lambda.call(LambdaOperations.updateFunctionUrlConfig, change)
+            let changed = try await cache.url(id: id)
+            #expect(changed?.authType == "AWS_IAM" && changed?.invokeMode == "RESPONSE_STREAM")
+            _ = try await ground.lambda.call(LambdaOperations.deleteFunctionUrlConfig, .init(functionName: "f"))
+            #expect(try await cache.url(id: id) == nil)
+            _ = try await ground.lambda.call(LambdaOperations.createFunctionUrlConfig, input)
+            let renewed = try await ground.lambda.call(LambdaOperations.getFunctionUrlConfig, .init(functionName: "f"))
+            let other = String(renewed.functionUrl.dropFirst(7).prefix(32))
+            #expect(try await cache.url(id: other) != nil)
+            _ = try await ground.lambda.call(LambdaOperations.deleteFunction, .init(functionName: "f"))
+            #expect(try await cache.url(id: other) == nil)
+        }
+    }
+
+    @Test("what another node changed of an address is seen after the time that knowledge may be old")
+    func urlsOfOtherNodes() async throws {
+        try await ControlGround.run(revalidatesAfter: .seconds(2)) { ground in
+            try await ground.create()
+            let input = CreateFunctionUrlConfigInput(functionName: "f", authType: FunctionUrlAuthType.none)
+            let created = try await ground.lambda.call(LambdaOperations.createFunctionUrlConfig, input)
+            let id = String(created.functionUrl.dropFirst(7).prefix(32))
+            let cache = ground.control.changes.cache
+            #expect(try await cache.url(id: id) != nil)
+            try await ground.control.store.write { try $0.deleteURL(of: "f", qualifier: "$LATEST", in: Self.scope) }
+            #expect(try await cache.url(id: id) != nil)
+            await ground.server.clock.advance(by: .seconds(3))
+            #expect(try await cache.url(id: id) == nil)
+        }
+    }
+
     @Test("what another node changed is seen after the time that knowledge may be old")
     func otherNodes() async throws {
         try await ControlGround.run(revalidatesAfter: .seconds(2)) { ground in

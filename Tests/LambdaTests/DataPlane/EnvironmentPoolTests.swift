@@ -247,6 +247,23 @@ private struct NoLogQueue: LogQueue {
         #expect(await take(pool) === environment)
     }
 
+    @Test("for want of memory the longest idle go first, so many at most, and provisioned ones stay")
+    func reapedForMemory() async throws {
+        let pool = pool()
+        var all: [(environment: ExecutionEnvironment, sandbox: FakeSandbox)] = []
+        for number in 1...5 {
+            all.append(try environment(number))
+            all[number - 1].environment.isProvisioned = number == 1
+            await pool.giveBack(all[number - 1].environment)
+            await clock.advance(by: .seconds(1))
+        }
+        #expect(await pool.reap(atMost: 2) == 2)
+        #expect(all.map(\.sandbox.isKilled) == [false, true, true, false, false])
+        #expect(await take(pool) === all[4].environment)
+        #expect(await pool.reap(atMost: 10) == 1)
+        #expect(all.map(\.sandbox.isKilled) == [false, true, true, true, false])
+    }
+
     @Test("an idle environment is frozen after its pause and thawed when it is taken")
     func freezing() async throws {
         let pool = pool { $0.freezeAfter = .milliseconds(50) }

@@ -51,6 +51,20 @@ import Testing
     )
     func nonsense(text: String) { #expect(Lineage(traceHeader: "Root=1-a;\(text)").entries.isEmpty) }
 
+    @Test("several chains that meet count each function as often as the longest of them")
+    func merged() {
+        var lineage = Lineage(traceHeader: "Lineage=1:0000000a:3|1:0000000b:1")
+        lineage.merge(Lineage(traceHeader: "Lineage=1:0000000b:7|1:0000000c:0|1:0000000a:2"))
+        #expect(
+            lineage.entries == [
+                .init(mark: "0000000a", returns: 3), .init(mark: "0000000b", returns: 7),
+                .init(mark: "0000000c", returns: 0),
+            ]
+        )
+        for number in 100..<200 { lineage.merge(Lineage(traceHeader: "Lineage=1:00000\(number):1")) }
+        #expect(lineage.entries.count == 16)
+    }
+
     @Test("a chain remembers the last sixteen functions, and the header stays short")
     func bounded() {
         let long = (0..<1_000).map { "1:0000\(String($0 + 1_000)):300" }.joined(separator: "|")

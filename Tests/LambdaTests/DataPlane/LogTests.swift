@@ -335,6 +335,35 @@ import Testing
         #expect(ledger.mayStart("b", in: scope, at: 0))
         #expect(ledger.mayStart("a", in: scope, at: 10_000_000))
     }
+
+    @Test("however many functions start and run, little is remembered of them")
+    func bounded() throws {
+        let ledger = ConcurrencyLedger()
+        for number in 0..<10_000 { _ = ledger.mayStart("f\(number)", in: scope, at: Int64(number) * 10_000) }
+        #expect(ledger.remembered.starts <= ConcurrencyLedger.rememberedStarts)
+        // All at once, so that no window is over.
+        for number in 0..<10_000 { _ = ledger.mayStart("g\(number)", in: scope, at: 200_000_000) }
+        #expect(ledger.remembered.starts <= ConcurrencyLedger.rememberedStarts)
+        for number in 0..<100 {
+            let account = try #require(AccountID(String(100_000_000_000 + number)))
+            let other = Scope(account: account, region: .usEast1)
+            #expect(ledger.enter("a", in: other, reserved: nil, totalReserved: 0) == nil)
+            ledger.leave("a", in: other, wasReserved: false)
+        }
+        #expect(ledger.remembered.accounts == 0)
+    }
+
+    @Test("a window that is not over outlives the forgetting of those that are")
+    func windowsLast() {
+        let ledger = ConcurrencyLedger()
+        for number in 0..<(ConcurrencyLedger.rememberedStarts - 1) {
+            _ = ledger.mayStart("f\(number)", in: scope, at: 0)
+        }
+        for _ in 0..<1_000 { #expect(ledger.mayStart("a", in: scope, at: 10_000_000)) }
+        #expect(ledger.mayStart("b", in: scope, at: 10_000_001))
+        #expect(ledger.remembered.starts == 2)
+        #expect(!ledger.mayStart("a", in: scope, at: 10_000_002))
+    }
 }
 
 @Suite("Trace header") struct TraceHeaderTests {

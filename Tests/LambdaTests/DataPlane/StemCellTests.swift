@@ -38,7 +38,7 @@ import Testing
         )
     }
 
-    private func plan(_ version: ExecutableVersion? = nil) -> LaunchPlan {
+    private func plan(_ version: ExecutableVersion? = nil, network: FunctionNetwork = .endpoint) -> LaunchPlan {
         let version = version ?? self.version()
         return LaunchPlan(
             version,
@@ -59,9 +59,18 @@ import Testing
                 logStream: "stream",
                 runtimeAPI: "127.0.0.1:9001",
                 endpointURL: nil,
-                bootstrap: "/var/runtime/python.py"
+                bootstrap: "/var/runtime/python.py",
+                network: network
             )
         )
+    }
+
+    @Test("cells have a network too, and one with another serves no function")
+    func networks() throws {
+        let one = version()
+        let kinds = [FunctionNetwork.none, .endpoint, .egress].map { StemCellKind(plan(one, network: $0), one) }
+        #expect(kinds.allSatisfy { $0 != nil } && Set(kinds).count == 3)
+        #expect(StemCellKind(plan(one, network: .host), one) == nil)
     }
 
     @Test("what a cell is booted with says nothing of any function")

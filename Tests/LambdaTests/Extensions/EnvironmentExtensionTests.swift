@@ -318,13 +318,32 @@ private struct Bench {
         }
     }
 
-    @Test("ten thousand broken calls leave the extensions' APIs healthy")
-    func rubbish() async throws {
+    /// Calls that are right but for the identifier, which nobody has, and for who registers.
+    static let calls: [String] = {
+        let identifier = "Lambda-Extension-Identifier: 11111111-2222-4333-8444-555555555555\r\n"
+        let subscription =
+            #"{"schemaVersion":"2022-12-13","types":["platform"],"buffering":{"timeoutMs":25,"maxItems":1000},"#
+            + #""destination":{"protocol":"HTTP","URI":"http://sandbox.localdomain:9/x"}}"#
+        let calls = [
+            ("PUT /2022-07-01/telemetry", identifier, subscription), ("PUT /2020-08-15/logs", identifier, subscription),
+            (
+                "POST /2020-01-01/extension/register", "Lambda-Extension-Name: x\r\n",
+                #"{"events":["INVOKE","SHUTDOWN"]}"#
+            ),
+            ("GET /2020-01-01/extension/event/next", identifier, ""),
+            (
+                "POST /2020-01-01/extension/exit/error",
+                identifier + "Lambda-Extension-Function-Error-Type: A.B\r\n", "{}"
+            ),
+        ]
+        return calls.map { line, headers, body in
+            "\(line) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+        }
+    }()
+
+    @Test("ten thousand broken calls of each kind leave the extensions' APIs healthy", arguments: calls)
+    func rubbish(call: String) async throws {
         try await Bench.run { bench in
-            let call =
-                "PUT /2022-07-01/telemetry HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                + "Lambda-Extension-Identifier: 11111111-2222-4333-8444-555555555555\r\nContent-Length: 16\r\n\r\n"
-                + #"{"types":["a"]} "#
             try await Rubbish.send(10_000, like: call, to: bench.endpoint)
             let id = try await bench.register()
             #expect(id.utf8.count == 36)

@@ -135,10 +135,7 @@ final class EnvironmentPool: Sendable {
     /// Counts a new environment in. When the node is full, the longest idle one goes first; false when none is idle.
     func makeRoom() async -> Bool {
         if reserve() { return true }
-        guard
-            let oldest = pools.withLockedValue({ Array($0.values) }).compactMap({ $0.oldest() }).min(by: {
-                $0.since < $1.since
-            }),
+        guard let oldest = oldest(),
             pools.withLockedValue({ $0[oldest.environment.key] })?.take(oldest.environment) == true
         else { return false }
         await oldest.environment.dismiss()
@@ -165,6 +162,22 @@ final class EnvironmentPool: Sendable {
             await pool.freeze(idleSince: now - configuration.freezeAfter)
             if pool.isUnused { pools.withLockedValue { if $0[key]?.isUnused == true { $0[key] = nil } } }
         }
+    }
+
+    /// Ends idle environments, the longest idle first, at most so many; provisioned ones stay. Returns how many went.
+    func reap(atMost count: Int) async -> Int {
+        var reaped = 0
+        while reaped < count, let idle = oldest() {
+            // One that was taken meanwhile is at work, and the next look finds another.
+            guard pools.withLockedValue({ $0[idle.environment.key] })?.take(idle.environment) == true else { break }
+            await idle.environment.dismiss()
+            reaped += 1
+        }
+        return reaped
+    }
+
+    private func oldest() -> VersionPool.Idle? {
+        pools.withLockedValue { Array($0.values) }.compactMap { $0.oldest() }.min { $0.since < $1.since }
     }
 
     /// The versions of a function that have, or had lately, environments here.

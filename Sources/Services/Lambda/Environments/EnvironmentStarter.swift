@@ -28,6 +28,9 @@ struct EnvironmentStarter: Sendable {
     var supervisor: Supervisor
     var clock: any WallClock
     var ids: any IDSource
+    var networks = NetworkRules()
+    var egress: (any EgressGateway)? = nil
+    var folders = HostFolders()
     /// Nil: each environment compiles its Python itself.
     var compiler: PythonCompiler? = nil
     /// Nil where there are no snapshots.
@@ -38,7 +41,7 @@ struct EnvironmentStarter: Sendable {
     private static let templateCredentialLifetime: Duration = .seconds(15 * 60)
 
     /// From the version's snapshot where it has one and it is there.
-    /// Throws `RuntimeUnavailable`, `SandboxError`, or what the credential vendor throws.
+    /// Throws `RuntimeUnavailable`, `SandboxError`, EFSMountFailureException, or what the credential vendor throws.
     func start(
         _ version: ExecutableVersion,
         initialization: InitializationType = .onDemand
@@ -89,8 +92,15 @@ struct EnvironmentStarter: Sendable {
         }
         let role = try await vend(version, part)
         let token = part == .none ? nil : Self.credentialsToken(version.key)
-        let plan = launchPlan(version, runtime, logStream: log.stream, role, initialization, token)
-        let sandbox = try await sandbox(version, plan, part, snapshot)
+        var plan = launchPlan(version, runtime, logStream: log.stream, role, initialization, token)
+        let fileSystem = try version.fileSystem.map { try SandboxMount($0, for: version.key.scope, folders) }
+        if let fileSystem { plan.mounts.append(fileSystem) }
+        let sandbox: any Sandbox
+        do {
+            sandbox = try await self.sandbox(version, plan, part, snapshot)
+        } catch let error as SandboxError where fileSystem.map({ error.isAbout($0) }) ?? false {
+            throw EFSMountFailureException.because(error.message)
+        }
         let environment = ExecutionEnvironment(
             key: version.key,
             sandbox: sandbox,
@@ -122,6 +132,15 @@ struct EnvironmentStarter: Sendable {
             plan.extensions,
             environment: ExtensionFiles.variables(from: plan.environment)
         )
+        if holdsRuntime(plan) {
+            let command = SandboxClaim.Word.command(
+                plan.command,
+                environment: plan.environment,
+                workingDirectory: plan.workingDirectory
+            )
+            let claim = SandboxClaim(mounts: [], limits: limits(version), word: command)
+            supervisor.submit { await environment.startRuntime(claim) }
+        }
         return environment
     }
 
@@ -204,7 +223,7 @@ struct EnvironmentStarter: Sendable {
         _ part: SnapshotRole,
         _ snapshot: (any SandboxSnapshot)?
     ) async throws -> any Sandbox {
-        let limits = SandboxLimits(memoryBytes: version.memoryMiB << 20, temporaryBytes: version.temporaryMiB << 20)
+        let limits = limits(version)
         if let snapshot {
             let claim = SandboxClaim(plan, limits: limits, from: snapshot)
             if let cell = await claimed(StemCellKind(ofCopies: plan, version), plan, { _ in claim }) { return cell }
@@ -233,6 +252,16 @@ struct EnvironmentStarter: Sendable {
         }
     }
 
+    private func limits(_ version: ExecutableVersion) -> SandboxLimits {
+        SandboxLimits(memoryBytes: version.memoryMiB << 20, temporaryBytes: version.temporaryMiB << 20)
+    }
+
+    /// Whether the sandbox stands short of the runtime's command until the extensions have registered. Where the driver
+    /// cannot do that, they boot beside each other.
+    private func holdsRuntime(_ plan: LaunchPlan) -> Bool {
+        driver.mountsLate && plan.network != .host && !plan.extensions.isEmpty
+    }
+
     private func launchPlan(
         _ version: ExecutableVersion,
         _ runtime: RuntimeChoice,
@@ -241,7 +270,8 @@ struct EnvironmentStarter: Sendable {
         _ initialization: InitializationType = .onDemand,
         _ credentialsToken: String? = nil
     ) -> LaunchPlan {
-        LaunchPlan(
+        let network = networks.network(of: version.key)
+        return LaunchPlan(
             version,
             runtime: runtime,
             runtimeFiles: runtimeFiles.path,
@@ -250,18 +280,20 @@ struct EnvironmentStarter: Sendable {
                 credentialsToken: credentialsToken,
                 logStream: logStream,
                 runtimeAPI: "127.0.0.1:\(LaunchPlan.runtimeAPIPort)",
-                endpointURL: gateway == nil ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
+                endpointURL: gateway == nil || !network.hasEndpoint
+                    ? nil : "http://127.0.0.1:\(LaunchPlan.endpointPort)",
                 bootstrap: bootstrap(version, runtime),
                 initialization: initialization,
                 // What is compiled may come between a template and its copy, and the copy has it in memory.
-                compiled: initialization == .snapStart ? [] : compiled(version, runtime)
+                compiled: initialization == .snapStart ? [] : compiled(version, runtime),
+                network: network
             )
         )
     }
 
     /// What every environment listens on inside.
-    static func listeners(hasEndpoint: Bool) -> [SandboxListener] {
-        let ports = [LaunchPlan.runtimeAPIPort] + (hasEndpoint ? [LaunchPlan.endpointPort] : [])
+    static func listeners(_ network: FunctionNetwork, hasEndpoint: Bool) -> [SandboxListener] {
+        let ports = [LaunchPlan.runtimeAPIPort] + (hasEndpoint && network.hasEndpoint ? [LaunchPlan.endpointPort] : [])
         return ports.map(SandboxListener.init)
     }
 
@@ -272,15 +304,18 @@ struct EnvironmentStarter: Sendable {
         guard !plan.command.isEmpty else {
             throw SandboxError(.cannotExecute, "the image names no entry point: No such file or directory")
         }
+        let isHeld = holdsRuntime(plan)
         return SandboxSpecification(
             id: id,
-            command: plan.command,
-            environment: plan.environment,
+            command: isHeld ? [] : plan.command,
+            environment: isHeld ? [:] : plan.environment,
             workingDirectory: plan.workingDirectory,
             root: plan.root,
             mounts: plan.mounts,
             limits: limits,
-            listeners: Self.listeners(hasEndpoint: gateway != nil),
+            network: plan.network.sandbox,
+            listeners: Self.listeners(plan.network, hasEndpoint: gateway != nil),
+            awaitsClaim: isHeld,
             isAttended: true
         )
     }
@@ -325,5 +360,16 @@ struct EnvironmentStarter: Sendable {
             }
             environment.onEnd(try await gateway.serve(listener: listener))
         }
+        guard let way = environment.sandbox.takeEgress() else { return }
+        guard let egress else { return way.close() }
+        environment.onEnd(try await egress.serve(way))
+    }
+}
+
+extension SandboxError {
+    /// A directory may go, or turn out to be root's, between the look at it and the mount.
+    fileprivate func isAbout(_ mount: SandboxMount) -> Bool {
+        message.contains(mount.source) || message.contains("directory that functions may write")
+            || message.contains("owner of a mount")
     }
 }

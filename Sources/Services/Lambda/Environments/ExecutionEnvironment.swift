@@ -91,6 +91,8 @@ final class ExecutionEnvironment: Sendable {
     let extensions = NIOLockedValueBox(EnvironmentExtensions())
     /// Open when the sandbox's first process has ended.
     let runtimeGone = Latch()
+    /// Open when no extension that was launched is still to register, or when it does not matter any more.
+    let extensionsRegistered = Latch()
     /// Open when no extension that wants to know of the shutdown lives.
     let extensionsGone = Latch()
     private let output: OutputPipe?
@@ -320,6 +322,7 @@ final class ExecutionEnvironment: Sendable {
     func run() async {
         let exit = await sandbox.waitForExit()
         runtimeGone.open()
+        extensionsRegistered.open()
         drainOutput()
         output?.close()
         let isCopy = isCopy
@@ -355,7 +358,10 @@ final class ExecutionEnvironment: Sendable {
     }
 
     /// It takes no further invocation.
-    func doom() { state.withLockedValue { $0.isDoomed = true } }
+    func doom() {
+        state.withLockedValue { $0.isDoomed = true }
+        extensionsRegistered.open()
+    }
 }
 
 extension ExecutionEnvironment: RuntimeAPIDelegate {

@@ -42,7 +42,7 @@ extension ExecutionEnvironment {
         if let refusal { fault("Extension.TooManyExtensions", refusal.errorMessage) }
     }
 
-    /// Starts them, one after the other, beside the runtime that boots. What goes wrong ends the environment.
+    /// Starts them, one after the other. What goes wrong ends the environment.
     func launchExtensions(_ names: [String], environment: [String: String]) async {
         for name in names where isUsable {
             do {
@@ -56,6 +56,22 @@ extension ExecutionEnvironment {
                 tell(name, "LaunchError", [], errorType: isForbidden ? "PermissionDenied" : "UnknownError")
                 return fault(ExtensionFault.launchError.errorType, "\((error as? SandboxError)?.message.plain ?? "")")
             }
+        }
+    }
+
+    /// Has a sandbox that stands short of its command execute it, once every extension that was launched has registered.
+    /// AWS: the init phase's order is extensions, runtime, function.
+    func startRuntime(_ claim: SandboxClaim) async {
+        // The init phase ends earlier where one never does.
+        let limit = Duration.seconds(LambdaLimits.provisionedInitSeconds)
+        guard await extensionsRegistered.wait(atMost: limit, on: eventLoop), isUsable else { return }
+        do {
+            try await sandbox.claim(claim)
+        } catch let error as SandboxError where error.code == .ended {
+            return  // `run` says how
+        } catch {
+            failInit(errorType: "Runtime.InvalidEntrypoint", message: "\(error)")
+            await stop(.failure)
         }
     }
 
@@ -160,9 +176,11 @@ extension ExecutionEnvironment {
 
     private func register(_ name: String, _ events: [String], wantsAccount: Bool, _ request: RuntimeRequest) {
         let id = ids.uuid()
-        if let error = extensions.withLockedValue({ $0.session.register(name, events: events, id: id) }) {
-            return request.reject(error)
+        let (error, areRegistered) = extensions.withLockedValue { state in
+            (state.session.register(name, events: events, id: id), state.session.areRegistered)
         }
+        if let error { return request.reject(error) }
+        if areRegistered { extensionsRegistered.open() }
         isExtended.store(true, ordering: .relaxed)
         var members: [JSONValue.Member] = [
             .init("functionName", .string(key.functionName)), .init("functionVersion", .string(key.version)),

@@ -165,6 +165,9 @@ struct ExtensionSession<Ticket: Sendable & Equatable>: Sendable {
         }
     }
 
+    /// No external one is still to register: the runtime may start.
+    var areRegistered: Bool { members.allSatisfy { $0.state != .started } }
+
     /// External extensions that have asked to hear of the shutdown and still live.
     var awaitsShutdown: Bool {
         members.contains { $0.isExternal && $0.events.contains(.shutdown) && $0.state != .exited }

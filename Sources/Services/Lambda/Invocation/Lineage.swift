@@ -57,6 +57,18 @@ struct Lineage: Sendable, Equatable {
         return entries[index].returns < Self.limit
     }
 
+    /// Of several chains that one invocation continues: each function as often as in the chain that has it most often.
+    mutating func merge(_ other: Lineage) {
+        for entry in other.entries {
+            guard let index = entries.firstIndex(where: { $0.mark == entry.mark }) else {
+                if entries.count >= Self.kept { entries.removeFirst() }
+                entries.append(entry)
+                continue
+            }
+            entries[index].returns = max(entries[index].returns, entry.returns)
+        }
+    }
+
     /// The header with this lineage in place of its own.
     func written(into traceHeader: String) -> String {
         let text = entries.map { "1:\($0.mark):\($0.returns)" }.joined(separator: "|")

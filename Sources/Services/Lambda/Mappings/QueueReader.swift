@@ -179,7 +179,7 @@ struct QueueReader: MappingReader {
     /// Runs the function with the batch. While it is throttled, again, as long as the messages stay hidden.
     private func process(_ batch: QueueBatch, since began: Instant, until stop: StopSignal) async -> End {
         let hidden = (try? await around.queues.facts(of: queue))??.visibilityTimeout ?? .seconds(30)
-        let trace = batch.messages.count == 1 ? batch.messages.first?.attributes["AWSTraceHeader"] : nil
+        let trace = trace(of: batch.messages)
         for tries in 0... {
             do {
                 let response = try await around.invoke(mapping.function, batch.event, trace)
@@ -196,6 +196,16 @@ struct QueueReader: MappingReader {
             }
         }
         return .throttled
+    }
+
+    /// One message's own trace goes on; several begin a new one, which knows the functions that all of them came through.
+    private func trace(of messages: [QueueMessage]) -> String? {
+        let headers = messages.compactMap { TraceHeader.accepted($0.attributes["AWSTraceHeader"]) }
+        guard messages.count > 1 else { return headers.first }
+        var lineage = Lineage(traceHeader: "")
+        for header in headers { lineage.merge(Lineage(traceHeader: header)) }
+        guard !lineage.entries.isEmpty else { return nil }
+        return lineage.written(into: TraceHeader.new(ids: around.ids, at: around.clock.now))
     }
 
     private func conclude(_ batch: QueueBatch, _ response: AsyncResponse) async throws -> End {

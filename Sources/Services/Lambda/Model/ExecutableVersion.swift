@@ -29,6 +29,7 @@ struct ExecutableVersion: Sendable {
     var isolatesTenants = false
     /// Its environments start from a snapshot. AWS: SnapStart
     var snapStarts = false
+    var fileSystem: FileSystemMount? = nil
 }
 
 /// Names one version's environments: two executions with equal keys may share a warm environment, others never.

@@ -30,6 +30,7 @@ extension FunctionSettings {
         tenantIsolation = input.tenancyConfig?.tenantIsolationMode.rawValue
         deadLetterTarget = try DeadLetterRules.target(input.deadLetterConfig)
         appliesSnapStart = input.snapStart?.applyOn == .publishedVersions
+        fileSystem = try FileSystemRules.mount(input.fileSystemConfigs ?? [])
         try SettingsRules.check(self, isImage: input.packageType == .image)
     }
 
@@ -82,6 +83,7 @@ extension FunctionSettings {
         settings.tracingMode = input.tracingConfig?.mode?.rawValue ?? tracingMode
         settings.logging = logging.changed(by: input.loggingConfig)
         if let environment = input.environment { settings.environment = environment.variables ?? [:] }
+        if let configs = input.fileSystemConfigs { settings.fileSystem = try FileSystemRules.mount(configs) }
         if let config = input.deadLetterConfig { settings.deadLetterTarget = try DeadLetterRules.target(config) }
         if let applyOn = input.snapStart?.applyOn { settings.appliesSnapStart = applyOn == .publishedVersions }
         // A runtime that has been deprecated since stays as long as nobody touches it.

@@ -26,6 +26,7 @@ struct FunctionSettings: Sendable, Equatable {
     var deadLetterTarget: String? = nil
     /// Published versions start from a snapshot. AWS: SnapStart, ApplyOn PublishedVersions
     var appliesSnapStart = false
+    var fileSystem: FileSystemMount? = nil
 
     struct Sizes: Sendable, Equatable {
         var timeoutSeconds: Int

@@ -13,6 +13,7 @@ enum SnapStartRules {
         guard settings.sizes.temporaryMiB <= temporaryMiB else {
             throw refusal(of: "Ephemeral storage greater than \(temporaryMiB) MB")
         }
+        if settings.fileSystem != nil { throw refusal(of: "FileSystemConfigs") }
         if settings.tenantIsolation != nil { throw refusal(of: "Tenant isolation") }
         switch RuntimeFamily(settings.runtime) {
         case .python, .java: break

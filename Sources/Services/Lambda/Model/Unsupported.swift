@@ -6,7 +6,7 @@ import MartletCore
 /// empty structures for what was never set.
 enum Unsupported {
     static func check(_ input: CreateFunctionInput) throws {
-        try check(input.vpcConfig, input.fileSystemConfigs, input.kmsKeyArn)
+        try check(input.vpcConfig, input.kmsKeyArn)
         let isImage = input.packageType == .image
         if !isImage, let image = input.imageConfig, !FunctionImage.Overrides(image).isEmpty {
             throw InvalidParameterValueException(
@@ -28,7 +28,7 @@ enum Unsupported {
     }
 
     static func check(_ input: UpdateFunctionConfigurationInput) throws {
-        try check(input.vpcConfig, input.fileSystemConfigs, input.kmsKeyArn)
+        try check(input.vpcConfig, input.kmsKeyArn)
         try check(input.capacityProviderConfig, input.durableConfig, input.runtimeConfig, input.acceleratorConfig)
     }
 
@@ -44,7 +44,6 @@ enum Unsupported {
 
     private static func check(
         _ vpc: VpcConfig?,
-        _ fileSystems: [FileSystemConfig]?,
         _ key: String?
     ) throws {
         if vpc?.subnetIds?.isEmpty == false || vpc?.securityGroupIds?.isEmpty == false
@@ -52,7 +51,6 @@ enum Unsupported {
         {
             throw CommonError.notImplemented("VpcConfig")
         }
-        if fileSystems?.isEmpty == false { throw CommonError.notImplemented("FileSystemConfigs") }
         try refuse(key, "KMSKeyArn")
     }
 

@@ -18,6 +18,9 @@ extension FunctionConfiguration {
         timeout = settings.sizes.timeoutSeconds
         memorySize = settings.sizes.memoryMiB
         ephemeralStorage = EphemeralStorage(size: settings.sizes.temporaryMiB)
+        fileSystemConfigs = settings.fileSystem.map {
+            [FileSystemConfig(arn: $0.arn.description, localMountPath: $0.localPath)]
+        }
         deadLetterConfig = settings.deadLetterTarget.map { DeadLetterConfig(targetArn: $0) }
         environment = settings.environment.map { EnvironmentResponse(variables: $0) }
         tracingConfig = TracingConfigResponse(mode: TracingMode(settings.tracingMode))

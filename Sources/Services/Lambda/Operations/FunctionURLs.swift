@@ -51,6 +51,7 @@ extension LambdaService {
     ) async throws -> UpdateFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
         let now = clock.now
+        defer { changes.cache.forgetURLs() }
         let url = try await store.write { tx in
             try tx.checkURLTarget(reference, qualifier)
             var url = try tx.existingURL(reference, qualifier)
@@ -88,6 +89,7 @@ extension LambdaService {
         _ context: RequestContext
     ) async throws -> DeleteFunctionUrlConfigOutput {
         let (reference, qualifier) = try urlTarget(input.functionName, input.qualifier, context)
+        defer { changes.cache.forgetURLs() }
         try await store.write { tx in
             _ = try tx.existingURL(reference, qualifier)
             try tx.deleteURL(of: reference.name, qualifier: qualifier, in: reference.scope)

@@ -162,6 +162,7 @@ extension VersionRecord {
         ]
         fields += settings.layers.map(\.line)
         fields += settings.image?.fingerprintFields ?? []
+        fields += settings.fileSystem.map { ["file system", $0.line] } ?? []
         fields += settings.deadLetterTarget.map { ["dead letters", $0] } ?? []
         if settings.appliesSnapStart { fields.append("snap start") }
         fields += (settings.environment ?? [:]).sorted { $0.key < $1.key }.flatMap { [$0.key, $0.value] }

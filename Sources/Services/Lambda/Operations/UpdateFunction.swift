@@ -69,6 +69,9 @@ extension LambdaService {
         let layers = try await input.layers.asyncMap { try await attach($0, context) }
         let preview = try before.settings.changed(by: input)
         if input.snapStart != nil { try control.checkSnapStart(preview) }
+        if input.fileSystemConfigs != nil {
+            try FileSystemRules.check(preview.fileSystem, in: reference.scope, control.configuration.folders)
+        }
         if input.role != nil { try await checkRole(preview.role, of: reference, context) }
         if input.deadLetterConfig != nil || input.role != nil { try await checkDeadLetters(preview) }
         if input.runtime != nil {

@@ -20,6 +20,7 @@ struct LaunchPlan: Sendable, Equatable {
     var workingDirectory = Self.taskRoot
     /// The names of the external extensions that run beside it.
     var extensions: [String]
+    var network = FunctionNetwork.endpoint
 
     /// Where things are inside.
     static let taskRoot = "/var/task"
@@ -45,11 +46,13 @@ struct LaunchPlan: Sendable, Equatable {
         var initialization = InitializationType.onDemand
         /// What was compiled ahead of the version's Python, as mounts below `PythonCompiler.visibleRoot`.
         var compiled: [SandboxMount] = []
+        var network = FunctionNetwork.endpoint
     }
 
     /// `runtimeFiles` is the host directory that holds the bootstraps.
     init(_ version: ExecutableVersion, runtime: RuntimeChoice, runtimeFiles: String, instance: Instance) {
         extensions = ExtensionFiles.names(of: version)
+        network = instance.network
         if let image = version.image {
             (command, workingDirectory, mounts) = (image.command, image.workingDirectory, [])
             root = .directory(image.root)

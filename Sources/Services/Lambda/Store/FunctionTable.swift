@@ -13,6 +13,17 @@ extension LambdaReading {
         )
     }
 
+    /// Of all accounts, the latest changed first.
+    func latestFunctions(limit: Int) throws -> [(name: String, scope: Scope)] {
+        try tx.rows(
+            NamedFunction.self,
+            """
+            SELECT account, region, function_name FROM lambda_version WHERE version = 0
+            ORDER BY last_modified DESC, function_name LIMIT \(limit)
+            """
+        ).map { ($0.name, $0.scope) }
+    }
+
     /// Counts every change of a function that an invocation could see; 0 when there is no such function.
     func changeCount(of name: String, in scope: Scope) throws -> Int {
         try tx.count(
@@ -50,6 +61,13 @@ extension LambdaReading {
             """
         )
     }
+}
+
+private struct NamedFunction: RowDecodable {
+    var scope: Scope
+    var name: String
+
+    init(row: inout Row) throws { (scope, name) = (try row.scope(), try row.text()) }
 }
 
 /// What one account uses in one region.

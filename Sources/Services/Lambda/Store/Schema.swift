@@ -18,6 +18,7 @@ enum LambdaSchema {
         Migration("outcomes of asynchronous events") { _ in outcomes },
         Migration("event source mappings") { _ in [mappings, mappingsByOwner, mappingsDue, mappingTags] },
         Migration("snapshots") { _ in snapshots },
+        Migration("file systems") { _ in [fileSystems] },
     ]
 
     /// `revision` counts every change that an invocation could see, for caches of other nodes.
@@ -129,6 +130,9 @@ enum LambdaSchema {
 
     /// Null for code that was uploaded as an archive.
     private static let images: SQL = "ALTER TABLE lambda_version ADD COLUMN image TEXT"
+
+    /// An access point's ARN and the path inside, or null.
+    private static let fileSystems: SQL = "ALTER TABLE lambda_version ADD COLUMN file_system TEXT"
 
     /// `PER_TENANT`, or null.
     private static let tenantIsolation: SQL = "ALTER TABLE lambda_version ADD COLUMN tenant_isolation TEXT"

@@ -12,9 +12,9 @@ struct VersionCache: VersionDirectory {
     private static let stripes = 256
 
     let source: VersionSource
-    private let clock: any WallClock
+    let clock: any WallClock
     private let revalidatesAfter: Duration?
-    private let state = NIOLockedValueBox(State())
+    let state = NIOLockedValueBox(State())
 
     init(source: VersionSource, clock: any WallClock, revalidatesAfter: Duration?) {
         self.source = source
@@ -63,6 +63,9 @@ struct VersionCache: VersionDirectory {
         let key = FunctionKey(scope: scope, name: name)
         state.withLockedValue { state in
             state.functions[key] = nil
+            // Few addresses, seldom changed: to look for the function's own would cost more than to read them again.
+            state.urls = [:]
+            state.urlEpoch &+= 1
             state.epochs[key.stripe(of: Self.stripes)] &+= 1
             state.reserved[scope] = nil
             state.reservedEpoch &+= 1
@@ -73,25 +76,27 @@ struct VersionCache: VersionDirectory {
 // MARK: - Entries
 
 extension VersionCache {
-    private struct FunctionKey: Hashable {
+    struct FunctionKey: Hashable {
         var scope: Scope
         var name: String
 
         func stripe(of count: Int) -> Int { Int(UInt(bitPattern: hashValue) % UInt(count)) }
     }
 
-    private struct Entry {
+    struct Entry {
         var changeCount: Int
         var checkedAt: Int64
         var resolutions: [String?: Resolution] = [:]
     }
 
-    private struct State {
+    struct State {
         var functions: [FunctionKey: Entry] = [:]
         /// Count what was forgotten, so that a load that began before does not bring the old back.
         var epochs = [Int](repeating: 0, count: stripes)
         var reserved: [Scope: (total: Int, checkedAt: Int64)] = [:]
         var reservedEpoch = 0
+        var urls: [String: (url: FunctionURL, checkedAt: Int64)] = [:]
+        var urlEpoch = 0
     }
 
     private func fresh(_ key: FunctionKey, _ qualifier: String?) -> Resolution? {
@@ -101,7 +106,7 @@ extension VersionCache {
         }
     }
 
-    private func isOld(_ checkedAt: Int64, _ now: Int64? = nil) -> Bool {
+    func isOld(_ checkedAt: Int64, _ now: Int64? = nil) -> Bool {
         guard let revalidatesAfter else { return false }
         return (now ?? clock.monotonicMicroseconds) - checkedAt > revalidatesAfter.wholeMicroseconds
     }

@@ -11,7 +11,7 @@ struct StoredVersion: RowDecodable {
         code_address, code_size, unpacked_size, state, state_reason_code, state_reason,
         update_status, update_reason_code, update_reason, revision_id, generation, fingerprint, last_modified,
         update_runtime_on, runtime_version_arn, image, tenant_isolation, dead_letter_target,
-        snap_start, snapshot_used
+        snap_start, snapshot_used, file_system
         """
 
     private var record: VersionRecord
@@ -37,6 +37,7 @@ struct StoredVersion: RowDecodable {
         record.settings.deadLetterTarget = try row.optionalText()
         record.settings.appliesSnapStart = try row.optionalInteger() == 1
         record.snapshotUsedAt = try row.optionalInstant()
+        record.settings.fileSystem = try row.optionalText().map { try FileSystemMount(line: $0) }
     }
 
     func opened(with seal: EnvironmentSeal) throws -> VersionRecord {

@@ -16,6 +16,8 @@ struct VersionSource: Sendable {
         try await store.read { try $0.reservedConcurrency(in: scope) }
     }
 
+    func url(id: String) async throws -> FunctionURL? { try await store.read { try $0.url(id: id) } }
+
     /// Throws AWS's errors for what does not exist or cannot be invoked in its state.
     func load(function name: String, qualifier: String?, in scope: Scope) async throws -> (Resolution, changeCount: Int)
     {
@@ -93,7 +95,8 @@ struct VersionSource: Sendable {
             lastModified: version.marks.lastModified,
             image: image,
             isolatesTenants: settings.tenantIsolation != nil,
-            snapStarts: version.snapStarts
+            snapStarts: version.snapStarts,
+            fileSystem: settings.fileSystem
         )
     }
 }

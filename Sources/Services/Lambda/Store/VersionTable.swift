@@ -114,7 +114,7 @@ extension LambdaWrite {
                 \(version.marks.revisionID), \(version.marks.generation), \(version.marks.fingerprint),
                 \(version.marks.lastModified), \(version.runtimeUpdates.updateOn), \(version.runtimeUpdates.runtimeVersionARN),
                 \(settings.image?.text), \(settings.tenantIsolation), \(settings.deadLetterTarget),
-                \(settings.snapStartMark), \(version.snapshotUsedAt))
+                \(settings.snapStartMark), \(version.snapshotUsedAt), \(settings.fileSystem?.line))
             """
         )
         guard !status.isSettled else { return }

@@ -6,7 +6,7 @@ import NIOCore
 
 /// Answers the HTTP addresses of functions: who may, the event, the invocation, the answer. AWS: function URLs
 package struct FunctionURLFront: Sendable {
-    let store: LambdaStore
+    let cache: VersionCache
     let invoker: LambdaInvoker
     let authorizer: any Authorizer
 
@@ -43,7 +43,7 @@ package struct FunctionURLFront: Sendable {
     }
 
     private func url(_ host: String) async throws -> FunctionURL? {
-        guard let name = FunctionURLHost(host), let url = try await store.read({ try $0.url(id: name.id) }) else {
+        guard let name = FunctionURLHost(host), let url = try await cache.url(id: name.id) else {
             return nil
         }
         return url.scope.region.name == name.region ? url : nil
@@ -87,15 +87,18 @@ package struct FunctionURLFront: Sendable {
 
     private func invoke(_ url: FunctionURL, _ request: FunctionURLRequest) async throws -> WireResponse {
         try await authorize(request, url)
-        let trace = invoker.trace(Self.traceHeader(request), at: request.receivedAt)
-        let payload = FunctionURLEvent(request: request, url: url, traceHeader: trace).payload
-        guard payload.readableBytes <= LambdaLimits.requestBytes else { throw Self.tooLarge }
         let resolved = try await invoker.directory.resolve(
             function: url.functionName,
             qualifier: url.qualifier == VersionNumber.latestName ? nil : url.qualifier,
             in: url.scope,
             draw: invoker.drawWeight()
         )
+        let given = invoker.trace(Self.traceHeader(request), at: request.receivedAt)
+        guard let trace = invoker.enter(resolved, given) else {
+            throw RecursiveInvocationException(LambdaInvoker.recursion)
+        }
+        let payload = FunctionURLEvent(request: request, url: url, traceHeader: trace).payload
+        guard payload.readableBytes <= LambdaLimits.requestBytes else { throw Self.tooLarge }
         let invocation = Invocation(
             id: request.requestID,
             payload: payload,

@@ -11,10 +11,21 @@ struct NewMessage: Sendable {
     var groupID: String?
     var deduplicationID: String?
     var traceHeader: String?
+    /// Of the call, for a message that has no trace header of its own. AWS: the header X-Amzn-Trace-Id
+    var callTraceHeader: String?
     var sender: String
 
     /// Body and attributes, as AWS counts a message's size.
     var byteCount: Int { body.utf8.count + attributes.byteCount }
+
+    /// What the queue keeps as AWSTraceHeader. A call's is kept only when it has a trace's form, as anybody may send it.
+    var keptTraceHeader: String? {
+        if let traceHeader { return traceHeader }
+        guard let call = callTraceHeader, call.utf8.count <= 512, call.contains("Root=1-"),
+            call.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f })
+        else { return nil }
+        return call
+    }
 
     var bodyMD5: String { MD5.text(of: body.utf8) }
     var systemAttributesMD5: String? {

@@ -14,7 +14,8 @@ extension SQSService {
             groupID: input.messageGroupId,
             deduplicationID: input.messageDeduplicationId
         )
-        let message = try NewMessage(wish, from: context.principal.userID, id: ids.uuid())
+        var message = try NewMessage(wish, from: context.principal.userID, id: ids.uuid())
+        message.callTraceHeader = context.traceHeader
         let sent = try await send(message, to: address)
         return SendMessageOutput(
             md5OfMessageBody: message.bodyMD5,
@@ -54,7 +55,9 @@ extension SQSService {
         let entryIDs = try Batch.check(entries.map(\.id), "SendMessageBatchRequestEntry")
         let sender = context.principal.userID
         let made = try Batch.run(entryIDs, entries) { entry in
-            try NewMessage(NewMessage.Wish(entry), from: sender, id: ids.uuid())
+            var message = try NewMessage(NewMessage.Wish(entry), from: sender, id: ids.uuid())
+            message.callTraceHeader = context.traceHeader
+            return message
         }
         try Self.checkLength(entries, made.done.map(\.result))
         let now = clock.now

@@ -73,7 +73,7 @@ extension QueueChanges {
             INSERT INTO sqs_message (pile_id, visible_at, receives, earlier_receives, sent_at, lane, message_id, sender,
                 group_id, deduplication_id, trace_header, attributes, body)
             VALUES (\(queue.pileID), \(visibleAt), 0, 0, \(now), \(lane), \(message.id), \(message.sender),
-                \(message.groupID), \(message.deduplicationID), \(message.traceHeader), \(message.attributes.stored),
+                \(message.groupID), \(message.deduplicationID), \(message.keptTraceHeader), \(message.attributes.stored),
                 \(message.body))
             RETURNING sequence
             """

@@ -10,13 +10,18 @@ struct StemCellKind: Hashable, Sendable {
     /// The interpreter's own files and the bootstraps.
     var mounts: [String]
     var memoryMiB: Int
+    var network: FunctionNetwork
 
     /// Nil: environments of that version are always started plainly, since it chooses what its runtime begins with, or
     /// brings a root of its own or external extensions, or does not want to.
     init?(_ plan: LaunchPlan, _ version: ExecutableVersion) {
-        guard plan.root == .host, plan.extensions.isEmpty, version.environment[Self.switchName] != "never" else {
+        // Where the network is the host's, its ports are not known before the start.
+        guard plan.root == .host, plan.network != .host, plan.extensions.isEmpty,
+            version.environment[Self.switchName] != "never"
+        else {
             return nil
         }
+        network = plan.network
         guard RuntimeFamily(version.runtime) != .provided else {
             command = []
             environment = [:]
@@ -37,7 +42,10 @@ struct StemCellKind: Hashable, Sendable {
     /// What becomes a copy of a snapshot: it stops short of executing anything, like a custom runtime's, with the files of the
     /// runtime in it that the snapshot was taken of. Nil as above.
     init?(ofCopies plan: LaunchPlan, _ version: ExecutableVersion) {
-        guard plan.root == .host, version.environment[Self.switchName] != "never" else { return nil }
+        guard plan.root == .host, plan.network != .host, version.environment[Self.switchName] != "never" else {
+            return nil
+        }
+        network = plan.network
         command = []
         environment = [:]
         mounts = plan.mounts.filter { !Self.isOfVersion($0) }.map(\.source)
@@ -52,7 +60,7 @@ struct StemCellKind: Hashable, Sendable {
     /// What a claim mounts; everything else of a plan is mounted at boot.
     static func isOfVersion(_ mount: SandboxMount) -> Bool {
         mount.target == LaunchPlan.taskRoot || mount.target == LaunchPlan.layersRoot
-            || mount.target.hasPrefix(PythonCompiler.visibleRoot)
+            || mount.target.hasPrefix(PythonCompiler.visibleRoot) || mount.target.hasPrefix("/mnt/")
     }
 
     /// Equal for all functions of a runtime, since those that set one of them get no cell. A claim brings the rest.

@@ -24,12 +24,18 @@ final class StemCells: Service {
         /// Mounts and such that a kind is booted with.
         var recipes: [StemCellKind: [SandboxMount]] = [:]
         var isOver = false
+        /// The host is short of memory: there are to be none.
+        var isShort = false
+
+        mutating func targets(at now: Instant) -> [StemCellKind: Int] {
+            let targets = stock.targets(at: now)
+            return isShort ? targets.mapValues { _ in 0 } : targets
+        }
 
         var count: Int { cells.values.reduce(0) { $0 + $1.count } }
     }
 
-    /// Given to the sandboxes of cells: what listens inside is the same for every function.
-    let listeners: [SandboxListener]
+    private let hasEndpoint: Bool
     private let driver: any SandboxDriver
     private let clock: any WallClock
     private let ids: any IDSource
@@ -46,14 +52,14 @@ final class StemCells: Service {
     init(
         _ configuration: StemCellStock.Configuration,
         driver: any SandboxDriver,
-        listeners: [SandboxListener],
+        hasEndpoint: Bool,
         supervisor: Supervisor,
         clock: any WallClock,
         ids: any IDSource,
         logger: Logger
     ) {
         self.driver = driver
-        self.listeners = listeners
+        self.hasEndpoint = hasEndpoint
         self.supervisor = supervisor
         self.clock = clock
         self.ids = ids
@@ -78,6 +84,12 @@ final class StemCells: Service {
 
     private static func recipe(_ plan: LaunchPlan) -> [SandboxMount] {
         plan.mounts.filter { !StemCellKind.isOfVersion($0) }
+    }
+
+    /// Whether there may be cells. Without, those that wait end and none are booted; what is wanted is still counted.
+    func allow(_ isAllowed: Bool) {
+        state.withLockedValue { $0.isShort = !isAllowed }
+        waker.yield()
     }
 
     /// A waiting cell, which is the caller's from now on.
@@ -133,7 +145,7 @@ final class StemCells: Service {
     /// The kind that lacks the most.
     private func next() -> (StemCellKind, [SandboxMount])? {
         state.withLockedValue { state in
-            let targets = state.stock.targets(at: clock.now)
+            let targets = state.targets(at: clock.now)
             let lacks = targets.map { kind, target in (kind: kind, count: target - (state.cells[kind]?.count ?? 0)) }
             guard let most = lacks.max(by: { $0.count < $1.count }), most.count > 0 else { return nil }
             return (most.kind, state.recipes[most.kind] ?? [])
@@ -149,7 +161,8 @@ final class StemCells: Service {
                 environment: kind.environment,
                 mounts: mounts,
                 limits: SandboxLimits(memoryBytes: kind.memoryMiB << 20),
-                listeners: listeners,
+                network: kind.network.sandbox,
+                listeners: EnvironmentStarter.listeners(kind.network, hasEndpoint: hasEndpoint),
                 awaitsClaim: true,
                 // An internal extension may want telemetry.
                 isAttended: true
@@ -174,7 +187,7 @@ final class StemCells: Service {
     /// Ends what is more than wanted.
     private func dismiss() async {
         let surplus = state.withLockedValue { state in
-            let targets = state.stock.targets(at: clock.now)
+            let targets = state.targets(at: clock.now)
             var surplus: [any Sandbox] = []
             for (kind, cells) in state.cells {
                 let target = targets[kind] ?? 0
