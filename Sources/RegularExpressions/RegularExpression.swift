@@ -14,12 +14,13 @@ package final class RegularExpression: Sendable {
     package let pattern: String
     private let namedGroups: [(name: String, number: Int)]
 
-    /// Nil when the pattern is malformed, too long, or compiles to something too large.
-    package init?(_ pattern: String) {
-        guard pattern.utf8.count <= Self.maximumPatternLength, let limits = pcre2_match_context_create_8(nil) else {
+    /// Nil when the pattern is malformed, too long, or compiles to something too large. Longer patterns than usual are for
+    /// those that the server itself puts together.
+    package init?(_ pattern: String, maximumLength: Int = maximumPatternLength) {
+        guard pattern.utf8.count <= maximumLength, let limits = pcre2_match_context_create_8(nil) else {
             return nil
         }
-        guard let code = Self.compile(pattern) else {
+        guard let code = Self.compile(pattern, maximumLength) else {
             pcre2_match_context_free_8(limits)
             return nil
         }
@@ -54,10 +55,10 @@ package final class RegularExpression: Sendable {
         pcre2_match_context_free_8(limits)
     }
 
-    private static func compile(_ pattern: String) -> OpaquePointer? {
+    private static func compile(_ pattern: String, _ maximumLength: Int) -> OpaquePointer? {
         guard let context = pcre2_compile_context_create_8(nil) else { return nil }
         defer { pcre2_compile_context_free_8(context) }
-        pcre2_set_max_pattern_length_8(context, maximumPatternLength)
+        pcre2_set_max_pattern_length_8(context, maximumLength)
         pcre2_set_parens_nest_limit_8(context, 50)
         var error: Int32 = 0
         var offset = 0
@@ -96,6 +97,53 @@ package final class RegularExpression: Sendable {
                 // Both are -1 for a group that took no part.
                 guard start >= 0, start <= end, end <= bytes.count else { continue }
                 found[group.name] = String(decoding: bytes[start..<end], as: UTF8.self)
+            }
+            return found
+        }
+    }
+
+    /// The number of the group with that name.
+    package func groupNumber(_ name: String) -> Int? { namedGroups.first { $0.name == name }?.number }
+
+    /// How many groups the pattern has, beside the whole.
+    package var groupCount: Int {
+        var count: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
+        return Int(count)
+    }
+
+    /// Where parts of `text` match, one behind the other, as offsets of bytes; no more than `limit`. Parts without any
+    /// character are left out. Nil where a limit of matching is exceeded: nobody knows then what else would match.
+    package func ranges(in text: String, limit: Int) -> [Range<Int>]? {
+        matches(in: text, limit: limit) { offsets, _ in offsets[0]..<offsets[1] }
+    }
+
+    /// As `ranges`, each with the ranges of its groups behind the whole; nil for groups that took no part.
+    package func matches(in text: String, limit: Int) -> [[Range<Int>?]]? {
+        matches(in: text, limit: limit) { offsets, groups in
+            (0..<groups).map { group in
+                let (start, end) = (offsets[2 * group], offsets[2 * group + 1])
+                return start >= 0 && start <= end ? start..<end : nil
+            }
+        }
+    }
+
+    private func matches<T>(in text: String, limit: Int, _ make: (UnsafeMutablePointer<Int>, Int) -> T) -> [T]? {
+        guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else { return nil }
+        defer { pcre2_match_data_free_8(data) }
+        // Swift's strings are well-formed: checking that anew for each part would take square time.
+        let options = UInt32(PCRE2_NOTEMPTY) | UInt32(PCRE2_NO_UTF_CHECK)
+        var text = text
+        return text.withUTF8 { bytes -> [T]? in
+            var (found, position): ([T], Int) = ([], 0)
+            while found.count < limit, position < bytes.count {
+                let result = pcre2_match_8(code, bytes.baseAddress, bytes.count, position, options, data, limits)
+                if result == PCRE2_ERROR_NOMATCH { break }
+                guard result > 0, let offsets = pcre2_get_ovector_pointer_8(data) else { return nil }
+                // What `\K` in a look-around can do to them must not make this stand still, or go back.
+                guard offsets[0] >= position, offsets[0] < offsets[1], offsets[1] <= bytes.count else { break }
+                found.append(make(offsets, Int(pcre2_get_ovector_count_8(data))))
+                position = offsets[1]
             }
             return found
         }

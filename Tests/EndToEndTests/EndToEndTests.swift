@@ -142,6 +142,10 @@ import Testing
             try await Script.run("test_subscriptions")
         }
 
+        @Test("transforms and masks log events by policies") func logPolicies() async throws {
+            try await Script.run("test_log_policies")
+        }
+
         @Test("answers queries, follows live tails and keeps filters") func insights() async throws {
             try await Script.run("test_insights")
         }

@@ -19,6 +19,7 @@ package struct LogsService: LogsAPI, ServiceProvider {
     /// Runs queries.
     package let queries: QueryRunner
     let liveTails = LiveTailSeats()
+    let plans = IngestionPlans()
     let ids: any IDSource
     /// Removes what has expired or was deleted.
     package let sweeper: LogSweeper

@@ -31,7 +31,7 @@ struct QueryBench {
             let time = Int64(Self.start + index * 1_000)
             var row = Row([
                 .integer(Int64(index + 1)), .integer(1), .integer(time), .integer(time),
-                .integer(Int64(message.utf8.count)), .text(message),
+                .integer(Int64(message.utf8.count)), .text(message), .null, .null,
             ])
             return try StoredEvent(row: &row)
         }

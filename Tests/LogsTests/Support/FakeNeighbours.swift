@@ -42,7 +42,7 @@ final class FakeFunction: ProbedTarget {
         taker.yield(Taken(event: event, arn: arn))
     }
 
-    func probe(_ arn: ARN, from source: EventSource) async throws {
+    func probe(_ arn: ARN, from source: MartletCore.EventSource) async throws {
         if missing { throw CommonError("ResourceNotFoundException", "no such function", status: 404) }
     }
 

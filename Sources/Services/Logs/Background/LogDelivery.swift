@@ -118,20 +118,52 @@ package final class LogDelivery: Service {
 extension LogDelivery {
     // MARK: Subscriptions
 
+    /// What a subscription wants and where it leads: one of a group, or the account's.
+    private struct Subscription: Sendable {
+        var name: String
+        var pattern: String
+        var destination: String
+        var role: String?
+        var distribution: String
+        var isTransformed: Bool
+
+        init(_ stored: StoredSubscription) {
+            (name, pattern, destination) = (stored.name, stored.pattern, stored.destination)
+            (role, distribution, isTransformed) = (stored.role, stored.distribution, stored.isTransformed)
+        }
+
+        init(_ policy: StoredAccountPolicy) throws {
+            let subscription = try AccountSubscription(policy.document)
+            (name, pattern, destination) = (policy.name, subscription.pattern, subscription.destination)
+            (role, distribution) = (subscription.role, subscription.distribution.rawValue)
+            isTransformed = false
+        }
+
+        /// Nil where it is gone by now, or does not cover the group any more.
+        static func find(_ id: Int, forGroup name: String, _ logs: LogRows) throws -> Subscription? {
+            guard id == OutboxEntry.accountSubscription else { return try logs.subscription(id).map(Subscription.init) }
+            let policy = try logs.accountPolicies().first { $0.type == .subscriptionFilterPolicy && $0.covers(name) }
+            return try policy.map { try Subscription($0) }
+        }
+    }
+
     private func deliver(_ entry: OutboxEntry, to subscription: Int) async throws {
-        let work = try await store.read(entry.scope) { logs -> (StoredSubscription, SubscriptionDocument)? in
-            guard let subscription = try logs.subscription(subscription),
-                let group = try logs.name(ofGroup: entry.groupID), let stream = try logs.name(ofStream: entry.streamID)
+        let work = try await store.read(entry.scope) { logs -> (Subscription, SubscriptionDocument)? in
+            guard let group = try logs.name(ofGroup: entry.groupID),
+                let stream = try logs.name(ofStream: entry.streamID),
+                let subscription = try Subscription.find(subscription, forGroup: group, logs)
             else { return nil }
             // It was compiled when it was stored, with an older version perhaps: what it no longer takes is not delivered.
             let pattern = try FilterPattern(subscription.pattern)
-            let events = try logs.events(of: entry).filter { pattern.matches($0.message) }
+            let events = try logs.events(of: entry).map { event in
+                SubscriptionDocument.Event(event, text: subscription.isTransformed ? event.filtered : event.message)
+            }.filter { pattern.matches($0.message) }
             let document = SubscriptionDocument(
                 owner: entry.scope.account.text,
                 group: group,
                 stream: stream,
                 filters: [subscription.name],
-                events: events.map(SubscriptionDocument.Event.init)
+                events: events
             )
             return events.isEmpty ? nil : (subscription, document)
         }
@@ -141,10 +173,12 @@ extension LogDelivery {
 
     private func send(
         _ document: SubscriptionDocument,
-        to subscription: StoredSubscription,
+        to subscription: Subscription,
         in scope: Scope
     ) async throws {
         let target = try SubscriptionTarget(subscription.destination, role: subscription.role)
+        // An account's subscription would go round in circles here: what the function writes about an event is an event.
+        guard target.ownLogGroup != document.group || target.arn.scope != scope else { return }
         guard let neighbour = neighbours.target(target.arn.service) else {
             throw CommonError.notImplemented("log subscriptions to \(target.arn.service)")
         }
@@ -159,11 +193,11 @@ extension LogDelivery {
         }
     }
 
-    /// Functions' policies name the group with `:*` behind it.
-    static func source(_ group: String, _ scope: Scope, role: String?) -> EventSource {
-        EventSource(
+    /// Functions' policies name the group with `:*` behind it, or all groups.
+    static func source(_ group: String?, _ scope: Scope, role: String?) -> MartletCore.EventSource {
+        MartletCore.EventSource(
             servicePrincipal: "logs.amazonaws.com",
-            arn: scope.arn("logs", "log-group:\(group):*"),
+            arn: scope.arn("logs", group.map { "log-group:\($0):*" } ?? "log-group:*"),
             account: scope.account,
             role: role.flatMap { ARN($0) }
         )
@@ -175,7 +209,7 @@ extension LogDelivery {
         guard let metrics = neighbours.metrics else { return }
         let measurements = try await store.read(entry.scope) { logs in
             let rules = try logs.metricFilters(ofGroup: entry.groupID).map {
-                try MetricRule(pattern: $0.pattern, $0.transformation.shape)
+                try MetricRule(pattern: $0.pattern, $0.transformation.shape, isTransformed: $0.isTransformed)
             }
             let events = try logs.events(of: entry)
             return rules.flatMap { rule in
@@ -189,11 +223,11 @@ extension LogDelivery {
 }
 
 extension SubscriptionDocument.Event {
-    init(_ event: StoredEvent) {
+    init(_ event: StoredEvent, text: String) {
         self.init(
             id: event.position.eventID(stream: event.streamID),
             timestamp: event.position.timestamp,
-            message: event.message
+            message: text
         )
     }
 }

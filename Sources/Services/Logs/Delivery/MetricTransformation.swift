@@ -62,9 +62,11 @@ struct MetricRule: Sendable {
     private let transformation: MetricTransformation
     private let value: Value
     private let dimensions: [(name: String, field: ExtractedField)]
+    private let isTransformed: Bool
 
     /// Throws `InvalidParameterException` for what AWS refuses.
-    init(pattern text: String, _ transformation: MetricTransformation) throws {
+    init(pattern text: String, _ transformation: MetricTransformation, isTransformed: Bool = false) throws {
+        self.isTransformed = isTransformed
         do { pattern = try FilterPattern(text) } catch { throw InvalidParameterException(error.message) }
         self.transformation = transformation
         value = try Self.value(transformation.metricValue)
@@ -100,8 +102,8 @@ struct MetricRule: Sendable {
 
     /// What an event is measured as; nil when it does not match, or the field holds no number.
     func measure(_ event: StoredEvent, in scope: Scope) -> Measurement? {
-        guard pattern.matches(event.message) else { return nil }
-        let message = event.message
+        let message = isTransformed ? event.filtered : event.message
+        guard pattern.matches(message) else { return nil }
         let number: Double
         switch value {
         case .number(let fixed): number = fixed

@@ -6,7 +6,10 @@ import MartletCore
 protocol LogsAPI: Sendable {
     func createLogGroup(_ input: CreateLogGroupInput, _ context: RequestContext) async throws -> CreateLogGroupOutput
     func createLogStream(_ input: CreateLogStreamInput, _ context: RequestContext) async throws -> CreateLogStreamOutput
+    func deleteAccountPolicy(_ input: DeleteAccountPolicyInput, _ context: RequestContext) async throws -> DeleteAccountPolicyOutput
+    func deleteDataProtectionPolicy(_ input: DeleteDataProtectionPolicyInput, _ context: RequestContext) async throws -> DeleteDataProtectionPolicyOutput
     func deleteDestination(_ input: DeleteDestinationInput, _ context: RequestContext) async throws -> DeleteDestinationOutput
+    func deleteIndexPolicy(_ input: DeleteIndexPolicyInput, _ context: RequestContext) async throws -> DeleteIndexPolicyOutput
     func deleteLogGroup(_ input: DeleteLogGroupInput, _ context: RequestContext) async throws -> DeleteLogGroupOutput
     func deleteLogStream(_ input: DeleteLogStreamInput, _ context: RequestContext) async throws -> DeleteLogStreamOutput
     func deleteMetricFilter(_ input: DeleteMetricFilterInput, _ context: RequestContext) async throws -> DeleteMetricFilterOutput
@@ -14,7 +17,11 @@ protocol LogsAPI: Sendable {
     func deleteResourcePolicy(_ input: DeleteResourcePolicyInput, _ context: RequestContext) async throws -> DeleteResourcePolicyOutput
     func deleteRetentionPolicy(_ input: DeleteRetentionPolicyInput, _ context: RequestContext) async throws -> DeleteRetentionPolicyOutput
     func deleteSubscriptionFilter(_ input: DeleteSubscriptionFilterInput, _ context: RequestContext) async throws -> DeleteSubscriptionFilterOutput
+    func deleteTransformer(_ input: DeleteTransformerInput, _ context: RequestContext) async throws -> DeleteTransformerOutput
+    func describeAccountPolicies(_ input: DescribeAccountPoliciesInput, _ context: RequestContext) async throws -> DescribeAccountPoliciesOutput
     func describeDestinations(_ input: DescribeDestinationsInput, _ context: RequestContext) async throws -> DescribeDestinationsOutput
+    func describeFieldIndexes(_ input: DescribeFieldIndexesInput, _ context: RequestContext) async throws -> DescribeFieldIndexesOutput
+    func describeIndexPolicies(_ input: DescribeIndexPoliciesInput, _ context: RequestContext) async throws -> DescribeIndexPoliciesOutput
     func describeLogGroups(_ input: DescribeLogGroupsInput, _ context: RequestContext) async throws -> DescribeLogGroupsOutput
     func describeLogStreams(_ input: DescribeLogStreamsInput, _ context: RequestContext) async throws -> DescribeLogStreamsOutput
     func describeMetricFilters(_ input: DescribeMetricFiltersInput, _ context: RequestContext) async throws -> DescribeMetricFiltersOutput
@@ -23,15 +30,22 @@ protocol LogsAPI: Sendable {
     func describeResourcePolicies(_ input: DescribeResourcePoliciesInput, _ context: RequestContext) async throws -> DescribeResourcePoliciesOutput
     func describeSubscriptionFilters(_ input: DescribeSubscriptionFiltersInput, _ context: RequestContext) async throws -> DescribeSubscriptionFiltersOutput
     func filterLogEvents(_ input: FilterLogEventsInput, _ context: RequestContext) async throws -> FilterLogEventsOutput
+    func getDataProtectionPolicy(_ input: GetDataProtectionPolicyInput, _ context: RequestContext) async throws -> GetDataProtectionPolicyOutput
     func getLogEvents(_ input: GetLogEventsInput, _ context: RequestContext) async throws -> GetLogEventsOutput
     func getLogGroupFields(_ input: GetLogGroupFieldsInput, _ context: RequestContext) async throws -> GetLogGroupFieldsOutput
+    func getLogObject(_ input: GetLogObjectInput, _ context: RequestContext) async throws -> GetLogObjectOutput
     func getLogRecord(_ input: GetLogRecordInput, _ context: RequestContext) async throws -> GetLogRecordOutput
     func getQueryResults(_ input: GetQueryResultsInput, _ context: RequestContext) async throws -> GetQueryResultsOutput
+    func getTransformer(_ input: GetTransformerInput, _ context: RequestContext) async throws -> GetTransformerOutput
     func listLogGroups(_ input: ListLogGroupsInput, _ context: RequestContext) async throws -> ListLogGroupsOutput
+    func listLogGroupsForQuery(_ input: ListLogGroupsForQueryInput, _ context: RequestContext) async throws -> ListLogGroupsForQueryOutput
     func listTagsForResource(_ input: ListTagsForResourceInput, _ context: RequestContext) async throws -> ListTagsForResourceOutput
     func listTagsLogGroup(_ input: ListTagsLogGroupInput, _ context: RequestContext) async throws -> ListTagsLogGroupOutput
+    func putAccountPolicy(_ input: PutAccountPolicyInput, _ context: RequestContext) async throws -> PutAccountPolicyOutput
+    func putDataProtectionPolicy(_ input: PutDataProtectionPolicyInput, _ context: RequestContext) async throws -> PutDataProtectionPolicyOutput
     func putDestination(_ input: PutDestinationInput, _ context: RequestContext) async throws -> PutDestinationOutput
     func putDestinationPolicy(_ input: PutDestinationPolicyInput, _ context: RequestContext) async throws -> PutDestinationPolicyOutput
+    func putIndexPolicy(_ input: PutIndexPolicyInput, _ context: RequestContext) async throws -> PutIndexPolicyOutput
     func putLogEvents(_ input: PutLogEventsInput, _ context: RequestContext) async throws -> PutLogEventsOutput
     func putLogGroupDeletionProtection(_ input: PutLogGroupDeletionProtectionInput, _ context: RequestContext) async throws -> PutLogGroupDeletionProtectionOutput
     func putMetricFilter(_ input: PutMetricFilterInput, _ context: RequestContext) async throws -> PutMetricFilterOutput
@@ -39,12 +53,14 @@ protocol LogsAPI: Sendable {
     func putResourcePolicy(_ input: PutResourcePolicyInput, _ context: RequestContext) async throws -> PutResourcePolicyOutput
     func putRetentionPolicy(_ input: PutRetentionPolicyInput, _ context: RequestContext) async throws -> PutRetentionPolicyOutput
     func putSubscriptionFilter(_ input: PutSubscriptionFilterInput, _ context: RequestContext) async throws -> PutSubscriptionFilterOutput
+    func putTransformer(_ input: PutTransformerInput, _ context: RequestContext) async throws -> PutTransformerOutput
     func startLiveTail(_ input: StartLiveTailInput, _ context: RequestContext) async throws -> StartLiveTailOutput
     func startQuery(_ input: StartQueryInput, _ context: RequestContext) async throws -> StartQueryOutput
     func stopQuery(_ input: StopQueryInput, _ context: RequestContext) async throws -> StopQueryOutput
     func tagLogGroup(_ input: TagLogGroupInput, _ context: RequestContext) async throws -> TagLogGroupOutput
     func tagResource(_ input: TagResourceInput, _ context: RequestContext) async throws -> TagResourceOutput
     func testMetricFilter(_ input: TestMetricFilterInput, _ context: RequestContext) async throws -> TestMetricFilterOutput
+    func testTransformer(_ input: TestTransformerInput, _ context: RequestContext) async throws -> TestTransformerOutput
     func untagLogGroup(_ input: UntagLogGroupInput, _ context: RequestContext) async throws -> UntagLogGroupOutput
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput
 }

@@ -39,6 +39,61 @@ struct EntityRejectionErrorType: StringEnumeration {
     static let allValues = ["InvalidEntity", "InvalidTypeValue", "InvalidKeyAttributes", "InvalidAttributes", "EntitySizeTooLarge", "UnsupportedLogGroupType", "MissingRequiredFields"]
 }
 
+struct EventSource: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let cloudTrail = EventSource("CloudTrail")
+    static let route53Resolver = EventSource("Route53Resolver")
+    static let vpcFlow = EventSource("VPCFlow")
+    static let eksAudit = EventSource("EKSAudit")
+    static let awswaf = EventSource("AWSWAF")
+
+    static let allValues = ["CloudTrail", "Route53Resolver", "VPCFlow", "EKSAudit", "AWSWAF"]
+}
+
+struct FlattenedElement: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let first = FlattenedElement("first")
+    static let last = FlattenedElement("last")
+
+    static let allValues = ["first", "last"]
+}
+
+struct IndexCategory: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let `default` = IndexCategory("DEFAULT")
+    static let custom = IndexCategory("CUSTOM")
+    static let auto = IndexCategory("AUTO")
+    static let inactive = IndexCategory("INACTIVE")
+
+    static let allValues = ["DEFAULT", "CUSTOM", "AUTO", "INACTIVE"]
+}
+
+struct IndexSource: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let account = IndexSource("ACCOUNT")
+    static let logGroup = IndexSource("LOG_GROUP")
+
+    static let allValues = ["ACCOUNT", "LOG_GROUP"]
+}
+
+struct IndexType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let facet = IndexType("FACET")
+    static let fieldIndex = IndexType("FIELD_INDEX")
+
+    static let allValues = ["FACET", "FIELD_INDEX"]
+}
+
 struct InheritedProperty: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }
@@ -60,6 +115,16 @@ struct LogGroupClass: StringEnumeration {
     static let allValues = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"]
 }
 
+struct OCSFVersion: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let v11 = OCSFVersion("V1.1")
+    static let v15 = OCSFVersion("V1.5")
+
+    static let allValues = ["V1.1", "V1.5"]
+}
+
 struct OrderBy: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }
@@ -78,6 +143,20 @@ struct PolicyScope: StringEnumeration {
     static let resource = PolicyScope("RESOURCE")
 
     static let allValues = ["ACCOUNT", "RESOURCE"]
+}
+
+struct PolicyType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let dataProtectionPolicy = PolicyType("DATA_PROTECTION_POLICY")
+    static let subscriptionFilterPolicy = PolicyType("SUBSCRIPTION_FILTER_POLICY")
+    static let fieldIndexPolicy = PolicyType("FIELD_INDEX_POLICY")
+    static let transformerPolicy = PolicyType("TRANSFORMER_POLICY")
+    static let metricExtractionPolicy = PolicyType("METRIC_EXTRACTION_POLICY")
+    static let retentionPolicy = PolicyType("RETENTION_POLICY")
+
+    static let allValues = ["DATA_PROTECTION_POLICY", "SUBSCRIPTION_FILTER_POLICY", "FIELD_INDEX_POLICY", "TRANSFORMER_POLICY", "METRIC_EXTRACTION_POLICY", "RETENTION_POLICY"]
 }
 
 struct QueryLanguage: StringEnumeration {
@@ -104,6 +183,15 @@ struct QueryStatus: StringEnumeration {
     static let unknown = QueryStatus("Unknown")
 
     static let allValues = ["Scheduled", "Running", "Complete", "Failed", "Cancelled", "Timeout", "Unknown"]
+}
+
+struct LogsScope: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let all = LogsScope("ALL")
+
+    static let allValues = ["ALL"]
 }
 
 struct StandardUnit: StringEnumeration {
@@ -139,4 +227,16 @@ struct StandardUnit: StringEnumeration {
     static let none = StandardUnit("None")
 
     static let allValues = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Percent", "Count", "Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second", "Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second", "Count/Second", "None"]
+}
+
+struct LogsType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let boolean = LogsType("boolean")
+    static let integer = LogsType("integer")
+    static let double = LogsType("double")
+    static let string = LogsType("string")
+
+    static let allValues = ["boolean", "integer", "double", "string"]
 }

@@ -26,12 +26,46 @@ enum LogsOperations {
         ]
     )
 
+    static let deleteAccountPolicy = OperationDescriptor<DeleteAccountPolicyInput, DeleteAccountPolicyOutput>(
+        "DeleteAccountPolicy",
+        action: "logs:DeleteAccountPolicy",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+            OperationAbortedException.self,
+        ]
+    )
+
+    static let deleteDataProtectionPolicy = OperationDescriptor<DeleteDataProtectionPolicyInput, DeleteDataProtectionPolicyOutput>(
+        "DeleteDataProtectionPolicy",
+        action: "logs:DeleteDataProtectionPolicy",
+        errors: [
+            InvalidParameterException.self,
+            OperationAbortedException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let deleteDestination = OperationDescriptor<DeleteDestinationInput, DeleteDestinationOutput>(
         "DeleteDestination",
         action: "logs:DeleteDestination",
         errors: [
             InvalidParameterException.self,
             ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let deleteIndexPolicy = OperationDescriptor<DeleteIndexPolicyInput, DeleteIndexPolicyOutput>(
+        "DeleteIndexPolicy",
+        action: "logs:DeleteIndexPolicy",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            LimitExceededException.self,
             OperationAbortedException.self,
             ServiceUnavailableException.self,
         ]
@@ -115,11 +149,58 @@ enum LogsOperations {
         ]
     )
 
+    static let deleteTransformer = OperationDescriptor<DeleteTransformerInput, DeleteTransformerOutput>(
+        "DeleteTransformer",
+        action: "logs:DeleteTransformer",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+            OperationAbortedException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
+    static let describeAccountPolicies = OperationDescriptor<DescribeAccountPoliciesInput, DescribeAccountPoliciesOutput>(
+        "DescribeAccountPolicies",
+        action: "logs:DescribeAccountPolicies",
+        errors: [
+            InvalidParameterException.self,
+            OperationAbortedException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let describeDestinations = OperationDescriptor<DescribeDestinationsInput, DescribeDestinationsOutput>(
         "DescribeDestinations",
         action: "logs:DescribeDestinations",
         errors: [
             InvalidParameterException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeFieldIndexes = OperationDescriptor<DescribeFieldIndexesInput, DescribeFieldIndexesOutput>(
+        "DescribeFieldIndexes",
+        action: "logs:DescribeFieldIndexes",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            LimitExceededException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let describeIndexPolicies = OperationDescriptor<DescribeIndexPoliciesInput, DescribeIndexPoliciesOutput>(
+        "DescribeIndexPolicies",
+        action: "logs:DescribeIndexPolicies",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            LimitExceededException.self,
+            OperationAbortedException.self,
             ServiceUnavailableException.self,
         ]
     )
@@ -201,6 +282,17 @@ enum LogsOperations {
         ]
     )
 
+    static let getDataProtectionPolicy = OperationDescriptor<GetDataProtectionPolicyInput, GetDataProtectionPolicyOutput>(
+        "GetDataProtectionPolicy",
+        action: "logs:GetDataProtectionPolicy",
+        errors: [
+            InvalidParameterException.self,
+            OperationAbortedException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let getLogEvents = OperationDescriptor<GetLogEventsInput, GetLogEventsOutput>(
         "GetLogEvents",
         action: "logs:GetLogEvents",
@@ -219,6 +311,18 @@ enum LogsOperations {
             LimitExceededException.self,
             ResourceNotFoundException.self,
             ServiceUnavailableException.self,
+        ]
+    )
+
+    static let getLogObject = OperationDescriptor<GetLogObjectInput, GetLogObjectOutput>(
+        "GetLogObject",
+        action: "logs:GetLogObject",
+        errors: [
+            AccessDeniedException.self,
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            LimitExceededException.self,
+            InvalidOperationException.self,
         ]
     )
 
@@ -243,11 +347,33 @@ enum LogsOperations {
         ]
     )
 
+    static let getTransformer = OperationDescriptor<GetTransformerInput, GetTransformerOutput>(
+        "GetTransformer",
+        action: "logs:GetTransformer",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
     static let listLogGroups = OperationDescriptor<ListLogGroupsInput, ListLogGroupsOutput>(
         "ListLogGroups",
         action: "logs:ListLogGroups",
         errors: [
             InvalidParameterException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let listLogGroupsForQuery = OperationDescriptor<ListLogGroupsForQueryInput, ListLogGroupsForQueryOutput>(
+        "ListLogGroupsForQuery",
+        action: "logs:ListLogGroupsForQuery",
+        errors: [
+            InvalidParameterException.self,
+            AccessDeniedException.self,
+            ResourceNotFoundException.self,
             ServiceUnavailableException.self,
         ]
     )
@@ -271,6 +397,29 @@ enum LogsOperations {
         ]
     )
 
+    static let putAccountPolicy = OperationDescriptor<PutAccountPolicyInput, PutAccountPolicyOutput>(
+        "PutAccountPolicy",
+        action: "logs:PutAccountPolicy",
+        errors: [
+            InvalidParameterException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+            LimitExceededException.self,
+        ]
+    )
+
+    static let putDataProtectionPolicy = OperationDescriptor<PutDataProtectionPolicyInput, PutDataProtectionPolicyOutput>(
+        "PutDataProtectionPolicy",
+        action: "logs:PutDataProtectionPolicy",
+        errors: [
+            InvalidParameterException.self,
+            LimitExceededException.self,
+            OperationAbortedException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let putDestination = OperationDescriptor<PutDestinationInput, PutDestinationOutput>(
         "PutDestination",
         action: "logs:PutDestination",
@@ -286,6 +435,18 @@ enum LogsOperations {
         action: "logs:PutDestinationPolicy",
         errors: [
             InvalidParameterException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let putIndexPolicy = OperationDescriptor<PutIndexPolicyInput, PutIndexPolicyOutput>(
+        "PutIndexPolicy",
+        action: "logs:PutIndexPolicy",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            LimitExceededException.self,
             OperationAbortedException.self,
             ServiceUnavailableException.self,
         ]
@@ -377,6 +538,19 @@ enum LogsOperations {
         ]
     )
 
+    static let putTransformer = OperationDescriptor<PutTransformerInput, PutTransformerOutput>(
+        "PutTransformer",
+        action: "logs:PutTransformer",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            ServiceUnavailableException.self,
+            LimitExceededException.self,
+            OperationAbortedException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
     static let startLiveTail = OperationDescriptor<StartLiveTailInput, StartLiveTailOutput>(
         "StartLiveTail",
         action: "logs:StartLiveTail",
@@ -440,6 +614,16 @@ enum LogsOperations {
         ]
     )
 
+    static let testTransformer = OperationDescriptor<TestTransformerInput, TestTransformerOutput>(
+        "TestTransformer",
+        action: "logs:TestTransformer",
+        errors: [
+            InvalidParameterException.self,
+            ServiceUnavailableException.self,
+            InvalidOperationException.self,
+        ]
+    )
+
     static let untagLogGroup = OperationDescriptor<UntagLogGroupInput, UntagLogGroupOutput>(
         "UntagLogGroup",
         action: "logs:UntagLogGroup",
@@ -462,10 +646,13 @@ enum LogsOperations {
 extension LogsAPI {
     var logsOperations: [Operation] {
         var table: [Operation] = []
-        table.reserveCapacity(43)
+        table.reserveCapacity(59)
         table.append(Operation(LogsOperations.createLogGroup, createLogGroup))
         table.append(Operation(LogsOperations.createLogStream, createLogStream))
+        table.append(Operation(LogsOperations.deleteAccountPolicy, deleteAccountPolicy))
+        table.append(Operation(LogsOperations.deleteDataProtectionPolicy, deleteDataProtectionPolicy))
         table.append(Operation(LogsOperations.deleteDestination, deleteDestination))
+        table.append(Operation(LogsOperations.deleteIndexPolicy, deleteIndexPolicy))
         table.append(Operation(LogsOperations.deleteLogGroup, deleteLogGroup))
         table.append(Operation(LogsOperations.deleteLogStream, deleteLogStream))
         table.append(Operation(LogsOperations.deleteMetricFilter, deleteMetricFilter))
@@ -473,7 +660,11 @@ extension LogsAPI {
         table.append(Operation(LogsOperations.deleteResourcePolicy, deleteResourcePolicy))
         table.append(Operation(LogsOperations.deleteRetentionPolicy, deleteRetentionPolicy))
         table.append(Operation(LogsOperations.deleteSubscriptionFilter, deleteSubscriptionFilter))
+        table.append(Operation(LogsOperations.deleteTransformer, deleteTransformer))
+        table.append(Operation(LogsOperations.describeAccountPolicies, describeAccountPolicies))
         table.append(Operation(LogsOperations.describeDestinations, describeDestinations))
+        table.append(Operation(LogsOperations.describeFieldIndexes, describeFieldIndexes))
+        table.append(Operation(LogsOperations.describeIndexPolicies, describeIndexPolicies))
         table.append(Operation(LogsOperations.describeLogGroups, describeLogGroups))
         table.append(Operation(LogsOperations.describeLogStreams, describeLogStreams))
         table.append(Operation(LogsOperations.describeMetricFilters, describeMetricFilters))
@@ -482,15 +673,22 @@ extension LogsAPI {
         table.append(Operation(LogsOperations.describeResourcePolicies, describeResourcePolicies))
         table.append(Operation(LogsOperations.describeSubscriptionFilters, describeSubscriptionFilters))
         table.append(Operation(LogsOperations.filterLogEvents, filterLogEvents))
+        table.append(Operation(LogsOperations.getDataProtectionPolicy, getDataProtectionPolicy))
         table.append(Operation(LogsOperations.getLogEvents, getLogEvents))
         table.append(Operation(LogsOperations.getLogGroupFields, getLogGroupFields))
+        table.append(Operation(LogsOperations.getLogObject, getLogObject))
         table.append(Operation(LogsOperations.getLogRecord, getLogRecord))
         table.append(Operation(LogsOperations.getQueryResults, getQueryResults))
+        table.append(Operation(LogsOperations.getTransformer, getTransformer))
         table.append(Operation(LogsOperations.listLogGroups, listLogGroups))
+        table.append(Operation(LogsOperations.listLogGroupsForQuery, listLogGroupsForQuery))
         table.append(Operation(LogsOperations.listTagsForResource, listTagsForResource))
         table.append(Operation(LogsOperations.listTagsLogGroup, listTagsLogGroup))
+        table.append(Operation(LogsOperations.putAccountPolicy, putAccountPolicy))
+        table.append(Operation(LogsOperations.putDataProtectionPolicy, putDataProtectionPolicy))
         table.append(Operation(LogsOperations.putDestination, putDestination))
         table.append(Operation(LogsOperations.putDestinationPolicy, putDestinationPolicy))
+        table.append(Operation(LogsOperations.putIndexPolicy, putIndexPolicy))
         table.append(Operation(LogsOperations.putLogEvents, putLogEvents))
         table.append(Operation(LogsOperations.putLogGroupDeletionProtection, putLogGroupDeletionProtection))
         table.append(Operation(LogsOperations.putMetricFilter, putMetricFilter))
@@ -498,12 +696,14 @@ extension LogsAPI {
         table.append(Operation(LogsOperations.putResourcePolicy, putResourcePolicy))
         table.append(Operation(LogsOperations.putRetentionPolicy, putRetentionPolicy))
         table.append(Operation(LogsOperations.putSubscriptionFilter, putSubscriptionFilter))
+        table.append(Operation(LogsOperations.putTransformer, putTransformer))
         table.append(Operation(LogsOperations.startLiveTail, startLiveTail))
         table.append(Operation(LogsOperations.startQuery, startQuery))
         table.append(Operation(LogsOperations.stopQuery, stopQuery))
         table.append(Operation(LogsOperations.tagLogGroup, tagLogGroup))
         table.append(Operation(LogsOperations.tagResource, tagResource))
         table.append(Operation(LogsOperations.testMetricFilter, testMetricFilter))
+        table.append(Operation(LogsOperations.testTransformer, testTransformer))
         table.append(Operation(LogsOperations.untagLogGroup, untagLogGroup))
         table.append(Operation(LogsOperations.untagResource, untagResource))
         return table

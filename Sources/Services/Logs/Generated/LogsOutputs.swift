@@ -14,8 +14,29 @@ struct CreateLogStreamOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct DeleteAccountPolicyOutput: Shape {
+    var dryRunResult: DryRunResult?
+    static let shapeName = "DeleteAccountPolicyResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&dryRunResult, Field("dryRunResult"))
+    }
+}
+
+struct DeleteDataProtectionPolicyOutput: Shape {
+    static let shapeName = "DeleteDataProtectionPolicyOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct DeleteDestinationOutput: Shape {
     static let shapeName = "DeleteDestinationOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct DeleteIndexPolicyOutput: Shape {
+    static let shapeName = "DeleteIndexPolicyResponse"
 
     mutating func code(_ c: any ShapeCoder) throws {}
 }
@@ -65,6 +86,23 @@ struct DeleteSubscriptionFilterOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct DeleteTransformerOutput: Shape {
+    static let shapeName = "DeleteTransformerOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct DescribeAccountPoliciesOutput: Shape {
+    var accountPolicies: [AccountPolicy]?
+    var nextToken: String?
+    static let shapeName = "DescribeAccountPoliciesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&accountPolicies, Field("accountPolicies"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
 struct DescribeDestinationsOutput: Shape {
     var destinations: [Destination]?
     var nextToken: String?
@@ -72,6 +110,28 @@ struct DescribeDestinationsOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&destinations, Field("destinations"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeFieldIndexesOutput: Shape {
+    var fieldIndexes: [FieldIndex]?
+    var nextToken: String?
+    static let shapeName = "DescribeFieldIndexesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&fieldIndexes, Field("fieldIndexes"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeIndexPoliciesOutput: Shape {
+    var indexPolicies: [IndexPolicy]?
+    var nextToken: String?
+    static let shapeName = "DescribeIndexPoliciesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&indexPolicies, Field("indexPolicies"))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
@@ -166,6 +226,19 @@ struct FilterLogEventsOutput: Shape {
     }
 }
 
+struct GetDataProtectionPolicyOutput: Shape {
+    var logGroupIdentifier: String?
+    var policyDocument: String?
+    var lastUpdatedTime: Int?
+    static let shapeName = "GetDataProtectionPolicyResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupIdentifier, Field("logGroupIdentifier", length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.string(&policyDocument, Field("policyDocument"))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+    }
+}
+
 struct GetLogEventsOutput: Shape {
     var events: [OutputLogEvent]?
     var nextForwardToken: String?
@@ -185,6 +258,15 @@ struct GetLogGroupFieldsOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&logGroupFields, Field("logGroupFields"))
+    }
+}
+
+struct GetLogObjectOutput: Shape {
+    var fieldStream: EventStream<GetLogObjectResponseStream>?
+    static let shapeName = "GetLogObjectResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.events(&fieldStream, Field("fieldStream", in: .eventStream))
     }
 }
 
@@ -216,6 +298,21 @@ struct GetQueryResultsOutput: Shape {
     }
 }
 
+struct GetTransformerOutput: Shape {
+    var logGroupIdentifier: String?
+    var creationTime: Int?
+    var lastModifiedTime: Int?
+    var transformerConfig: [Processor]?
+    static let shapeName = "GetTransformerResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupIdentifier, Field("logGroupIdentifier", length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+        try c.int(&lastModifiedTime, Field("lastModifiedTime", range: 0...Double.infinity))
+        try c.list(&transformerConfig, Field("transformerConfig", length: 1...20))
+    }
+}
+
 struct ListLogGroupsOutput: Shape {
     var logGroups: [LogGroupSummary]?
     var nextToken: String?
@@ -223,6 +320,19 @@ struct ListLogGroupsOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&logGroups, Field("logGroups"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct ListLogGroupsForQueryOutput: Shape {
+    var logGroupIdentifiers: [String]?
+    var nextToken: String?
+    static let shapeName = "ListLogGroupsForQueryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(
+            &logGroupIdentifiers,
+            Field("logGroupIdentifiers", of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
@@ -255,6 +365,30 @@ struct ListTagsLogGroupOutput: Shape {
     }
 }
 
+struct PutAccountPolicyOutput: Shape {
+    var accountPolicy: AccountPolicy?
+    var dryRunResult: DryRunResult?
+    static let shapeName = "PutAccountPolicyResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&accountPolicy, Field("accountPolicy"))
+        try c.structure(&dryRunResult, Field("dryRunResult"))
+    }
+}
+
+struct PutDataProtectionPolicyOutput: Shape {
+    var logGroupIdentifier: String?
+    var policyDocument: String?
+    var lastUpdatedTime: Int?
+    static let shapeName = "PutDataProtectionPolicyResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logGroupIdentifier, Field("logGroupIdentifier", length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.string(&policyDocument, Field("policyDocument"))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+    }
+}
+
 struct PutDestinationOutput: Shape {
     var destination: Destination?
     static let shapeName = "PutDestinationResponse"
@@ -268,6 +402,15 @@ struct PutDestinationPolicyOutput: Shape {
     static let shapeName = "PutDestinationPolicyOutput"
 
     mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct PutIndexPolicyOutput: Shape {
+    var indexPolicy: IndexPolicy?
+    static let shapeName = "PutIndexPolicyResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&indexPolicy, Field("indexPolicy"))
+    }
 }
 
 struct PutLogEventsOutput: Shape {
@@ -327,6 +470,12 @@ struct PutSubscriptionFilterOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct PutTransformerOutput: Shape {
+    static let shapeName = "PutTransformerOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct StartLiveTailOutput: Shape {
     var responseStream: EventStream<StartLiveTailResponseStream>?
     static let shapeName = "StartLiveTailResponse"
@@ -372,6 +521,15 @@ struct TestMetricFilterOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&matches, Field("matches"))
+    }
+}
+
+struct TestTransformerOutput: Shape {
+    var transformedLogs: [TransformedLogRecord]?
+    static let shapeName = "TestTransformerResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&transformedLogs, Field("transformedLogs"))
     }
 }
 

@@ -11,6 +11,7 @@ enum Patterns {
     static let fieldIndexName = Pattern(#"[\.\-_/#A-Za-z0-9]+"#)
     static let logGroupNamePattern = Pattern(#"[\.\-_/#A-Za-z0-9]*"#)
     static let logGroupNameRegexPattern = Pattern(#"(\^?[\.\-_\/#A-Za-z0-9]{3,24})(\|\^?[\.\-_\/#A-Za-z0-9]{3,24}){0,4}"#)
+    static let mappingVersion = Pattern(#"^\d+\.\d+(\.\d+)?$"#)
     static let metricName = Pattern("[^:*$]*")
     static let queryParameterName = Pattern("^[a-zA-Z_][a-zA-Z0-9_]*")
     static let tagFilterKey = Pattern(#"^([\p{L}\p{Z}\p{N}_.:/=+\-@]+)$"#)

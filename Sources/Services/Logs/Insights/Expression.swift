@@ -12,6 +12,8 @@ indirect enum Expression: Sendable {
     /// Inside a list or map that a slot holds.
     case member(Int, [String])
     case field(EventField)
+    /// `unmask(field)`
+    case unmasked(EventField)
     case not(Expression)
     case all([Expression])
     case any([Expression])
@@ -29,6 +31,7 @@ indirect enum Expression: Sendable {
             guard case .json(let root) = row.slots[index] else { return .null }
             return .from(InsightsRecord.descend(root, path[...]))
         case .field(let field): return row.value(of: field)
+        case .unmasked(let field): return row.unmaskedValue(of: field)
         case .not(let inner): return .bool(!inner.holds(row, environment))
         case .all(let parts): return .bool(parts.allSatisfy { $0.holds(row, environment) })
         case .any(let parts): return .bool(parts.contains { $0.holds(row, environment) })

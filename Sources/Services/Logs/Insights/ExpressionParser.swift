@@ -27,7 +27,7 @@ extension QueryParser {
         return isNegated ? .not(inner) : inner
     }
 
-    private mutating func comparison() throws(QueryFault) -> Expression {
+    mutating func comparison() throws(QueryFault) -> Expression {
         let left = try sum()
         if scanner.takeWord("like") { return .like(left, try matcher()) }
         if scanner.takeWord("in") { return .isIn(left, try list()) }
@@ -167,6 +167,14 @@ extension QueryParser {
             let period = try scanner.period()
             try scanner.expect(")")
             return .call(lowered == "datefloor" ? .floor(toPeriod: period) : .ceiling(toPeriod: period), [time])
+        case "unmask":
+            let before = scanner
+            guard let path = try scanner.name(), case .field(let field) = names.resolve(path) else {
+                throw before.unexpected
+            }
+            try scanner.expect(")")
+            plan.unmasks = true
+            return .unmasked(field)
         default: break
         }
         guard let function = InsightsFunction.named(lowered) else { throw start.unexpected }

@@ -28,6 +28,7 @@ final class InsightsRecord {
     var slots: [InsightsValue]
     private var document: JSONValue??
     private var lambda: LambdaLine??
+    private var original: InsightsRecord?
 
     init(_ event: StoredEvent, in stream: String, of source: RecordSource, slots: Int) {
         self.event = event
@@ -53,6 +54,7 @@ final class InsightsRecord {
     func forget() {
         document = nil
         lambda = nil
+        original = nil
     }
 
     func value(of field: EventField) -> InsightsValue {
@@ -67,6 +69,14 @@ final class InsightsRecord {
         case .lambda(let field): return lambdaLine()?.value(of: field) ?? .null
         case .json(let path): return discovered(path)
         }
+    }
+
+    /// As the event came, with nothing masked. Whether the caller may see that was asked before the query began.
+    func unmaskedValue(of field: EventField) -> InsightsValue {
+        guard let event, let source else { return .null }
+        let record = original ?? InsightsRecord(event.unmasked, in: stream, of: source, slots: 0)
+        original = record
+        return record.value(of: field)
     }
 
     private func discovered(_ path: FieldPath) -> InsightsValue {
@@ -94,7 +104,10 @@ final class InsightsRecord {
     /// The event as JSON, or in functions' groups its first JSON fragment. Parsed once.
     func json() -> JSONValue? {
         if let document { return document }
-        let found = event.flatMap { Self.parse($0.message, anywhere: source?.isLambda == true) }
+        let found = event.flatMap { event in
+            // What a transformer has made is a document already.
+            Self.parse(event.transformed ?? event.message, anywhere: source?.isLambda == true)
+        }
         document = .some(found)
         return found
     }

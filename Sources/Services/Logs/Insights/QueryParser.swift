@@ -49,7 +49,7 @@ struct QueryParser {
     var depth = 0
     var operations = 0
 
-    private var plan = QueryPlan()
+    var plan = QueryPlan()
     private var fields: [QueryPlan.Column] = []
     private var parsed: [QueryPlan.Column] = []
     private var display: [QueryPlan.Column]?
@@ -88,6 +88,7 @@ struct QueryParser {
         if scanner.takeWord("fields") { return try fieldsCommand() }
         if scanner.takeWord("display") { return try displayCommand() }
         if scanner.takeWord("filter") { return plan.stages.append(.filter(try expression())) }
+        if scanner.takeWord("filterindex") { return try filterIndex() }
         if scanner.takeWord("stats") { return try stats() }
         if scanner.takeWord("sort") { return try sort() }
         if scanner.takeWord("limit") || scanner.takeWord("head") { return try limit() }
@@ -100,7 +101,7 @@ struct QueryParser {
     }
 
     private static let unsupported = [
-        "pattern", "diff", "anomaly", "unmask", "unnest", "filterindex", "source", "join", "lookup", "expand", "tail",
+        "pattern", "diff", "anomaly", "unnest", "source", "join", "lookup", "expand", "tail",
         "addtotals", "relevantfields",
     ]
 
@@ -244,6 +245,22 @@ struct QueryParser {
 
     // MARK: Rows
 
+    /// A filter of indexed fields, by equality: `requestId = "a" and user in ["b", "c"]`. Comes before anything else that
+    /// changes rows.
+    private mutating func filterIndex() throws(QueryFault) {
+        var conditions: [Expression] = []
+        repeat {
+            let before = scanner
+            guard let path = try scanner.name(), case .field = names.resolve(path) else { throw before.unexpected }
+            var ahead = scanner
+            guard ahead.take("=") || ahead.takeWord("in") else { throw scanner.unexpected }
+            plan.indexedFields.append(path.name)
+            scanner = before
+            conditions.append(try comparison())
+        } while scanner.takeWord("and")
+        plan.stages.append(.filter(conditions.count == 1 ? conditions[0] : .all(conditions)))
+    }
+
     private mutating func sort() throws(QueryFault) {
         var keys: [QueryPlan.SortKey] = []
         repeat {
@@ -321,7 +338,7 @@ extension Expression {
     var usesSlots: Bool {
         switch self {
         case .slot, .member: true
-        case .constant, .field: false
+        case .constant, .field, .unmasked: false
         case .not(let inner), .like(let inner, _): inner.usesSlots
         case .all(let parts), .any(let parts), .call(_, let parts): parts.contains(where: \.usesSlots)
         case .compare(_, let left, let right), .arithmetic(_, let left, let right): left.usesSlots || right.usesSlots

@@ -52,6 +52,10 @@ struct QueryPlan: Sendable {
     /// Slots of the rows that events become.
     var slotCount = 0
     var isAggregated = false
+    /// Fields that `filterIndex` names: groups without an index of them are not looked through.
+    var indexedFields: [String] = []
+    /// Whether it shows what is masked.
+    var unmasks = false
 
     /// Whether it matters in which order events come: not where everything is counted together first.
     var needsOrder: Bool {

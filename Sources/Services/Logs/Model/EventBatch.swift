@@ -7,6 +7,10 @@ struct NewEvent: Sendable, Equatable {
     /// Milliseconds since 1970, never negative.
     var timestamp: Int
     var message: String
+    /// What the group's transformer has made of it.
+    var transformed: String?
+    /// Where sensitive data lies in it.
+    var masks: EventMasks?
 
     /// As AWS counts it.
     var bytes: Int { message.utf8.count + LogLimits.bytesPerEvent }
@@ -16,6 +20,12 @@ struct NewEvent: Sendable, Equatable {
 struct EventBatch: Sendable {
     let accepted: [NewEvent]
     let rejected: RejectedLogEventsInfo?
+
+    /// Events that were checked before.
+    init(accepted: [NewEvent]) {
+        self.accepted = accepted
+        rejected = nil
+    }
 
     /// Throws `InvalidParameterException` when the whole batch breaks a rule.
     init(_ events: [InputLogEvent], at now: Instant, retentionDays: Int?) throws {

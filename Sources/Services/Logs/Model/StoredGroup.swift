@@ -5,7 +5,7 @@ import Storage
 /// A log group as the store keeps it.
 struct StoredGroup: Sendable, RowDecodable {
     static let columns: SQL =
-        "id, name, class, created_at, retention_days, stored_bytes, is_protected, subscription_count, metric_filter_count"
+        "id, name, class, created_at, retention_days, stored_bytes, is_protected, subscription_count, metric_filter_count, features"
 
     let id: Int
     let name: String
@@ -16,6 +16,7 @@ struct StoredGroup: Sendable, RowDecodable {
     let isProtected: Bool
     let subscriptionCount: Int
     let metricFilterCount: Int
+    let features: GroupFeatures
 
     init(row: inout Row) throws {
         id = try row.integer()
@@ -27,6 +28,7 @@ struct StoredGroup: Sendable, RowDecodable {
         isProtected = try row.bool()
         subscriptionCount = try row.integer()
         metricFilterCount = try row.integer()
+        features = GroupFeatures(rawValue: try row.integer())
     }
 
     static func arn(_ name: String, in scope: Scope) -> ARN { scope.arn("logs", "log-group:\(name)") }
@@ -43,6 +45,8 @@ struct StoredGroup: Sendable, RowDecodable {
         group.storedBytes = max(storedBytes, 0)
         group.logGroupClass = groupClass
         group.logGroupArn = arn
+        if features.contains(.ownProtection) { group.dataProtectionStatus = .activated }
+        if features.contains(.accountProtection) { group.inheritedProperties = [.accountDataProtection] }
         group.deletionProtectionEnabled = isProtected
         return group
     }

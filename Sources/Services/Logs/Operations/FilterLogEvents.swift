@@ -5,12 +5,13 @@ import MartletCore
 extension LogsService {
     /// Searches a group, in the order of the events' times, whatever their streams. The search stops after a while and hands
     /// out a token, so a page may be empty though there is more. Throws `InvalidParameterException`,
-    /// `ResourceNotFoundException`. AWS: FilterLogEvents
+    /// `ResourceNotFoundException`. The pattern is matched with what the caller gets to see. AWS: FilterLogEvents
     func filterLogEvents(_ input: FilterLogEventsInput, _ context: RequestContext) async throws -> FilterLogEventsOutput
     {
         let name = try Self.groupName(input.logGroupName, or: input.logGroupIdentifier, in: context.scope)
         let request = try FilterRequest(input)
         let now = clock.now
+        let isUnmasked = try await allowsUnmasking(input.unmask, ofGroup: name, context)
         return try await store.read(context.scope) { logs in
             let group = try logs.requireGroup(name)
             var query = EventQuery(source: try request.source(group, logs))
@@ -25,16 +26,21 @@ extension LogsService {
                     query.after = max(query.after, cursor)
                 }
             }
-            return try search(query, request, logs)
+            return try search(query, request, unmasked: isUnmasked, logs)
         }
     }
 
-    private func search(_ query: EventQuery, _ request: FilterRequest, _ logs: LogRows) throws -> FilterLogEventsOutput
-    {
+    private func search(
+        _ query: EventQuery,
+        _ request: FilterRequest,
+        unmasked: Bool,
+        _ logs: LogRows
+    ) throws -> FilterLogEventsOutput {
         var page = EventPage(limit: request.limit)
         var names = StreamNames(prefix: request.prefix)
         var budget = ScanBudget(scanLimits, clock)
-        try logs.events(query) { event in
+        try logs.events(query) { stored in
+            let event = unmasked ? stored.unmasked : stored
             guard page.hasRoom(for: event), budget.allowsOneMore() else {
                 page.close()
                 return false

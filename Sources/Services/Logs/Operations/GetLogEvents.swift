@@ -5,10 +5,12 @@ import MartletCore
 extension LogsService {
     /// Reads one stream, forward or backward. A token always comes back, and the same one where there is nothing more, so a
     /// client that repeats the forward token follows the stream. Throws `ResourceNotFoundException`,
-    /// `InvalidParameterException`. AWS: GetLogEvents
+    /// `InvalidParameterException`. What is sensitive is masked unless `unmask` is set and the caller has `logs:Unmask`.
+    /// AWS: GetLogEvents
     func getLogEvents(_ input: GetLogEventsInput, _ context: RequestContext) async throws -> GetLogEventsOutput {
         let name = try Self.groupName(input.logGroupName, or: input.logGroupIdentifier, in: context.scope)
         let now = clock.now
+        let isUnmasked = try await allowsUnmasking(input.unmask, ofGroup: name, context)
         return try await store.read(context.scope) { logs in
             let group = try logs.requireGroup(name)
             let stream = try logs.requireStream(input.logStreamName, of: group)
@@ -18,7 +20,7 @@ extension LogsService {
             var page = EventPage(limit: input.limit)
             try logs.events(range.query(.stream(stream.id), token, isForward: isForward)) { event in
                 guard page.hasRoom(for: event) else { return false }
-                page.take(event)
+                page.take(isUnmasked ? event.unmasked : event)
                 return true
             }
             let events = isForward ? page.events : page.events.reversed()

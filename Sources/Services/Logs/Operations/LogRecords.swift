@@ -5,10 +5,18 @@ import MartletCore
 extension LogsService {
     /// All fields of the event that a result's `@ptr` points to. AWS: GetLogRecord
     func getLogRecord(_ input: GetLogRecordInput, _ context: RequestContext) async throws -> GetLogRecordOutput {
-        guard let pointer = RecordPointer(input.logRecordPointer) else {
+        var output = GetLogRecordOutput()
+        output.logRecord = try await record(input.logRecordPointer, unmask: input.unmask, context)
+        return output
+    }
+
+    func record(_ pointerText: String, unmask: Bool?, _ context: RequestContext) async throws -> [String: String] {
+        guard let pointer = RecordPointer(pointerText) else {
             throw InvalidParameterException("The specified log record pointer is invalid.")
         }
         let now = clock.now
+        let group = try await store.read(context.scope) { try $0.group(numbered: pointer.group)?.name } ?? ""
+        let isUnmasked = try await allowsUnmasking(unmask, ofGroup: group, context)
         let record = try await store.read(context.scope) { logs -> [String: String]? in
             guard let group = try logs.group(numbered: pointer.group),
                 let stream = try logs.name(ofStream: pointer.stream)
@@ -19,7 +27,7 @@ extension LogsService {
             query.before = pointer.position.next
             var found: StoredEvent?
             try logs.events(query) { event in
-                found = event
+                found = isUnmasked ? event.unmasked : event
                 return false
             }
             guard let found, found.position.timestamp >= Int(horizon) else { return nil }
@@ -27,9 +35,7 @@ extension LogsService {
             return Self.fields(of: InsightsRecord(found, in: stream, of: source, slots: 0))
         }
         guard let record else { throw ResourceNotFoundException("The specified log record does not exist.") }
-        var output = GetLogRecordOutput()
-        output.logRecord = record
-        return output
+        return record
     }
 
     /// Times as numbers here, not as results show them.

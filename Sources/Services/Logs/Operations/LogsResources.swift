@@ -13,6 +13,16 @@ enum LogsResources {
         case let input as DeleteRetentionPolicyInput: [stream("", of: input.logGroupName, scope)]
         case let input as PutLogGroupDeletionProtectionInput:
             [stream("", of: bareName(input.logGroupIdentifier), scope)]
+        case let input as PutTransformerInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as GetTransformerInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as DeleteTransformerInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as PutDataProtectionPolicyInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as GetDataProtectionPolicyInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as DeleteDataProtectionPolicyInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as PutIndexPolicyInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as DeleteIndexPolicyInput: [group(identifiedBy: input.logGroupIdentifier, scope)]
+        case let input as DescribeIndexPoliciesInput: input.logGroupIdentifiers.map { group(identifiedBy: $0, scope) }
+        case let input as DescribeFieldIndexesInput: input.logGroupIdentifiers.map { group(identifiedBy: $0, scope) }
         case let input as StartQueryInput: queried(input, scope)
         case let input as GetLogGroupFieldsInput:
             [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
@@ -52,6 +62,12 @@ enum LogsResources {
         let names = (input.logGroupName.map { [$0] } ?? []) + (input.logGroupNames ?? [])
         return names.map { stream("", of: $0, scope) }
             + (input.logGroupIdentifiers ?? []).map { stream("", of: nil, or: $0, scope) }
+    }
+
+    static func group(_ name: String, _ scope: Scope) -> ARN { stream("", of: name, scope) }
+
+    private static func group(identifiedBy identifier: String, _ scope: Scope) -> ARN {
+        stream("", of: nil, or: identifier, scope)
     }
 
     private static func destination(_ name: String, _ scope: Scope) -> ARN { scope.arn("logs", "destination:\(name)") }

@@ -8,11 +8,7 @@ extension LogsService {
     /// AWS: PutMetricFilter
     func putMetricFilter(_ input: PutMetricFilterInput, _ context: RequestContext) async throws -> PutMetricFilterOutput
     {
-        try Self.refuseExtras(
-            input.applyOnTransformedLogs,
-            input.fieldSelectionCriteria,
-            input.emitSystemFieldDimensions
-        )
+        try Self.refuseExtras(input.fieldSelectionCriteria, input.emitSystemFieldDimensions)
         guard let transformation = input.metricTransformations.first else {
             throw InvalidParameterException("A metric filter has exactly one metric transformation.")
         }
@@ -27,6 +23,7 @@ extension LogsService {
                 input.filterName,
                 pattern: input.filterPattern,
                 stored,
+                isTransformed: input.applyOnTransformedLogs ?? false,
                 of: logs.rows.requireGroup(input.logGroupName),
                 at: now
             )

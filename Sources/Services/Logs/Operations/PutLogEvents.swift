@@ -8,20 +8,19 @@ extension LogsService {
     ///
     /// Differs from AWS: `entity` is not kept.
     func putLogEvents(_ input: PutLogEventsInput, _ context: RequestContext) async throws -> PutLogEventsOutput {
-        let now = clock.now
-        let (output, isWatched) = try await store.write(context.scope) { logs in
-            guard let key = try logs.rows.key(ofStream: input.logStreamName, inGroup: input.logGroupName) else {
-                _ = try logs.rows.requireGroup(input.logGroupName)
-                throw ResourceNotFoundException("The specified log stream does not exist.")
-            }
-            let batch = try EventBatch(input.logEvents, at: now, retentionDays: key.retentionDays)
-            try logs.append(batch.accepted, to: key, at: now)
-            var output = PutLogEventsOutput()
-            output.nextSequenceToken = SequenceToken.text(stream: key.streamID, lastIngestionAt: now)
-            output.rejectedLogEventsInfo = batch.rejected
-            return (output, key.isWatched)
-        }
-        if isWatched { delivery.wake() }
+        let outcome = try await ingest(
+            IngestionRequest(
+                group: input.logGroupName,
+                stream: input.logStreamName,
+                scope: context.scope,
+                now: clock.now,
+                events: .given(input.logEvents)
+            )
+        )
+        if outcome.hasDeliveries { delivery.wake() }
+        var output = PutLogEventsOutput()
+        output.nextSequenceToken = SequenceToken.text(stream: outcome.key.streamID, lastIngestionAt: outcome.now)
+        output.rejectedLogEventsInfo = outcome.rejected
         return output
     }
 }
@@ -32,21 +31,15 @@ extension LogsService: LogSink {
     package func append(_ records: [LogRecord], toGroup group: String, stream: String, in scope: Scope) async throws {
         let now = clock.now
         for batch in SinkBatches.cut(records) {
-            let isWatched = try await store.write(scope) { logs in
-                let key =
-                    try logs.rows.key(ofStream: stream, inGroup: group)
-                    ?? logs.makeStream(stream, inGroup: group, at: now)
-                try logs.append(batch, to: key, at: now)
-                return key.isWatched
-            }
-            if isWatched { delivery.wake() }
+            let request = IngestionRequest(group: group, stream: stream, scope: scope, now: now, events: .ready(batch))
+            if try await ingest(request).hasDeliveries { delivery.wake() }
         }
     }
 }
 
 extension LogChanges {
     /// Creates what is missing of the two.
-    fileprivate func makeStream(_ stream: String, inGroup group: String, at now: Instant) throws -> StreamKey {
+    func makeStream(_ stream: String, inGroup group: String, at now: Instant) throws -> StreamKey {
         let lengths = 1...LogLimits.nameLength
         guard lengths.contains(group.utf8.count), lengths.contains(stream.utf8.count) else {
             throw InvalidParameterException(

@@ -19,10 +19,14 @@ extension LogsService {
             throw InvalidParameterException("The end time must not be before the start time of the query.")
         }
         let names = try Self.queriedGroups(input, in: context.scope)
+        if plan.unmasks {
+            try await authorize("logs:Unmask", names.map { LogsResources.group($0, context.scope) }, context)
+        }
         let now = clock.now
         let groups = try await store.read(context.scope) { logs in
-            try names.map { name in
+            try names.compactMap { name -> QueriedGroup? in
                 let group = try logs.requireGroup(name)
+                guard try plan.indexedFields.allSatisfy({ try logs.hasIndex($0, of: group) }) else { return nil }
                 let horizon = Retention.horizon(days: group.retentionDays, at: now)?.milliseconds ?? 0
                 return QueriedGroup(id: group.id, name: name, horizon: Int(horizon))
             }
@@ -119,6 +123,22 @@ extension LogsService {
             throw ResourceNotFoundException("The specified query does not exist.")
         }
         return entry
+    }
+
+    /// AWS: ListLogGroupsForQuery
+    func listLogGroupsForQuery(
+        _ input: ListLogGroupsForQueryInput,
+        _ context: RequestContext
+    ) async throws -> ListLogGroupsForQueryOutput {
+        let entry = try requireQuery(input.queryId, context)
+        let start = try input.nextToken.map { try Self.cursor($0, keys: 1)[0] }.map { Int($0) ?? 0 } ?? 0
+        let page = entry.request.groups.dropFirst(max(start, 0)).prefix(input.maxResults ?? 50)
+        var output = ListLogGroupsForQueryOutput()
+        output.logGroupIdentifiers = page.map { StoredGroup.arn($0.name, in: context.scope).description }
+        if page.endIndex < entry.request.groups.endIndex {
+            output.nextToken = PageToken.encode([String(page.endIndex)])
+        }
+        return output
     }
 
     /// AWS: StopQuery

@@ -8,12 +8,12 @@ extension LogsService {
     /// that store them. Two for each group. Throws `InvalidParameterException`, `LimitExceededException`,
     /// `ResourceNotFoundException`. AWS: PutSubscriptionFilter
     ///
-    /// Differs from AWS: transformed logs, field selection and system fields answer 501.
+    /// Differs from AWS: field selection and system fields answer 501.
     func putSubscriptionFilter(
         _ input: PutSubscriptionFilterInput,
         _ context: RequestContext
     ) async throws -> PutSubscriptionFilterOutput {
-        try Self.refuseExtras(input.applyOnTransformedLogs, input.fieldSelectionCriteria, input.emitSystemFields)
+        try Self.refuseExtras(input.fieldSelectionCriteria, input.emitSystemFields)
         try Self.checkPattern(input.filterPattern)
         let target = try SubscriptionTarget(input.destinationArn, role: input.roleArn)
         _ = try await store.read(context.scope) { try $0.requireGroup(input.logGroupName) }
@@ -22,7 +22,8 @@ extension LogsService {
                 "The log group provided is reserved for the function log of the destination function."
             )
         }
-        try await check(target, for: input, context)
+        let source = LogDelivery.source(input.logGroupName, context.scope, role: input.roleArn)
+        try await check(target, from: source, context)
         let now = clock.now
         try await store.write(context.scope) { logs in
             try logs.setSubscription(input, of: logs.rows.requireGroup(input.logGroupName), at: now)
@@ -30,8 +31,7 @@ extension LogsService {
         return PutSubscriptionFilterOutput()
     }
 
-    static func refuseExtras(_ isTransformed: Bool?, _ criteria: String?, _ systemFields: [String]?) throws {
-        if isTransformed == true { throw CommonError.notImplemented("filters of transformed logs") }
+    static func refuseExtras(_ criteria: String?, _ systemFields: [String]?) throws {
         if criteria?.isEmpty == false { throw CommonError.notImplemented("field selection criteria of filters") }
         if systemFields?.isEmpty == false { throw CommonError.notImplemented("system fields of filters") }
     }
@@ -41,12 +41,11 @@ extension LogsService {
     }
 
     /// Whether the target would take what it is given: a function by its policy, a stream by taking a first message.
-    private func check(
+    func check(
         _ target: SubscriptionTarget,
-        for input: PutSubscriptionFilterInput,
+        from source: MartletCore.EventSource,
         _ context: RequestContext
     ) async throws {
-        let source = LogDelivery.source(input.logGroupName, context.scope, role: input.roleArn)
         switch target.kind {
         case .function:
             try await checkPermission(target, source, context)
@@ -70,7 +69,7 @@ extension LogsService {
 
     private func checkPermission(
         _ target: SubscriptionTarget,
-        _ source: EventSource,
+        _ source: MartletCore.EventSource,
         _ context: RequestContext
     ) async throws {
         let service = Principal(

@@ -118,8 +118,11 @@ extension LogChanges {
     private static func insertion(of events: ArraySlice<NewEvent>, _ key: StreamKey, _ now: Instant) -> SQL {
         var sql = SQL.StringInterpolation(literalCapacity: 0, interpolationCount: 0)
         sql.appendLiteral(
-            "INSERT INTO logs_event (group_id, stream_id, occurred_at, ingested_at, size, message) VALUES "
+            "INSERT INTO logs_event (group_id, stream_id, occurred_at, ingested_at, size, message"
         )
+        // Groups without policies write no more than they did before there were any.
+        let isPrepared = key.features.needsPreparation
+        sql.appendLiteral(isPrepared ? ", transformed, masks) VALUES " : ") VALUES ")
         var isFirst = true
         for event in events {
             sql.appendLiteral(isFirst ? "(" : ", (")
@@ -135,6 +138,12 @@ extension LogChanges {
             sql.appendInterpolation(event.bytes)
             sql.appendLiteral(", ")
             sql.appendInterpolation(event.message)
+            if isPrepared {
+                sql.appendLiteral(", ")
+                sql.appendInterpolation(event.transformed)
+                sql.appendLiteral(", ")
+                sql.appendInterpolation(event.masks?.text)
+            }
             sql.appendLiteral(")")
         }
         return SQL(stringInterpolation: sql)

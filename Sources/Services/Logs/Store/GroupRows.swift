@@ -64,6 +64,8 @@ extension LogChanges {
         }
         let id = try insertGroup(name, groupClass, retentionDays, isProtected, now)
         for (key, value) in tags { try setTag(key, value, ofGroup: id) }
+        let account = try rows.accountPolicies()
+        if !account.isEmpty { try refreshFeatures(ofGroup: id, named: name) }
     }
 
     private func insertGroup(
@@ -87,7 +89,7 @@ extension LogChanges {
 
     /// The group is gone at once, its streams and events are removed by and by.
     func deleteGroup(_ group: StoredGroup) throws {
-        for table: SQL in ["logs_tag", "logs_subscription", "logs_metric_filter"] {
+        for table: SQL in ["logs_tag", "logs_subscription", "logs_metric_filter", "logs_group_policy"] {
             try tx.execute("DELETE FROM \(table) WHERE group_id = \(group.id)")
         }
         try tx.execute("DELETE FROM logs_group WHERE id = \(group.id)")

@@ -5,7 +5,7 @@ import Storage
 
 /// A metric filter as the store keeps it.
 struct StoredMetricFilter: Sendable, RowDecodable {
-    static let columns: SQL = "f.id, f.name, f.pattern, f.transformation, f.created_at, g.name"
+    static let columns: SQL = "f.id, f.name, f.pattern, f.transformation, f.created_at, g.name, f.is_transformed"
 
     let id: Int
     let name: String
@@ -13,6 +13,8 @@ struct StoredMetricFilter: Sendable, RowDecodable {
     let transformation: StoredTransformation
     let createdAt: Instant
     let groupName: String
+    /// Whether it looks at what the group's transformer has made.
+    let isTransformed: Bool
 
     init(row: inout Row) throws {
         id = try row.integer()
@@ -21,6 +23,7 @@ struct StoredMetricFilter: Sendable, RowDecodable {
         transformation = try StoredTransformation(document: try row.text())
         createdAt = try row.instant()
         groupName = try row.text()
+        isTransformed = try row.bool()
     }
 
     /// As DescribeMetricFilters shows it.
@@ -31,7 +34,7 @@ struct StoredMetricFilter: Sendable, RowDecodable {
         filter.metricTransformations = [transformation.shape]
         filter.creationTime = Int(createdAt.milliseconds)
         filter.logGroupName = groupName
-        filter.applyOnTransformedLogs = false
+        filter.applyOnTransformedLogs = isTransformed
         return filter
     }
 }
@@ -70,13 +73,15 @@ extension LogChanges {
         _ name: String,
         pattern: String,
         _ transformation: StoredTransformation,
+        isTransformed: Bool,
         of group: StoredGroup,
         at now: Instant
     ) throws {
         let document = transformation.document
         let changed = try tx.execute(
             """
-            UPDATE logs_metric_filter SET pattern = \(pattern), transformation = \(document)
+            UPDATE logs_metric_filter SET pattern = \(pattern), transformation = \(document),
+                is_transformed = \(isTransformed)
             WHERE group_id = \(group.id) AND name = \(name)
             """
         )
@@ -86,8 +91,8 @@ extension LogChanges {
         }
         try tx.execute(
             """
-            INSERT INTO logs_metric_filter (group_id, name, pattern, transformation, created_at)
-            VALUES (\(group.id), \(name), \(pattern), \(document), \(now))
+            INSERT INTO logs_metric_filter (group_id, name, pattern, transformation, is_transformed, created_at)
+            VALUES (\(group.id), \(name), \(pattern), \(document), \(isTransformed), \(now))
             """
         )
         try tx.execute("UPDATE logs_group SET metric_filter_count = metric_filter_count + 1 WHERE id = \(group.id)")

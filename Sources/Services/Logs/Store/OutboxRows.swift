@@ -9,6 +9,9 @@ struct OutboxEntry: Sendable, RowDecodable {
         lease_owner, lease_count
         """
 
+    /// In the place of a subscription's number: the account's own.
+    static let accountSubscription = 0
+
     let id: Int
     let scope: Scope
     let groupID: Int
@@ -72,6 +75,11 @@ extension LogChanges {
                 INSERT INTO logs_outbox (\(columns))
                 SELECT \(values), id FROM logs_subscription WHERE group_id = \(key.groupID)
                 """
+            )
+        }
+        if key.features.contains(.accountSubscription) {
+            try tx.execute(
+                "INSERT INTO logs_outbox (\(columns)) VALUES (\(values), \(OutboxEntry.accountSubscription))"
             )
         }
         if key.metricFilterCount > 0 {

@@ -121,11 +121,11 @@ extension LogsStore {
     }
 
     private static let tablesOfGroups: [SQL] = [
-        "logs_event", "logs_stream", "logs_tag", "logs_subscription", "logs_metric_filter",
+        "logs_event", "logs_stream", "logs_tag", "logs_subscription", "logs_metric_filter", "logs_group_policy",
     ]
     private static let tablesOfAccounts: [SQL] = [
         "logs_outbox", "logs_destination", "logs_query_definition", "logs_resource_policy", "logs_garbage",
-        "logs_group",
+        "logs_account_policy", "logs_group",
     ]
 
     /// Removes everything of one account, or of all.

@@ -8,6 +8,10 @@ import Storage
 /// used twice, so events of a deleted group or stream are out of sight at once, and `logs_garbage` says what is to be
 /// removed for good.
 ///
+/// `features` of a group is what has to be done with its events on their way in (`GroupFeatures`): it is kept up with the
+/// policies of the group and of the account, so that a group without any costs nothing. What was made of an event is stored
+/// beside it: `transformed` is the document that its transformer has made, `masks` where sensitive data lies.
+///
 /// `logs_outbox` says which events a subscription or the metric filters of a group have still to look at: a range of numbers
 /// for each batch, written with the batch.
 enum LogsSchema {
@@ -90,6 +94,26 @@ enum LogsSchema {
                 CREATE TABLE logs_resource_policy (
                     account TEXT NOT NULL, region TEXT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
                     document TEXT NOT NULL, updated_at BIGINT NOT NULL, PRIMARY KEY (account, region, name))
+                """,
+            ]
+        },
+        Migration("policies of groups and accounts, transformed and masked events") { dialect in
+            [
+                "ALTER TABLE logs_group ADD COLUMN features BIGINT NOT NULL DEFAULT 0",
+                "ALTER TABLE logs_event ADD COLUMN transformed TEXT",
+                "ALTER TABLE logs_event ADD COLUMN masks TEXT",
+                "ALTER TABLE logs_subscription ADD COLUMN is_transformed BIGINT NOT NULL DEFAULT 0",
+                "ALTER TABLE logs_metric_filter ADD COLUMN is_transformed BIGINT NOT NULL DEFAULT 0",
+                """
+                CREATE TABLE logs_group_policy (
+                    group_id BIGINT NOT NULL, kind TEXT NOT NULL, document TEXT NOT NULL, created_at BIGINT NOT NULL,
+                    updated_at BIGINT NOT NULL, PRIMARY KEY (group_id, kind))
+                """,
+                """
+                CREATE TABLE logs_account_policy (
+                    account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    document TEXT NOT NULL, criteria TEXT, updated_at BIGINT NOT NULL,
+                    PRIMARY KEY (account, region, kind, name))
                 """,
             ]
         },

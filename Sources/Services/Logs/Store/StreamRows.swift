@@ -11,9 +11,10 @@ struct StreamKey: Sendable, RowDecodable {
     let retentionDays: Int?
     let subscriptionCount: Int
     let metricFilterCount: Int
+    let features: GroupFeatures
 
     /// Whether somebody is to be told of new events.
-    var isWatched: Bool { subscriptionCount > 0 || metricFilterCount > 0 }
+    var isWatched: Bool { subscriptionCount > 0 || metricFilterCount > 0 || features.contains(.accountSubscription) }
 
     init(row: inout Row) throws {
         streamID = try row.integer()
@@ -22,6 +23,7 @@ struct StreamKey: Sendable, RowDecodable {
         retentionDays = try row.optionalInteger()
         subscriptionCount = try row.integer()
         metricFilterCount = try row.integer()
+        features = GroupFeatures(rawValue: try row.integer())
     }
 }
 
@@ -46,7 +48,7 @@ extension LogRows {
         try tx.first(
             StreamKey.self,
             """
-            SELECT s.id, g.id, g.class, g.retention_days, g.subscription_count, g.metric_filter_count
+            SELECT s.id, g.id, g.class, g.retention_days, g.subscription_count, g.metric_filter_count, g.features
             FROM logs_group g JOIN logs_stream s ON s.group_id = g.id
             WHERE g.account = \(scope.account) AND g.region = \(scope.region) AND g.name = \(group) AND s.name = \(stream)
             """

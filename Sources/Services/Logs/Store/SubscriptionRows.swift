@@ -5,7 +5,9 @@ import Storage
 
 /// A subscription filter as the store keeps it.
 struct StoredSubscription: Sendable, RowDecodable {
-    static let columns: SQL = "id, group_id, name, pattern, destination_arn, role_arn, distribution, created_at"
+    static let columns: SQL = """
+        id, group_id, name, pattern, destination_arn, role_arn, distribution, created_at, is_transformed
+        """
 
     let id: Int
     let groupID: Int
@@ -15,6 +17,8 @@ struct StoredSubscription: Sendable, RowDecodable {
     let role: String?
     let distribution: String
     let createdAt: Instant
+    /// Whether it looks at what the group's transformer has made.
+    let isTransformed: Bool
 
     init(row: inout Row) throws {
         id = try row.integer()
@@ -25,6 +29,7 @@ struct StoredSubscription: Sendable, RowDecodable {
         role = try row.optionalText()
         distribution = try row.text()
         createdAt = try row.instant()
+        isTransformed = try row.bool()
     }
 
     /// As DescribeSubscriptionFilters shows it.
@@ -36,6 +41,7 @@ struct StoredSubscription: Sendable, RowDecodable {
         filter.destinationArn = destination
         filter.roleArn = role
         filter.distribution = Distribution(distribution)
+        filter.applyOnTransformedLogs = isTransformed
         filter.creationTime = Int(createdAt.milliseconds)
         return filter
     }
@@ -72,11 +78,13 @@ extension LogChanges {
     /// Makes it or changes it; what has been accepted for an older form of it is delivered to the new destination.
     func setSubscription(_ input: PutSubscriptionFilterInput, of group: StoredGroup, at now: Instant) throws {
         let distribution = (input.distribution ?? .byLogStream).rawValue
+        let isTransformed = input.applyOnTransformedLogs ?? false
         if let known = try rows.subscription(input.filterName, of: group) {
             try tx.execute(
                 """
                 UPDATE logs_subscription SET pattern = \(input.filterPattern), destination_arn = \(input.destinationArn),
-                    role_arn = \(input.roleArn), distribution = \(distribution) WHERE id = \(known.id)
+                    role_arn = \(input.roleArn), distribution = \(distribution), is_transformed = \(isTransformed)
+                WHERE id = \(known.id)
                 """
             )
             return
@@ -86,9 +94,10 @@ extension LogChanges {
         }
         try tx.execute(
             """
-            INSERT INTO logs_subscription (group_id, name, pattern, destination_arn, role_arn, distribution, created_at)
+            INSERT INTO logs_subscription 
+                (group_id, name, pattern, destination_arn, role_arn, distribution, is_transformed, created_at)
             VALUES (\(group.id), \(input.filterName), \(input.filterPattern), \(input.destinationArn), \(input.roleArn),
-                \(distribution), \(now))
+                \(distribution), \(isTransformed), \(now))
             """
         )
         try tx.execute("UPDATE logs_group SET subscription_count = subscription_count + 1 WHERE id = \(group.id)")

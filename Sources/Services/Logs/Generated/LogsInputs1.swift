@@ -35,12 +35,47 @@ struct CreateLogStreamInput: Shape {
     }
 }
 
+struct DeleteAccountPolicyInput: Shape {
+    var policyName = ""
+    var policyType = PolicyType("")
+    var dryRun: Bool?
+    static let shapeName = "DeleteAccountPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&policyName, Field("policyName", .required))
+        try c.enumeration(&policyType, Field("policyType", .required))
+        try c.bool(&dryRun, Field("dryRun"))
+    }
+}
+
+struct DeleteDataProtectionPolicyInput: Shape {
+    var logGroupIdentifier = ""
+    static let shapeName = "DeleteDataProtectionPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+    }
+}
+
 struct DeleteDestinationInput: Shape {
     var destinationName = ""
     static let shapeName = "DeleteDestinationRequest"
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&destinationName, Field("destinationName", .required, length: 1...512, pattern: Patterns.destinationName))
+    }
+}
+
+struct DeleteIndexPolicyInput: Shape {
+    var logGroupIdentifier = ""
+    static let shapeName = "DeleteIndexPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
     }
 }
 
@@ -117,6 +152,34 @@ struct DeleteSubscriptionFilterInput: Shape {
     }
 }
 
+struct DeleteTransformerInput: Shape {
+    var logGroupIdentifier = ""
+    static let shapeName = "DeleteTransformerRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+    }
+}
+
+struct DescribeAccountPoliciesInput: Shape {
+    var policyType = PolicyType("")
+    var policyName: String?
+    var accountIdentifiers: [String]?
+    var nextToken: String?
+    static let shapeName = "DescribeAccountPoliciesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.enumeration(&policyType, Field("policyType", .required))
+        try c.string(&policyName, Field("policyName"))
+        try c.list(
+            &accountIdentifiers,
+            Field("accountIdentifiers", length: 0...20, of: [Field("member", length: 12...12, pattern: Patterns.accountId)]))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
 struct DescribeDestinationsInput: Shape {
     var destinationNamePrefix: String?
     var nextToken: String?
@@ -127,6 +190,42 @@ struct DescribeDestinationsInput: Shape {
         try c.string(&destinationNamePrefix, Field("DestinationNamePrefix", length: 1...512, pattern: Patterns.destinationName))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
         try c.int(&limit, Field("limit", range: 1...50))
+    }
+}
+
+struct DescribeFieldIndexesInput: Shape {
+    var logGroupIdentifiers: [String] = []
+    var indexCategories: [IndexCategory]?
+    var nextToken: String?
+    static let shapeName = "DescribeFieldIndexesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                .required,
+                length: 1...100,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.list(&indexCategories, Field("indexCategories", length: 0...4))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeIndexPoliciesInput: Shape {
+    var logGroupIdentifiers: [String] = []
+    var nextToken: String?
+    static let shapeName = "DescribeIndexPoliciesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                .required,
+                length: 1...1,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
 
@@ -298,6 +397,17 @@ struct FilterLogEventsInput: Shape {
     }
 }
 
+struct GetDataProtectionPolicyInput: Shape {
+    var logGroupIdentifier = ""
+    static let shapeName = "GetDataProtectionPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+    }
+}
+
 struct GetLogEventsInput: Shape {
     var logGroupName: String?
     var logGroupIdentifier: String?
@@ -336,6 +446,17 @@ struct GetLogGroupFieldsInput: Shape {
     }
 }
 
+struct GetLogObjectInput: Shape {
+    var unmask: Bool?
+    var logObjectPointer = ""
+    static let shapeName = "GetLogObjectRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.bool(&unmask, Field("unmask"))
+        try c.string(&logObjectPointer, Field("logObjectPointer", .required, length: 1...512))
+    }
+}
+
 struct GetLogRecordInput: Shape {
     var logRecordPointer = ""
     var unmask: Bool?
@@ -357,6 +478,17 @@ struct GetQueryResultsInput: Shape {
         try c.string(&queryId, Field("queryId", .required, length: 1...256))
         try c.string(&nextToken, Field("nextToken", length: 0...1024))
         try c.int(&maxItems, Field("maxItems", range: 0...10000))
+    }
+}
+
+struct GetTransformerInput: Shape {
+    var logGroupIdentifier = ""
+    static let shapeName = "GetTransformerRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
     }
 }
 
@@ -394,6 +526,19 @@ struct ListLogGroupsInput: Shape {
     }
 }
 
+struct ListLogGroupsForQueryInput: Shape {
+    var queryId = ""
+    var nextToken: String?
+    var maxResults: Int?
+    static let shapeName = "ListLogGroupsForQueryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&queryId, Field("queryId", .required, length: 1...256))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.int(&maxResults, Field("maxResults", range: 50...500))
+    }
+}
+
 struct ListTagsForResourceInput: Shape {
     var resourceArn = ""
     static let shapeName = "ListTagsForResourceRequest"
@@ -409,6 +554,38 @@ struct ListTagsLogGroupInput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+    }
+}
+
+struct PutAccountPolicyInput: Shape {
+    var policyName = ""
+    var policyDocument = ""
+    var policyType = PolicyType("")
+    var scope: LogsScope?
+    var selectionCriteria: String?
+    var dryRun: Bool?
+    static let shapeName = "PutAccountPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&policyName, Field("policyName", .required))
+        try c.string(&policyDocument, Field("policyDocument", .required))
+        try c.enumeration(&policyType, Field("policyType", .required))
+        try c.enumeration(&scope, Field("scope"))
+        try c.string(&selectionCriteria, Field("selectionCriteria"))
+        try c.bool(&dryRun, Field("dryRun"))
+    }
+}
+
+struct PutDataProtectionPolicyInput: Shape {
+    var logGroupIdentifier = ""
+    var policyDocument = ""
+    static let shapeName = "PutDataProtectionPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.string(&policyDocument, Field("policyDocument", .required))
     }
 }
 
@@ -442,6 +619,19 @@ struct PutDestinationPolicyInput: Shape {
         try c.string(&destinationName, Field("destinationName", .required, length: 1...512, pattern: Patterns.destinationName))
         try c.string(&accessPolicy, Field("accessPolicy", .required, length: 1...Int.max))
         try c.bool(&forceUpdate, Field("forceUpdate"))
+    }
+}
+
+struct PutIndexPolicyInput: Shape {
+    var logGroupIdentifier = ""
+    var policyDocument = ""
+    static let shapeName = "PutIndexPolicyRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.string(&policyDocument, Field("policyDocument", .required, length: 1...51200))
     }
 }
 
@@ -570,6 +760,19 @@ struct PutSubscriptionFilterInput: Shape {
     }
 }
 
+struct PutTransformerInput: Shape {
+    var logGroupIdentifier = ""
+    var transformerConfig: [Processor] = []
+    static let shapeName = "PutTransformerRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(
+            &logGroupIdentifier,
+            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+        try c.list(&transformerConfig, Field("transformerConfig", .required, length: 1...20))
+    }
+}
+
 struct StartLiveTailInput: Shape {
     var logGroupIdentifiers: [String] = []
     var logStreamNames: [String]?
@@ -684,6 +887,19 @@ struct TestMetricFilterInput: Shape {
     }
 }
 
+struct TestTransformerInput: Shape {
+    var transformerConfig: [Processor] = []
+    var logEventMessages: [String] = []
+    static let shapeName = "TestTransformerRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&transformerConfig, Field("transformerConfig", .required, length: 1...20))
+        try c.list(
+            &logEventMessages,
+            Field("logEventMessages", .required, length: 1...50, of: [Field("member", length: 1...Int.max)]))
+    }
+}
+
 struct UntagLogGroupInput: Shape {
     var logGroupName = ""
     var tags: [String] = []
@@ -697,23 +913,6 @@ struct UntagLogGroupInput: Shape {
                 "tags",
                 .required,
                 length: 1...Int.max,
-                of: [Field("member", length: 1...128, pattern: Patterns.tagFilterKey)]))
-    }
-}
-
-struct UntagResourceInput: Shape {
-    var resourceArn = ""
-    var tagKeys: [String] = []
-    static let shapeName = "UntagResourceRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&resourceArn, Field("resourceArn", .required, length: 1...1011, pattern: Patterns.amazonResourceName))
-        try c.list(
-            &tagKeys,
-            Field(
-                "tagKeys",
-                .required,
-                length: 0...50,
                 of: [Field("member", length: 1...128, pattern: Patterns.tagFilterKey)]))
     }
 }
