@@ -209,7 +209,7 @@ import Testing
     func unimplemented() async throws {
         try await LogsTestBench.run { logs in
             let operation = OperationDescriptor<DeleteLogGroupInput, DeleteLogGroupOutput>(
-                "PutTransformer",
+                "PutIntegration",
                 action: ""
             )
             let response = try await logs.client.send(operation.binding, DeleteLogGroupInput(logGroupName: "g"))

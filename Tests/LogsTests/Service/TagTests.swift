@@ -100,9 +100,11 @@ import Testing
     func complete() async throws {
         try await LogsTestBench.run { logs in
             let tagging: Set = ["TagResource", "UntagResource", "ListTagsForResource"]
-            // AWS knows no resource of these, or, of the first two, only those that the input lists.
+            // AWS knows no resource of these, or, of the first four, only those that the input lists.
             let free: Set = [
-                "StartQuery", "StartLiveTail", "StopQuery", "GetQueryResults", "GetLogRecord", "DescribeQueries",
+                "StartQuery", "StartLiveTail", "DescribeIndexPolicies", "DescribeFieldIndexes", "ListLogGroupsForQuery",
+                "GetLogObject", "TestTransformer", "PutAccountPolicy", "DescribeAccountPolicies", "DeleteAccountPolicy",
+                "StopQuery", "GetQueryResults", "GetLogRecord", "DescribeQueries",
                 "PutQueryDefinition", "DescribeQueryDefinitions", "DeleteQueryDefinition", "TestMetricFilter",
                 "DescribeDestinations", "PutResourcePolicy", "DescribeResourcePolicies", "DeleteResourcePolicy",
             ]
