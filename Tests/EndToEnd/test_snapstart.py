@@ -186,3 +186,7 @@ class SnapStart(EndToEndTest):
             self.assertEqual(self.call(function, version).json["born"], born)
             wait_until_settled(account.lambda_, function.name, slow)
             self.assertNotEqual(self.call(function, slow).json["born"], born)
+            snapshots = os.path.join(server.data, "lambda", "snapshots")
+            self.assertEqual(len(os.listdir(snapshots)), 2)
+            account.lambda_.delete_function(FunctionName=function.name)
+            eventually(lambda: not os.listdir(snapshots))

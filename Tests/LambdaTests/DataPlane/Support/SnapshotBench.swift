@@ -207,7 +207,7 @@ private final class Lines: LogQueue {
     let streams = NIOLockedValueBox<[String: [String]]>([:])
 
     func enqueue(_ records: [LogRecord], group: String, stream: String, scope: Scope) {
-        streams.withLockedValue { $0[stream, default: []] += records.map(\.message) }
+        streams.withLockedValue { $0[stream, default: []] += records.map(\.message).filter { !$0.isEmpty } }
     }
 }
 
