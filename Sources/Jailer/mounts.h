@@ -30,7 +30,7 @@ extern const char *const shared_directories[];
 int set_attributes(int tree, const char *path, uint64_t set, uint64_t clear, bool deep);
 // Binds a host path, with everything mounted below it, at `target` below `directory`. Attributes are only ever added.
 int bind_host(const char *source, int directory, const char *target, uint64_t attributes);
-// A copy of what is mounted at `source`, nowhere yet, with the attributes of `spec` and the owner that it asks for. `proc`
+// A copy of what is mounted at `source`, nowhere yet, with the attributes and the owner that `spec` asks for. `proc`
 // is a proc file system in which this process sees its children; `host_id` the function's user.
 int open_mount(const struct mount_spec *spec, const char *proc, uint32_t host_id, struct failure *f);
 // Has the tree belong to the function: see owners.c.

@@ -55,7 +55,8 @@ int give_to_function(int tree, const char *proc, uint32_t host_id, struct failur
     int map = open_map(proc, &owner, host_id, f);
     if (map < 0) return -1;
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)map};
-    int result = (int)syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
+    unsigned whole = AT_EMPTY_PATH | AT_RECURSIVE;
+    int result = (int)syscall(SYS_mount_setattr, tree, "", whole, &attributes, sizeof attributes);
     int error = errno;
     close(map);
     return result ? fail(f, JAILER_E_HOST_LACKS, error, "map the owner of a mount (its file system must support that)")
