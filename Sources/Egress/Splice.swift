@@ -70,6 +70,8 @@ final class Splice: ChannelInboundHandler {
             NIOLoopBound(self, eventLoop: context.eventLoop), context.eventLoop.makePromise(of: Void.self)
         )
         ended.futureResult.whenComplete { _ in me.value.outputEnded() }
+        // The end is told before the reads that came with it are complete, and so before what they wrote was flushed.
+        context.flush()
         context.close(mode: .output, promise: ended)
     }
 

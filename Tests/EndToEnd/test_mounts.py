@@ -95,6 +95,7 @@ class Mounts(EndToEndTest):
         # A read-only one is read-only.
         with open(self.folder + "/log", "w") as log:
             log.write("given\n")
+        os.chmod(self.folder + "/log", 0o666)
         function = self.create(NOTES, FileSystemConfigs=self.configs())
         self.assertEqual(self.result(function)["log"], ["given"])
         answer = function.invoke("more")

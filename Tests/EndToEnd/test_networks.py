@@ -2,6 +2,7 @@
 """Networks of functions: what `--network` and `--function-network` give, towards a host at the end of a cable."""
 
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -49,7 +50,8 @@ class Networks(EndToEndTest):
         super().setUp()
         number = os.getpid() % 250
         self.name, self.near, self.far = "mte%d" % os.getpid(), "10.251.%d.1" % number, "10.251.%d.2" % number
-        cable = "mce%d" % (os.getpid() % 100000)
+        # A cable goes some time after the other end's namespace.
+        cable = "mce%s" % secrets.token_hex(4)
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder)
         self.addCleanup(subprocess.run, ["ip", "netns", "del", self.name])
