@@ -69,6 +69,7 @@ struct Serve: AsyncParsableCommand {
         help: "Emulate the machines where KVM cannot run them: as safe, and some fifty times slower."
     )
     var microVMEmulation = false
+    @Option(
         name: .customLong("mount"),
         parsing: .singleValue,
         help:
