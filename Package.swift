@@ -149,7 +149,7 @@ let package = Package(
         service("STS"),
         service("Logs", ["RegularExpressions", "CZlib"]),
         service("SQS"),
-        service("SNS", [.cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
+        service("SNS", ["EventPatterns", .cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
 
         module(
             "MartletServer",
@@ -164,7 +164,7 @@ let package = Package(
                 "MartletCore", "MartletServer", "AWSWire", "Sandbox", "SandboxNamespaces", "SandboxProcess",
                 "SandboxMicroVM", "Lambda",
                 "OCI",
-                .argumentParser, .httpClient, .httpTypes, .logging, .nioCore, .nioPosix, .nioHTTP1,
+                .argumentParser, .httpClient, .httpTypes, .logging, .nioCore, .nioPosix, .nioHTTP1, .crypto,
             ]
         ),
         .executableTarget(
@@ -222,8 +222,12 @@ let package = Package(
         tests("SQSTests", ["SQS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests(
             "SNSTests",
-            ["SNS", "AWSWire", "Storage", "StorageSQLite", .crypto, .cryptoExtras, .httpTypes, .nioPosix]
+            [
+                "SNS", "AWSWire", "EventPatterns", "Storage", "StorageSQLite", .crypto, .cryptoExtras, .httpTypes,
+                .nioPosix,
+            ]
         ),
+        tests("MartletCLITests", ["MartletCLI", "AWSWire", "Lambda", "SNS", .argumentParser]),
         tests("EndToEndTests", [.httpClient]),
     ],
     swiftLanguageModes: [.v6]

@@ -5,8 +5,13 @@ import NIOConcurrencyHelpers
 /// Where events can go, found by the service that an ARN names. The composition root fills it.
 package final class EventTargets: Sendable {
     private let targets = NIOLockedValueBox<[String: any EventTarget]>([:])
+    /// Hears of each event that was delivered here, or was not.
+    package let feed: EventFeed
+    private let clock: any WallClock
 
-    package init() {}
+    package init(feed: EventFeed = EventFeed(), clock: any WallClock = SystemClock()) {
+        (self.feed, self.clock) = (feed, clock)
+    }
 
     package func register(_ target: any EventTarget) {
         targets.withLockedValue { $0[target.service] = target }
@@ -19,9 +24,38 @@ package final class EventTargets: Sendable {
 
     /// Returns once the target has accepted the event durably. Throws its own error, or `NotImplemented`.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
-        guard let target = target(of: arn) else {
-            throw CommonError.notImplemented("events to the service \(arn.service)")
+        do {
+            guard let target = target(of: arn) else {
+                throw CommonError.notImplemented("events to the service \(arn.service)")
+            }
+            try await target.deliver(event, to: arn)
+            show(event, to: arn, .delivered)
+        } catch {
+            show(event, to: arn, error.isFinal ? .failed : .retried, error.sentence)
+            throw error
         }
-        try await target.deliver(event, to: arn)
+    }
+
+    private func show(_ event: EventDelivery, to arn: ARN, _ result: EventPassage.Result, _ reason: String? = nil) {
+        feed.show(
+            EventPassage(
+                at: clock.now,
+                scope: Scope(
+                    account: event.source.account,
+                    region: (event.source.arn ?? arn).scope?.region ?? .usEast1
+                ),
+                from: event.source.arn?.description ?? event.source.servicePrincipal,
+                to: arn.description,
+                result,
+                reason: reason
+            )
+        )
+    }
+}
+
+extension Error {
+    /// For people who watch: a service's error in its own words.
+    package var sentence: String {
+        (self as? any ServiceError).map { "\($0.code): \($0.message)" } ?? "\(self)"
     }
 }

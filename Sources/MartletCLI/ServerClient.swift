@@ -51,6 +51,18 @@ struct ServerClient {
         headers: [(String, String)],
         body: ByteBuffer
     ) async throws -> Response {
+        let request = try request(service, method, path, query, headers, body)
+        return try await reached { try await Self.execute(request) }
+    }
+
+    private func request(
+        _ service: String,
+        _ method: String,
+        _ path: String,
+        _ query: [(String, String)],
+        _ headers: [(String, String)],
+        _ body: ByteBuffer
+    ) throws -> HTTPClientRequest {
         let signed = try sign(service, method, path, query, headers, body)
         var request = HTTPClientRequest(url: signed.url)
         request.method = HTTPMethod(rawValue: method)
@@ -58,8 +70,13 @@ struct ServerClient {
             request.headers.add(name: name, value: value)
         }
         request.body = .bytes(body)
+        return request
+    }
+
+    /// Says what to do where nothing answers.
+    private func reached<T>(_ body: () async throws -> T) async throws -> T {
         do {
-            return try await Self.execute(request)
+            return try await body()
         } catch let error as HTTPClientError where error == .connectTimeout {
             throw unreachable
         } catch is NIOConnectionError {
@@ -69,10 +86,57 @@ struct ServerClient {
         }
     }
 
-    private static func execute(_ request: HTTPClientRequest) async throws -> Response {
+    /// Reads an answer that comes line by line, until the server ends it. Empty lines are signs of life.
+    func lines(
+        service: String,
+        path: String,
+        query: [(String, String)],
+        _ body: (String) throws -> Void
+    ) async throws {
+        let request = try request(service, "GET", path, query, [], ByteBuffer())
+        let client = HTTPClient(configuration: Self.configuration)
+        do {
+            // Years: the person ends it.
+            let response = try await reached { try await client.execute(request, timeout: .hours(100_000)) }
+            guard response.status.code == 200 else {
+                let text = try await response.body.collect(upTo: 1 << 20)
+                let error = Response(status: Int(response.status.code), headers: response.headers, body: text).error
+                throw CommandFailure("\(error.code): \(error.message)")
+            }
+            var rest = ByteBuffer()
+            for try await piece in response.body {
+                rest.writeImmutableBuffer(piece)
+                try Self.takeLines(&rest, body)
+            }
+            try await client.shutdown()
+        } catch {
+            try await client.shutdown()
+            throw error
+        }
+    }
+
+    private static func takeLines(_ buffer: inout ByteBuffer, _ body: (String) throws -> Void) throws {
+        while let end = buffer.readableBytesView.firstIndex(of: 0x0a) {
+            let line = buffer.readString(length: end - buffer.readerIndex) ?? ""
+            buffer.moveReaderIndex(forwardBy: 1)
+            if !line.isEmpty { try body(line) }
+        }
+        buffer.discardReadBytes()
+        guard buffer.readableBytes <= longestLine else {
+            throw CommandFailure("The server sent a line without an end.")
+        }
+    }
+
+    private static let longestLine = 1 << 20
+
+    private static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         // Where nothing listens, nothing will: the person waits.
         configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
+    private static func execute(_ request: HTTPClientRequest) async throws -> Response {
         let client = HTTPClient(configuration: configuration)
         do {
             // A function may take 15 minutes.

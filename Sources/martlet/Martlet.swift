@@ -30,6 +30,10 @@ struct Martlet: AsyncParsableCommand {
 
             Any AWS SDK, the AWS CLI, SAM CLI and Terraform work against it: set AWS_ENDPOINT_URL=http://127.0.0.1:4566.
             """,
-        subcommands: [Serve.self, Invoke.self, LogsCommand.self, Usage.self, Doctor.self, Runtimes.self, Version.self]
+        subcommands: [
+            Serve.self, Invoke.self, GenerateEvent.self, LogsCommand.self, EventsCommand.self, QueueCommand.self,
+            Usage.self, Doctor.self, Runtimes.self,
+            Version.self,
+        ]
     )
 }

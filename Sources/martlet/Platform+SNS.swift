@@ -14,9 +14,10 @@ extension Platform {
         _ clock: any WallClock,
         _ ids: any IDSource,
         _ logger: Logger,
+        feed: EventFeed,
         targets: @escaping TargetLookup
     ) async throws -> SNSService {
-        let service = SNSService(
+        var parts =
             SNSParts(
                 database: storage.database,
                 cipher: storage.cipher,
@@ -29,7 +30,8 @@ extension Platform {
                 node: "local",
                 logger: logger
             )
-        )
+        parts.feed = feed
+        let service = SNSService(parts)
         try await service.migrate()
         return service
     }

@@ -90,7 +90,9 @@ enum Platform {
         let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
         resourcePolicies.register(SQSResourcePolicies(sqs))
         let web = WebClient(policy: isOpen ? .withLoopback : .withoutLoopback, logger: logger)
-        let sns = try await topics(storage, settings, logs, web, clock, ids, logger) { targets.target(of: $0) }
+        let sns = try await topics(storage, settings, logs, web, clock, ids, logger, feed: targets.feed) {
+            targets.target(of: $0)
+        }
         resourcePolicies.register(SNSResourcePolicies(sns))
         targets.register(QueueTarget(sqs))
         sources.register(queues: PolledQueues(sqs))
@@ -176,6 +178,7 @@ enum Platform {
                 stemCells: { data.stemCellFigures },
                 memory: { data.memoryFigures }
             ),
+            QueueReport(queues: sqs), EventReport(feed: targets.feed),
         ]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },
@@ -198,7 +201,7 @@ enum Platform {
         // Stopped in reverse: the door first, what it leads to after.
         var services: [any Service] = [usage] + logs.services + sns.services + sqs.services
         services += lambda.services
-        services += [server, sqs.endOfWaiting]
+        services += [server, sqs.endOfWaiting, EndOfWatching(feed: targets.feed, clock: clock)]
         let group = ServiceGroup(
             configuration: .init(
                 services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },

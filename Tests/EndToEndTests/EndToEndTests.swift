@@ -156,6 +156,13 @@ import Testing
             try await Script.run("test_mappings")
         }
 
+        @Test("shows events and messages on their way, makes sample events and sends dead letters back")
+        func eventVerbs()
+            async throws
+        {
+            try await Script.run("test_event_verbs")
+        }
+
         @Test("loses none of ten thousand events, and fans out to each who wants one") func eventProofs() async throws {
             try await Script.run("test_event_proofs")
         }

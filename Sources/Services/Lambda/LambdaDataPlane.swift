@@ -221,6 +221,9 @@ package struct LambdaDataPlane: Sendable {
         _ = starter.compiled(version, runtime)
     }
 
+    /// Hears of every event that reaches a function, or does not.
+    var feed: EventFeed { environment.targets.feed }
+
     /// The front for the control plane's operations; `directory` is its store.
     func invoker(_ directory: any VersionDirectory) -> LambdaInvoker {
         LambdaInvoker(directory: directory, runner: runner, events: events, ids: ids)
@@ -245,6 +248,7 @@ package struct LambdaDataPlane: Sendable {
                 clock: environment.clock,
                 ids: ids,
                 logger: environment.logger,
+                feed: environment.targets.feed,
                 run: { try await invoker.run($0) }
             )
         )

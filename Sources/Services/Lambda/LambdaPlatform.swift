@@ -34,7 +34,11 @@ package struct LambdaPlatform: Sendable {
         follower.follow(control.directory)
         self.data = data
         let (store, invoker) = (control.store, data.invoker(control.invocationDirectory))
-        mappings = MappingSupervisor(control, node: data.node, makeReader: control.readers(running: invoker))
+        mappings = MappingSupervisor(
+            control,
+            node: data.node,
+            makeReader: control.readers(running: invoker, shownTo: data.feed)
+        )
         data.deliver(with: invoker, StoredAsyncSettings(store: store), control.outcomePermissions)
         data.snapshots?.shelf.follow { key, now in try await store.write { try $0.noteSnapshotUse(key, at: now) } }
         data.keeper.follow({ try await store.read { try $0.provisionedTargets() } }, control.directory)

@@ -31,7 +31,8 @@ package struct SNSService: SNSAPI, ServiceProvider {
             web: parts.web,
             outbox: parts.outbox,
             notes: NotificationWriter(keys: signatures),
-            clock: parts.clock
+            clock: parts.clock,
+            feed: parts.feed
         )
         queue = DeliveryQueue(store: store, deliverer: deliverer, clock: parts.clock, node: parts.node, parts.logger)
         sweeper = SNSSweeper(store: store, queue: queue, filters: filters, clock: parts.clock, logger: parts.logger)
@@ -70,6 +71,8 @@ package struct SNSParts: Sendable {
     /// The holder of leases: after a restart a node takes its own back at once.
     package var node: String
     package var logger: Logger
+    /// Hears of each delivery.
+    package var feed = EventFeed()
 
     package init(
         database: any Database,

@@ -19,6 +19,7 @@ struct AsyncInvocations: DeliveryHandler {
     let clock: any WallClock
     let ids: any IDSource
     let logger: Logger
+    var feed = EventFeed()
     let run: Run
 
     func attempt(_ delivery: Delivery) async -> DeliveryVerdict {
@@ -56,7 +57,28 @@ struct AsyncInvocations: DeliveryHandler {
             if !error.isThrottle { log(event, "could not be run and waits", error) }
         }
         let decision = AsyncDecision.after(result, event, settings, at: clock.now, draw: ids.fraction())
+        show(event, result, decision)
         return verdict(decision, event, result, settings)
+    }
+
+    private func show(_ event: AsyncEvent, _ result: AsyncResult, _ decision: AsyncDecision) {
+        let passed: EventPassage.Result =
+            switch decision {
+            case .end(.success): .delivered
+            case .end: .failed
+            case .retry, .backOff: .retried
+            }
+        feed.show(
+            EventPassage(
+                at: clock.now,
+                scope: event.function.scope,
+                from: "",
+                to: event.functionARN.description,
+                passed,
+                id: event.id,
+                reason: result.reason
+            )
+        )
     }
 
     private func verdict(
@@ -108,6 +130,15 @@ extension AsyncResult {
         switch self {
         case .success(let response), .functionError(let response): response
         case .throttled, .platformFailed: nil
+        }
+    }
+
+    fileprivate var reason: String? {
+        switch self {
+        case .success: nil
+        case .functionError(let response): "the function failed: \(response.functionError ?? "")"
+        case .throttled: "throttled"
+        case .platformFailed: "could not be run"
         }
     }
 }

@@ -19,7 +19,7 @@ extension MappingSupervisor {
 
 extension LambdaControlPlane {
     /// A reader for each kind of source: queues so far.
-    func readers(running invoker: LambdaInvoker) -> MappingSupervisor.MakeReader {
+    func readers(running invoker: LambdaInvoker, shownTo feed: EventFeed) -> MappingSupervisor.MakeReader {
         let (environment, permissions) = (environment, outcomePermissions)
         let settings = StoredAsyncSettings(store: store)
         return { mapping in
@@ -38,7 +38,8 @@ extension LambdaControlPlane {
                     },
                     clock: environment.clock,
                     ids: environment.ids,
-                    logger: environment.logger
+                    logger: environment.logger,
+                    feed: feed
                 )
             )
         }

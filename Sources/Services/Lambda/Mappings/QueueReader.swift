@@ -21,6 +21,8 @@ struct QueueReader: MappingReader {
         var clock: any WallClock
         var ids: any IDSource
         var logger: Logger
+        /// Hears of each batch.
+        var feed = EventFeed()
     }
 
     /// Of one receive. AWS: WaitTimeSeconds, MaxNumberOfMessages
@@ -185,6 +187,7 @@ struct QueueReader: MappingReader {
                 let response = try await around.invoke(mapping.function, batch.event, trace)
                 return try await conclude(batch, response)
             } catch {
+                show(batch.messages.count, .retried, error.sentence)
                 let pause = Self.throttled.pause(afterTries: tries, draw: around.ids.fraction())
                 let wouldBeSeen = around.clock.now + pause - began >= hidden
                 guard error.isThrottle, !wouldBeSeen else {
@@ -209,17 +212,40 @@ struct QueueReader: MappingReader {
     }
 
     private func conclude(_ batch: QueueBatch, _ response: AsyncResponse) async throws -> End {
-        guard response.functionError == nil else { return .failed }
+        let all = batch.messages.count
+        if let error = response.functionError {
+            show(all, .retried, "the function failed: \(error)")
+            return .failed
+        }
         guard mapping.settings.reportsItemFailures else {
             try await delete(batch.messages)
+            show(all, .delivered)
             return .done
         }
         switch ItemFailures(response.payload, of: batch.messages.map(\.id)) {
-        case .all: return .failed
+        case .all:
+            show(all, .retried, "the function reported all of the batch as failed")
+            return .failed
         case .some(let failed):
             try await delete(batch.messages.filter { !failed.contains($0.id) })
+            if failed.count < all { show(all - failed.count, .delivered) }
+            if !failed.isEmpty { show(failed.count, .retried, "the function reported them as failed") }
             return failed.isEmpty ? .done : .failed
         }
+    }
+
+    private func show(_ count: Int, _ result: EventPassage.Result, _ reason: String? = nil) {
+        around.feed.show(
+            EventPassage(
+                at: around.clock.now,
+                scope: mapping.function.scope,
+                from: queue.description,
+                to: mapping.function.qualifiedARN.description,
+                result,
+                count: count,
+                reason: reason
+            )
+        )
     }
 
     private func delete(_ messages: [QueueMessage]) async throws {

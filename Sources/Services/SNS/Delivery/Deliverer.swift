@@ -57,8 +57,34 @@ struct Deliverer: Sendable {
     let outbox: any Outbox
     let notes: NotificationWriter
     let clock: any WallClock
+    let feed: EventFeed
 
     func attempt(_ task: DeliveryTask) async -> DeliveryOutcome {
+        let outcome = await tried(task)
+        feed.show(passage(task, outcome))
+        return outcome
+    }
+
+    private func passage(_ task: DeliveryTask, _ outcome: DeliveryOutcome) -> EventPassage {
+        let (result, reason): (EventPassage.Result, String?) =
+            switch outcome {
+            case .delivered: (.delivered, nil)
+            case .failed(let reason): (.retried, reason)
+            case .refused(let reason): (.failed, reason)
+            }
+        let isDeadLetter = task.held.stage == .deadLetter
+        return EventPassage(
+            at: clock.now,
+            scope: task.message.topic.scope,
+            from: task.message.topic.arn.description,
+            to: isDeadLetter ? task.deadLetterQueue?.description ?? "" : task.endpoint,
+            result,
+            id: task.message.id,
+            reason: reason
+        )
+    }
+
+    private func tried(_ task: DeliveryTask) async -> DeliveryOutcome {
         do {
             if task.held.stage == .deadLetter { return try await bury(task) }
             switch task.wire {
