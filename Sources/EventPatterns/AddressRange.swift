@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Addresses that share their first bits, of IPv4 or IPv6.
-struct AddressRange: Sendable {
+package struct AddressRange: Sendable {
     private let address: [UInt8]
     private let bits: Int
 
     /// `10.0.0.0/24`, `2001:db8::/32`.
-    init(_ text: String) throws(PatternFault) {
+    package init(_ text: String) throws(PatternFault) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2 else { throw PatternFault("Malformed CIDR, one '/' required") }
         guard let address = Self.parse(parts[0]) else { throw PatternFault("Malformed CIDR: \(text)") }
@@ -23,7 +23,12 @@ struct AddressRange: Sendable {
     }
 
     func contains(_ text: String) -> Bool {
-        guard let other = Self.parse(text[...]), other.count == address.count else { return false }
+        Self.parse(text[...]).map { contains($0) } ?? false
+    }
+
+    /// `other` is 4 or 16 bytes; of the other family nothing is in the range.
+    package func contains(_ other: [UInt8]) -> Bool {
+        guard other.count == address.count else { return false }
         for index in 0..<(bits / 8) where other[index] != address[index] { return false }
         let rest = bits % 8
         guard rest > 0 else { return true }
@@ -31,7 +36,9 @@ struct AddressRange: Sendable {
         return other[bits / 8] & mask == address[bits / 8] & mask
     }
 
-    /// 4 or 16 bytes.
+    /// An address's 4 or 16 bytes.
+    package static func bytes(of text: String) -> [UInt8]? { parse(text[...]) }
+
     private static func parse(_ text: Substring) -> [UInt8]? {
         guard text.utf8.count <= 45 else { return nil }
         return text.contains(":") ? parseIPv6(text) : parseIPv4(text)

@@ -28,6 +28,11 @@ package struct EventPattern: Sendable {
         root = try compiler.compile(json)
     }
 
+    private init(root: ObjectTest) { self.root = root }
+
+    /// Asks for nothing. No text says so: a pattern has a field at least.
+    package static let everything = EventPattern(root: ObjectTest())
+
     package func matches(_ event: JSONValue) -> Bool { root.matches(event) }
 
     /// What the pattern asks of the top level's fields: for those that treat them differently.
@@ -41,6 +46,8 @@ package struct PatternLimits: Sendable {
     package var values = 1_000
     /// What the alternatives of `$or` make of one pattern, multiplied.
     package var combinations = 1_000
+    /// Whether a `$or` that has not the form of alternatives is an ordinary name, as it is for SNS, instead of a fault.
+    package var takesOrAsName = false
 
     package init() {}
 }
@@ -85,6 +92,18 @@ struct ObjectTest: Sendable {
             if !isMet { return false }
         }
         return alternatives.allSatisfy { $0.contains { $0.matchesObject(event) } }
+    }
+}
+
+/// What stands behind `$or`.
+package enum EventAlternatives {
+    /// Two objects at least, none of which is a test such as `{"prefix": "x"}`.
+    package static func are(_ elements: [JSONValue]) -> Bool {
+        elements.count >= 2
+            && elements.allSatisfy { element in
+                guard case .object(let members) = element, let first = members.first else { return false }
+                return members.count > 1 || first.value.isObject || !PatternCompiler.reserved.contains(first.name)
+            }
     }
 }
 

@@ -37,7 +37,8 @@ struct PatternCompiler {
             guard seen.insert(member.name).inserted else {
                 throw PatternFault("Path `\(place)` cannot be allowed multiple times")
             }
-            if member.name == Self.or {
+            let isName = limits.takesOrAsName && !EventAlternatives.are(member.value.arrayValue ?? [])
+            if member.name == Self.or, !isName {
                 test.alternatives.append(try alternatives(member.value, path: path))
                 continue
             }

@@ -147,7 +147,24 @@ import Testing
 
     @Test("matches wildcards in bounded time")
     func wildcardTime() throws {
-        let pattern = WildcardPattern("*a*a*a*a*a*a*a*a*a*b")
-        #expect(!pattern.matches(String(repeating: "a", count: 100_000)))
+        let policy = #"{"a": [{"wildcard": "*a*a*a*a*a*a*a*a*a*b"}]}"#
+        #expect(try !accepts(policy, ["a": ("String", String(repeating: "a", count: 100_000))]))
+    }
+
+    @Test("takes $or as a name where it has not the form of alternatives")
+    func orAsName() throws {
+        #expect(try accepts(#"{"$or": ["x"]}"#, ["$or": ("String", "x")]))
+        #expect(try accepts(#"{"$or": [{"prefix": "x"}, {"prefix": "y"}]}"#, ["$or": ("String", "yz")]))
+        #expect(try !accepts(#"{"$or": ["x"]}"#, [:]))
+    }
+
+    @Test("does not see binary attributes, and without keys everything passes")
+    func binary() throws {
+        let bytes = ["a": MessageAttribute(dataType: "Binary", value: .binary([1]))]
+        let there = try FilterPolicy(#"{"a": [{"exists": true}]}"#, scope: .messageAttributes)
+        let absent = try FilterPolicy(#"{"a": [{"exists": false}]}"#, scope: .messageAttributes)
+        #expect(!there.accepts(bytes, body: FilterBody("")))
+        #expect(absent.accepts(bytes, body: FilterBody("")))
+        #expect(try accepts("{}", [:]))
     }
 }

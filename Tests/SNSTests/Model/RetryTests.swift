@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EventPatterns
 import MartletCore
 import Testing
 
@@ -120,7 +121,7 @@ import Testing
         ]
     )
     func policy(address: String, open: Bool, closed: Bool) throws {
-        let bytes = try #require(IPAddressBytes.parse(address))
+        let bytes = try #require(AddressRange.bytes(of: address))
         #expect(AddressPolicy.withLoopback.allows(bytes) == open)
         #expect(AddressPolicy.withoutLoopback.allows(bytes) == closed)
     }

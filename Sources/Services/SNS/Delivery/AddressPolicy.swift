@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EventPatterns
 
 /// Which machines a subscriber may have this server post to.
 ///
@@ -28,10 +29,10 @@ package enum AddressPolicy: Sendable {
     }
 
     /// IPv4-mapped, and NAT64.
-    private static let wrappings = ["::ffff:0:0/96", "64:ff9b::/96"].compactMap(AddressRange.init)
+    private static let wrappings = ["::ffff:0:0/96", "64:ff9b::/96"].compactMap { try? AddressRange($0) }
     private static let never = [
         "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "::/128", "fe80::/10", "ff00::/8",
         "fd00:ec2::254/128",
-    ].compactMap(AddressRange.init)
-    private static let loopback = ["127.0.0.0/8", "::1/128"].compactMap(AddressRange.init)
+    ].compactMap { try? AddressRange($0) }
+    private static let loopback = ["127.0.0.0/8", "::1/128"].compactMap { try? AddressRange($0) }
 }

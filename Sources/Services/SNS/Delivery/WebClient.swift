@@ -1,5 +1,6 @@
-// SPDX-License-Identifier: Apache-2.0
 import AsyncHTTPClient
+// SPDX-License-Identifier: Apache-2.0
+import EventPatterns
 package import Logging
 import NIOConcurrencyHelpers
 import NIOCore
@@ -102,7 +103,7 @@ package final class WebClient: WebSender {
             throw WebFailure("the host is not found: \(error)")
         }
         guard let text = found.ipAddress,
-            let bytes = IPAddressBytes.parse(text.split(separator: "%").first.map(String.init) ?? text)
+            let bytes = AddressRange.bytes(of: text.split(separator: "%").first.map(String.init) ?? text)
         else { throw WebFailure("the host has no address", isFinal: true) }
         guard policy.allows(bytes) else {
             throw WebFailure("notifications are not posted to \(text)", isFinal: true)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventPatterns
 import MartletCore
 import NIOConcurrencyHelpers
 
-/// Which messages a subscription wants. Everything that knows the language of filter policies is behind this type.
+/// Which messages a subscription wants: a pattern, asked about a message's attributes or its body.
 ///
-/// Pure. Compiled once per policy, in time and memory that grow with the policy alone; matching is bounded by
-/// `maximumCombinations` and the message.
+/// Pure. Compiled once per policy, in time and memory that grow with the policy alone; matching takes time in proportion to
+/// the message.
 struct FilterPolicy: Sendable {
     enum Scope: String, Sendable {
         case messageAttributes = "MessageAttributes"
@@ -16,7 +17,15 @@ struct FilterPolicy: Sendable {
     static let maximumKeys = 5
     static let maximumCombinations = 150
 
-    private let root: FilterNode
+    private static let limits: PatternLimits = {
+        var limits = PatternLimits()
+        // The rules' own are narrower.
+        (limits.values, limits.combinations) = (SNSLimits.filterPolicyBytes, 1_000_000)
+        limits.takesOrAsName = true
+        return limits
+    }()
+
+    private let pattern: EventPattern
     private let scope: Scope
 
     /// Throws `InvalidParameterException` in AWS's words.
@@ -26,10 +35,20 @@ struct FilterPolicy: Sendable {
         }
         let json: JSONValue
         do { json = try JSONValue(parsing: text) } catch { throw Self.fault("failed to parse JSON. \(error)") }
-        guard json.members != nil else { throw Self.fault("Filter policy must be an object") }
-        var parser = FilterParser(scope: scope)
-        root = try parser.policy(json)
+        guard let members = json.members else { throw Self.fault("Filter policy must be an object") }
+        try FilterRules.check(json, scope: scope)
+        do {
+            // No policy is one that everything passes.
+            pattern = try members.isEmpty ? .everything : EventPattern(json, limits: Self.limits)
+        } catch {
+            throw Self.fault(error.reason)
+        }
         self.scope = scope
+    }
+
+    /// Nil for binary attributes, which filters do not see.
+    private static func member(_ name: String, _ attribute: MessageAttribute) -> JSONValue.Member? {
+        attribute.filterable.map { JSONValue.Member(name, $0) }
     }
 
     static func fault(_ what: String) -> InvalidParameterException { .of("FilterPolicy: \(what)") }
@@ -37,8 +56,8 @@ struct FilterPolicy: Sendable {
     /// `body` is looked at in the scope `MessageBody` only; a body that is no JSON object matches nothing.
     func accepts(_ attributes: [String: MessageAttribute], body: FilterBody) -> Bool {
         switch scope {
-        case .messageAttributes: root.accepts(attributes.mapValues(\.filterValue))
-        case .messageBody: body.json.map { root.accepts($0) } ?? false
+        case .messageAttributes: pattern.matches(.object(attributes.compactMap(Self.member)))
+        case .messageBody: body.json.map { pattern.matches($0) } ?? false
         }
     }
 }

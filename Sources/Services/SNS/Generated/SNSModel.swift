@@ -12,6 +12,8 @@ extension ServiceModel {
         endpointPrefix: "sns",
         actionPrefix: "sns",
         unimplemented: [
+            UnimplementedOperation("GetSMSSandboxAccountStatus", "POST", "/"),
+            UnimplementedOperation("ListOriginationNumbers", "POST", "/"),
         ],
         validation: ValidationStyle(code: "ValidationError")
     )

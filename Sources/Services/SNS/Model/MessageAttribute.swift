@@ -28,14 +28,13 @@ struct MessageAttribute: Sendable, Equatable {
         }
     }
 
-    var filterValue: FilterValue {
-        guard case .text(let text) = value else { return .opaque }
-        if dataType == "String.Array" {
-            let array = (try? JSONValue(parsing: text))?.arrayValue ?? []  // checked when it was published
-            return .list(array.compactMap(FilterValue.init(json:)))
-        }
-        guard dataType == "Number" || dataType.hasPrefix("Number.") else { return .text(text) }
-        return Double(text).map { .number($0) } ?? .text(text)
+    /// As filter policies see it; nil for binary ones, which they ignore.
+    var filterable: JSONValue? {
+        guard case .text(let text) = value else { return nil }
+        // Checked when it was published.
+        if dataType == "String.Array" { return (try? JSONValue(parsing: text)) ?? .array([]) }
+        guard dataType == "Number" || dataType.hasPrefix("Number.") else { return .string(text) }
+        return Double(text).map { .number($0) } ?? .string(text)
     }
 
     var event: EventAttribute {

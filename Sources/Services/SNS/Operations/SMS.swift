@@ -94,16 +94,6 @@ extension SNSService {
         try await store.write { try $0.optOut(number, in: scope) }
     }
 
-    /// An account of Martlet has no numbers to send from: there is nothing that gives it one. AWS: ListOriginationNumbers
-    func listOriginationNumbers(
-        _ input: ListOriginationNumbersInput,
-        _ context: RequestContext
-    ) async throws -> ListOriginationNumbersOutput {
-        var output = ListOriginationNumbersOutput()
-        output.phoneNumbers = []
-        return output
-    }
-
     static func check(number: String) throws {
         guard PhoneNumber.isWellFormed(number) else {
             throw InvalidParameterException.of("PhoneNumber Reason: input incorrectly formatted")

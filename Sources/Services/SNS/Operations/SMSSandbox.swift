@@ -91,13 +91,4 @@ extension SNSService {
         output.nextToken = page.nextToken
         return output
     }
-
-    /// Text messages go to a log here, to whomever they are for; so no account is kept in a sandbox.
-    /// AWS: GetSMSSandboxAccountStatus
-    func getSMSSandboxAccountStatus(
-        _ input: GetSMSSandboxAccountStatusInput,
-        _ context: RequestContext
-    ) async throws -> GetSMSSandboxAccountStatusOutput {
-        GetSMSSandboxAccountStatusOutput()
-    }
 }
