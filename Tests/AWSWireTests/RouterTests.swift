@@ -89,7 +89,7 @@ struct RouterTests {
             let error = try #require(throws: CommonError.self) { try name(.logs, target(wrong)) }
             #expect(error.code == "UnknownOperationException", "\(wrong)")
         }
-        let error = try #require(throws: CommonError.self) { try name(.logs, target("Logs_20140328.PutTransformer")) }
+        let error = try #require(throws: CommonError.self) { try name(.logs, target("Logs_20140328.CreateExportTask")) }
         #expect(error.httpStatus == 501)
     }
 

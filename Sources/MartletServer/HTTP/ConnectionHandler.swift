@@ -196,7 +196,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// The answer of one request is written: on with what came ahead of its turn.
     private func takeEarly(_ context: ChannelHandlerContext) {
-        while !early.isEmpty, !state.isLast, !state.isAnswering || state.isReceiving {
+        while !early.isEmpty, state.isReceiving || !(state.isAnswering || state.isLast) {
             take(early.removeFirst(), context)
         }
         if state.isLast { early = [] }
