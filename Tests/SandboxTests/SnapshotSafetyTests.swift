@@ -163,7 +163,7 @@ import Testing
         try await DriverKind.namespace.withDriver { driver async throws in
             try await withImageFolder { folder async throws in
                 let resting = try await driver.startResting(
-                    "t = threading.Thread(target=rest); t.start(); open('/tmp/x', 'w').write('x'); p = os.pipe(); rest()"
+                    "t = threading.Thread(target=time.sleep, args=(0.1,)); t.start(); open('/tmp/x', 'w').write('x'); p = os.pipe(); rest()"
                 )
                 let snapshot = try await resting.sandbox.takeSnapshot(into: folder)
                 var noise = Noise(seed)
