@@ -115,7 +115,7 @@ class Rubbish(URLTest):
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             list(pool.map(send, [[broken() for _ in range(1250)] for _ in range(8)]))
-        self.assertEqual(eventually(lambda: (lambda r: r.status == 200 and r)(self.ask(url, body="x", method="POST"))).json["body"], "x")
+        self.assertEqual(eventually(lambda: (lambda r: r.status == 200 and r)(self.ask(url, body="x", method="POST"))).json["body"], "eA==")
 
 
 class FunctionURLs(URLTest):

@@ -40,7 +40,7 @@ def handler(event, context):
     endpoint = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
     connection = http.client.HTTPConnection(endpoint.hostname, endpoint.port)
     connection.request("POST", "/", json.dumps({"depth": depth}), {
-        "Host": event["headers"]["host"], "X-Amzn-Trace-Id": os.environ["_X_AMZN_TRACE_ID"]})
+        "Content-Type": "application/json", "Host": event["headers"]["host"], "X-Amzn-Trace-Id": os.environ["_X_AMZN_TRACE_ID"]})
     answer = connection.getresponse()
     text = answer.read()
     return json.loads(text) if answer.status == 200 else {"depth": depth, "status": answer.status}
@@ -127,7 +127,8 @@ class Loops(EndToEndTest):
         function = self.create(LOOP_BY_ADDRESS, MemorySize=1_769, Timeout=120)
         url = self.lambda_.create_function_url_config(FunctionName=function.name, AuthType="NONE")["FunctionUrl"]
         connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint()).netloc, timeout=120)
-        connection.request("POST", "/", json.dumps({"depth": 0}), {"Host": urllib.parse.urlsplit(url).netloc})
+        connection.request("POST", "/", json.dumps({"depth": 0}), {
+            "Content-Type": "application/json", "Host": urllib.parse.urlsplit(url).netloc})
         answer = json.loads(connection.getresponse().read())
         connection.close()
         self.assertEqual(answer, {"depth": 16, "status": 502})

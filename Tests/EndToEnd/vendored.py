@@ -5,7 +5,7 @@ import importlib.util
 import os
 
 #: The service models that functions of the tests use; all of them would be larger than a function may be.
-MODELS = ("sts", "lambda", "logs")
+MODELS = ("sts", "lambda", "logs", "sqs")
 
 
 def files_of(*modules, under=""):

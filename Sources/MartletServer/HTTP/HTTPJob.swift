@@ -59,7 +59,9 @@ struct RequestTarget: Equatable {
     init?(_ text: String) {
         var rest = text[...]
         // Nearly all begin with a slash.
-        if text.utf8.first != 0x2f, let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) }) {
+        if text.utf8.first != 0x2f,
+            let scheme = ["http://", "https://"].first(where: { text.lowercased().hasPrefix($0) })
+        {
             rest = rest.dropFirst(scheme.count)
             let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
             authority = String(rest[..<end])

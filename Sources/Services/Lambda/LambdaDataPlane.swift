@@ -275,7 +275,9 @@ package struct LambdaDataPlane: Sendable {
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
     package var services: [any Service] {
         let optional: [(any Service)?] = [starter.compiler, snapshots]
-        return [logs, meter, supervisor, tender, memory] + (cells.map { [$0] } ?? []) + [keeper, environment.deliveries]
+        return [logs, meter, supervisor, tender, memory] + (cells.map { [$0] } ?? []) + [
+            keeper, environment.deliveries,
+        ]
             + optional.compactMap { $0 }
     }
 }
