@@ -16,6 +16,7 @@ BARS = [
     (r"cold start p50, Python$", ("1.4–1.8 prepared, 24–38 plain", "206–344 (MiniStack)", "5 prepared, 60 plain", "2.5, 40")),
     (r"cold start p50, official", ("1.4–1.8 prepared, 24–38 plain", "206–344 (MiniStack)", "5 prepared, 60 plain", "2.5, 40")),
     (r"cold start p50, Node", ("1.4–1.8 prepared, 24–38 plain", "84–229 (MiniStack)", "5 prepared, 60 plain", "2.5, 40")),
+    (r"cold start p50, Java", ("6.7", "", "20", "10")),
     (r"cold start p50, Python with a boto3 client, SnapStart", ("3.6–5.9 from a template", "none has it", "15", "6")),
     (r"cold start p50, Python with", ("3.6–5.9 from a template, 199 plain", "199 and more", "15", "6")),
     (r"50 cold starts at once", ("", "8,000–32,000 for 6 (floci, its users)", "250", "120")),

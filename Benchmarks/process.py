@@ -75,6 +75,11 @@ class MeasuredServer:
     def children(self):
         return {pid for pid, parent in self._parents().items() if parent == self.process.pid}
 
+    def sandboxes(self):
+        """The first process of each: the jailer is the server's child, and they are the jailer's."""
+        jailers = self.children()
+        return {pid for pid, parent in self._parents().items() if parent in jailers}
+
     def descendants(self):
         parents = self._parents()
         found, frontier = set(), {self.process.pid}
