@@ -174,6 +174,7 @@ class Events(EndToEndTest):
                 [BINARY, "events", "tail"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                 env=clean_environment(AWS_ENDPOINT_URL=server.endpoint))
             self.assertEqual(self._wait_for_connection(server), True)
+            time.sleep(1)  # the request behind it is to be at its place, too
             self.assertEqual(server.stop(), 0)
             output, errors = process.communicate(timeout=20)
             self.assertEqual((process.returncode, output), (1, ""))

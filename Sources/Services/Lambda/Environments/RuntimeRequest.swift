@@ -23,9 +23,8 @@ struct RuntimeRequest: Sendable, Equatable {
     /// Writes to a connection that has gone are dropped: the environment learns of it by `disconnected`.
     func answer(status: HTTPResponseStatus, headers: [(String, String)] = [], body: ByteBuffer) {
         let answer = RuntimeAnswer(status: status, headers: headers, body: body, closes: !keepsAlive)
-        let loop = channel.eventLoop
-        guard !loop.inEventLoop else { return channel.writeAndFlush(answer, promise: nil) }
-        loop.execute { channel.writeAndFlush(answer, promise: nil) }
+        // Never at once: a runtime may exit as soon as it is answered, and what its call has ended must be known by then.
+        channel.eventLoop.execute { channel.writeAndFlush(answer, promise: nil) }
     }
 }
 
