@@ -3,7 +3,7 @@
 
 import time
 
-from harness import CUSTOM, NODE, EndToEndTest, zip_of
+from harness import CUSTOM, NODE, EndToEndTest, eventually, zip_of
 
 SOMETIMES = """
 import os, sys, time
@@ -85,7 +85,13 @@ class Failures(EndToEndTest):
         function = self.create("print('loading')\nraise KeyError('early')")
         answer = function.invoke({})
         self.assertUnhandled(answer, "KeyError", "'early'")
-        texts = [message.rstrip("\n") for message in self.log_of(function)]
+
+        def whole():
+            # Each environment has a stream of its own, and they are written one after the other.
+            texts = [message.rstrip("\n") for message in self.log_of(function)]
+            return texts if len([t for t in texts if t.startswith("INIT_REPORT ")]) >= 2 else None
+
+        texts = eventually(whole)
         self.assertEqual(texts.count("loading"), 2, texts)
         self.assertEqual(len([t for t in texts if t.startswith("INIT_START ")]), 2, texts)
         reports = [t for t in texts if t.startswith("INIT_REPORT ")]
