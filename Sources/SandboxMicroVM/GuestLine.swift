@@ -205,11 +205,14 @@ final class GuestLine: JailerLine {
 
     func dispose() {
         ended.store(true, ordering: .releasing)
-        state.withLock { state in
-            guard !state.isDisposed else { return }
+        let isFirst = state.withLock { state in
+            guard !state.isDisposed else { return false }
             state.isDisposed = true
             control.close()
+            return true
         }
+        // A number that is closed twice may be somebody else's by then.
+        guard isFirst else { return }
         listener.close()
         streams.connected.values.closeAll()
         streams.outputs.values.closeAll()
