@@ -21,7 +21,7 @@ build:
 
 test:
 	@scripts/setup --tests
-	MARTLET_STRICT=1 $(SWIFT_BUILD) --build-tests
+	MARTLET_STRICT=1 $(SWIFT_BUILD) --disable-index-store --build-tests
 	scripts/test
 
 # What CI looks at beside the tests.

@@ -33,7 +33,7 @@ extension IDSource {
         return String(unsafeUninitializedCapacity: 36) { text in
             var at = 0
             for (index, byte) in raw.enumerated() {
-                if [4, 6, 8, 10].contains(index) {
+                if index == 4 || index == 6 || index == 8 || index == 10 {
                     text[at] = 0x2d
                     at += 1
                 }

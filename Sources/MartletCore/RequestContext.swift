@@ -14,7 +14,14 @@ package struct RequestContext: Sendable {
     /// `X-Amzn-Trace-Id`, when the client sent one.
     package var traceHeader: String?
     package var receivedAt: Instant
-    package var logger: Logger
+    private let base: Logger
+
+    /// Carries the request's id. Made when it is asked for: most requests log nothing.
+    package var logger: Logger {
+        var logger = base
+        logger[metadataKey: "request"] = .string(requestID)
+        return logger
+    }
 
     package init(
         requestID: String,
@@ -35,7 +42,7 @@ package struct RequestContext: Sendable {
         self.userAgent = userAgent
         self.traceHeader = traceHeader
         self.receivedAt = receivedAt
-        self.logger = logger
+        base = logger
     }
 }
 

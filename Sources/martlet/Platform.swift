@@ -204,7 +204,9 @@ enum Platform {
         services += [server, sqs.endOfWaiting, EndOfWatching(feed: targets.feed, clock: clock)]
         let group = ServiceGroup(
             configuration: .init(
-                services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+                services: services.map {
+                    .init(service: NamedService($0), successTerminationBehavior: .gracefullyShutdownGroup)
+                },
                 gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: logger
             )

@@ -52,11 +52,11 @@ struct Serve: AsyncParsableCommand {
     var dataDir: String?
     @Flag(help: "Keep nothing: all data is gone when the server stops.")
     var ephemeral = false
-    @Option(help: "open, signed or enforced; see below.")
+    @Option(help: "open, signed or enforced; see above.")
     var auth: String?
     @Option(help: "full (survives a power cut) or process (survives the end of the server). (default: full)")
     var durability: String?
-    @Option(help: "namespace, microvm or process; see below. (default: namespace)")
+    @Option(help: "namespace, microvm or process; see above. (default: namespace)")
     var sandbox: String?
     @Option(
         name: .customLong("microvm-kernel"),
@@ -76,7 +76,7 @@ struct Serve: AsyncParsableCommand {
             "A directory that functions may mount below /mnt, by an EFS access point's ARN: NAME=/PATH[:ro]. NAME is the access point's id or ARN, or a word of your own. May be repeated."
     )
     var mounts: [String] = []
-    @Option(help: "What functions can reach: none, endpoint, egress or host; see below. (default: endpoint)")
+    @Option(help: "What functions can reach: none, endpoint, egress or host; see above. (default: endpoint)")
     var network: String?
     @Option(
         name: .customLong("function-network"),

@@ -11,7 +11,10 @@ package enum WireProtocol: String, Sendable, CaseIterable {
 }
 
 /// What the model says of one operation: a typed key for servers and for test clients.
-package struct OperationDescriptor<Input: Shape, Output: Shape>: Sendable {
+///
+/// Its parameters are bare, as a constraint would be looked up among all conformances of the program for each operation at
+/// the server's start: half of the time until the first answer.
+package struct OperationDescriptor<Input, Output>: Sendable {
     package let name: String
     /// `GET`, `POST`, … of the REST binding; `POST` elsewhere.
     package let method: String
@@ -45,8 +48,9 @@ package struct OperationDescriptor<Input: Shape, Output: Shape>: Sendable {
     }
 }
 
-/// One operation of one service with its handler, types erased, as the dispatcher's table holds it.
-package struct Operation: Sendable {
+/// One operation of one service with its handler, types erased, as the dispatcher's table holds it. A class, like all
+/// that is made once and carried along by every request, so that carrying it is one reference.
+package final class Operation: Sendable {
     package let binding: OperationBinding
     package let handle: @Sendable (_ input: any Shape, _ context: RequestContext) async throws -> any Shape
 
@@ -78,7 +82,7 @@ package struct Operation: Sendable {
 }
 
 /// What the model says of a service as a whole.
-package struct ServiceModel: Sendable {
+package final class ServiceModel: Sendable {
     /// botocore's name, and Martlet's: `lambda`, `logs`, `iam`.
     package let name: String
     /// The service part of a credential scope.

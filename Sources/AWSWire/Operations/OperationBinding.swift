@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a codec needs to know of an operation: its names, its place in HTTP and its types. Made once per operation.
-package struct OperationBinding: Sendable {
+package final class OperationBinding: Sendable {
     /// What a message's body holds.
     package enum Body: Sendable, Equatable {
         /// Nothing: the message has no members, or all of them are in headers, query or path.
@@ -47,6 +47,6 @@ package struct OperationBinding: Sendable {
     }
 }
 
-extension OperationDescriptor {
+extension OperationDescriptor where Input: Shape, Output: Shape {
     package var binding: OperationBinding { OperationBinding(self) }
 }

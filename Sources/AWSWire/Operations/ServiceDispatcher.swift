@@ -5,11 +5,19 @@ package import MartletCore
 /// Immutable once built, so lookups take no lock.
 package struct ServiceDispatcher: Sendable {
     /// A service with its operations by name.
-    package struct Entry: Sendable {
+    package final class Entry: Sendable {
         package let provider: any ServiceProvider
+        package let model: ServiceModel
         package let operations: [String: Operation]
 
-        package var model: ServiceModel { provider.model }
+        init(_ provider: any ServiceProvider) {
+            self.provider = provider
+            model = provider.model
+            operations = Dictionary(
+                provider.operations.map { ($0.name, $0) },
+                uniquingKeysWith: { first, _ in first }
+            )
+        }
     }
 
     package let services: [String: Entry]
@@ -20,11 +28,7 @@ package struct ServiceDispatcher: Sendable {
         var services: [String: Entry] = [:]
         for provider in providers {
             precondition(services[provider.model.name] == nil, "service \(provider.model.name) is registered twice")
-            let operations = Dictionary(
-                provider.operations.map { ($0.name, $0) },
-                uniquingKeysWith: { first, _ in first }
-            )
-            services[provider.model.name] = Entry(provider: provider, operations: operations)
+            services[provider.model.name] = Entry(provider)
         }
         self.services = services
         self.authorizer = authorizer

@@ -3,7 +3,7 @@ import HTTPTypes
 package import MartletCore
 
 /// Finds the protocol and the operation of a request to one service. Built once per service.
-package struct ServiceRouter: Sendable {
+package final class ServiceRouter: Sendable {
     package let model: ServiceModel
     private let codecs: [any WireCodec]
     private let operations: [String: Operation]
@@ -16,7 +16,9 @@ package struct ServiceRouter: Sendable {
         self.routes = model.protocols.contains(.restJSON) ? RESTRoutes(model, operations) : RESTRoutes()
     }
 
-    package init(_ provider: any ServiceProvider) { self.init(provider.model, operations: provider.operations) }
+    package convenience init(_ provider: any ServiceProvider) {
+        self.init(provider.model, operations: provider.operations)
+    }
 
     /// The codec of the protocol that the request speaks, by its headers and its method. Where it speaks none of the
     /// service's, the most preferred one, so that there is always a form for an error. Looks at no body.

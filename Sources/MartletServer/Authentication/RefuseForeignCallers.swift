@@ -14,7 +14,7 @@ struct RefuseForeignCallers: ChainStep {
         hosts = AllowedHosts(configuration.allowedHosts)
     }
 
-    func run(_ exchange: inout Exchange) throws {
+    func run(_ exchange: Exchange) throws {
         guard isOn else {
             exchange.isOpenToBrowsers = true
             return

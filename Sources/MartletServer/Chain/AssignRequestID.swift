@@ -6,9 +6,7 @@ import MartletCore
 struct AssignRequestID: ChainStep {
     let ids: any IDSource
 
-    func run(_ exchange: inout Exchange) {
+    func run(_ exchange: Exchange) {
         exchange.requestID = ids.uuid()
-        exchange.logger[metadataKey: "request"] = "\(exchange.requestID)"
-        if let listener = exchange.request.listener { exchange.logger[metadataKey: "listener"] = "\(listener)" }
     }
 }

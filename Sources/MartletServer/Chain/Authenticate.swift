@@ -7,7 +7,7 @@ import NIOCore
 struct Authenticate: ChainStep {
     let authenticator: Authenticator
 
-    func run(_ exchange: inout Exchange) async throws {
+    func run(_ exchange: Exchange) async throws {
         guard let service = exchange.service else { return }
         let limit = BodyLimits.limit(of: service)
         let caller = try await authenticator.authenticate(
@@ -24,7 +24,7 @@ struct Authenticate: ChainStep {
 
 /// The account and region that the request is about.
 struct ChooseScope: ChainStep {
-    func run(_ exchange: inout Exchange) {
+    func run(_ exchange: Exchange) {
         guard let principal = exchange.principal else { return }
         let signed = exchange.claim.flatMap { Region($0.region) }
         exchange.scope = Scope(account: principal.account, region: signed ?? exchange.hostRegion ?? .usEast1)

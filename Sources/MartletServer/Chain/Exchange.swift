@@ -5,12 +5,13 @@ import Logging
 import MartletCore
 import NIOCore
 
-/// One request on its way through the chain, with what the steps so far have found out.
-struct Exchange {
-    var request: IncomingRequest
+/// One request on its way through the chain, with what the steps so far have found out. A class, so that a step costs no
+/// copies; only one step at a time has it.
+final class Exchange {
+    let request: IncomingRequest
     let receivedAt: Instant
     let startedMicroseconds: Int64
-    var logger: Logger
+    private let baseLogger: Logger
     var requestID = ""
 
     /// From `RefuseForeignCallers`: whether a web page may read the answer.
@@ -47,8 +48,20 @@ struct Exchange {
         self.request = request
         receivedAt = instant
         startedMicroseconds = microseconds
-        self.logger = logger
+        baseLogger = logger
     }
+
+    /// Says which request it is about. Made when there is something to say.
+    var logger: Logger {
+        var logger = baseLogger
+        if !requestID.isEmpty { logger[metadataKey: "request"] = .string(requestID) }
+        if let listener = request.listener { logger[metadataKey: "listener"] = .string(listener) }
+        if let service, let operation { logger[metadataKey: "operation"] = "\(service.model.name):\(operation.name)" }
+        return logger
+    }
+
+    /// Without a word about this request, for whoever adds its own.
+    var plainLogger: Logger { baseLogger }
 
     /// For the codecs, which see the decoded body.
     var wireRequest: WireRequest {
@@ -71,5 +84,5 @@ struct Exchange {
 /// One step of the chain. It does its part of the exchange; an answer in `response` ends the chain, and so does an
 /// error.
 protocol ChainStep: Sendable {
-    func run(_ exchange: inout Exchange) async throws
+    func run(_ exchange: Exchange) async throws
 }

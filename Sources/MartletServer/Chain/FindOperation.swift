@@ -6,18 +6,16 @@ import MartletCore
 
 /// Finds the operation; unknown ones get AWS's error, known but missing ones 501 with their name.
 struct FindOperation: ChainStep {
-    func run(_ exchange: inout Exchange) throws {
+    func run(_ exchange: Exchange) throws {
         guard let service = exchange.service else { return }
-        let operation =
+        exchange.operation =
             try service.operation ?? service.router.operation(for: exchange.wireRequest, speaking: service.codec)
-        exchange.operation = operation
-        exchange.logger[metadataKey: "operation"] = "\(service.model.name):\(operation.name)"
     }
 }
 
 /// Reads and validates the input.
 struct DecodeInput: ChainStep {
-    func run(_ exchange: inout Exchange) throws {
+    func run(_ exchange: Exchange) throws {
         guard let service = exchange.service, let operation = exchange.operation else { return }
         exchange.input = try service.codec.readInput(of: operation.binding, from: exchange.wireRequest)
     }
@@ -27,7 +25,7 @@ struct DecodeInput: ChainStep {
 struct Dispatch: ChainStep {
     let dispatcher: ServiceDispatcher
 
-    func run(_ exchange: inout Exchange) async throws {
+    func run(_ exchange: Exchange) async throws {
         guard let service = exchange.service, let operation = exchange.operation, let input = exchange.input,
             let principal = exchange.principal, let scope = exchange.scope
         else { return }
@@ -40,7 +38,7 @@ struct Dispatch: ChainStep {
             userAgent: exchange.request.headers[.userAgent] ?? "",
             traceHeader: exchange.request.headers[.amznTraceID],
             receivedAt: exchange.receivedAt,
-            logger: exchange.logger
+            logger: exchange.plainLogger
         )
         exchange.output = try await dispatcher.run(operation, of: service.entry, input, context)
     }
@@ -48,7 +46,7 @@ struct Dispatch: ChainStep {
 
 /// Writes the answer in the protocol of the request.
 struct EncodeOutput: ChainStep {
-    func run(_ exchange: inout Exchange) throws {
+    func run(_ exchange: Exchange) throws {
         guard let service = exchange.service, let operation = exchange.operation, let output = exchange.output else {
             return
         }

@@ -9,7 +9,7 @@ import NIOCore
 struct RecogniseService: ChainStep {
     let services: ServiceIndex
 
-    func run(_ exchange: inout Exchange) throws {
+    func run(_ exchange: Exchange) throws {
         let request = exchange.request
         let host = ServiceHost(request.host)
         exchange.hostRegion = host?.region

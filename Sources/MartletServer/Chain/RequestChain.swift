@@ -84,9 +84,9 @@ package struct RequestChain: Sendable {
 
     /// Never fails: whatever is thrown on the way becomes an answer.
     package func answer(_ request: IncomingRequest) async -> WireResponse {
-        var exchange = Exchange(request, at: clock.now, microseconds: clock.monotonicMicroseconds, logger: logger)
+        let exchange = Exchange(request, at: clock.now, microseconds: clock.monotonicMicroseconds, logger: logger)
         do {
-            for step in steps where exchange.response == nil { try await step.run(&exchange) }
+            for step in steps where exchange.response == nil { try await step.run(exchange) }
         } catch {
             exchange.response = errors.answer(to: error, in: exchange)
         }

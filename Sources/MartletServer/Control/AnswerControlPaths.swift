@@ -19,7 +19,7 @@ struct AnswerControlPaths: ChainStep {
         version = configuration.version
     }
 
-    func run(_ exchange: inout Exchange) async throws {
+    func run(_ exchange: Exchange) async throws {
         let path = exchange.request.path
         guard
             let rest = ["/_martlet/", "/_localstack/"].first(where: { path.hasPrefix($0) }).map({

@@ -39,5 +39,5 @@ struct CORS: Sendable {
 struct AnswerPreflight: ChainStep {
     let cors: CORS
 
-    func run(_ exchange: inout Exchange) { exchange.response = cors.preflight(exchange.request) }
+    func run(_ exchange: Exchange) { exchange.response = cors.preflight(exchange.request) }
 }

@@ -19,7 +19,7 @@ struct AnswerControlReports: ChainStep {
     let mode: AuthMode
     let authenticator: Authenticator
 
-    func run(_ exchange: inout Exchange) async throws {
+    func run(_ exchange: Exchange) async throws {
         let path = exchange.request.path
         guard path.hasPrefix(Self.prefix),
             let report = reports.first(where: { $0.name == path.dropFirst(Self.prefix.count) })

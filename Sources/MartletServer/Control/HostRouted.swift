@@ -39,7 +39,7 @@ struct AnswerHostRoutes: ChainStep {
     let routes: [any HostRouted]
     let authenticator: Authenticator
 
-    func run(_ exchange: inout Exchange) async throws {
+    func run(_ exchange: Exchange) async throws {
         let host = exchange.request.host
         guard let route = routes.first(where: { $0.serves(host: host) }) else { return }
         let caller = try await caller(of: exchange, at: route, host)

@@ -14,7 +14,7 @@ package protocol PathRouted: Sendable {
 struct AnswerPathRoutes: ChainStep {
     let routes: [any PathRouted]
 
-    func run(_ exchange: inout Exchange) async throws {
+    func run(_ exchange: Exchange) async throws {
         let path = exchange.request.path
         guard path.hasPrefix("/_martlet/"), let route = routes.first(where: { path.hasPrefix($0.pathPrefix) }) else {
             return

@@ -38,7 +38,7 @@ struct OtherHost: Sendable {
         try #require(laid == 0, "the other host could not be made")
         try await withTemporaryDirectory { directory async throws in
             writeFile(directory + "/server.py", server)
-            _ = system("ip netns exec \(host.name) \(python) \(directory)/server.py \(host.far) \(directory)/up &")
+            _ = system("ip netns exec \(host.name) \(python) \(directory)/server.py \(host.far) \(directory)/up \(getpid()) &")
             #expect(try await eventually { access(directory + "/up", F_OK) == 0 })
             writeFile(directory + "/resolv.conf", "nameserver \(host.far)\n")
             host.resolverFile = directory + "/resolv.conf"
@@ -48,7 +48,7 @@ struct OtherHost: Sendable {
 
     /// Port 7 sends back what it gets, up to its end; port 80 greets.
     private static let server = """
-        import socket, socketserver, struct, sys, threading
+        import os, socket, socketserver, struct, sys, threading, time
         class Echo(socketserver.BaseRequestHandler):
             def handle(self):
                 while piece := self.request.recv(65536): self.request.sendall(piece)
@@ -67,7 +67,9 @@ struct OtherHost: Sendable {
             allow_reuse_address = daemon_threads = True
             request_queue_size = 512
         servers = [Server((sys.argv[1], 7), Echo), Server((sys.argv[1], 80), Greet), socketserver.ThreadingUDPServer((sys.argv[1], 53), Names)]
-        for server in servers: threading.Thread(target=server.serve_forever).start()
+        for server in servers: threading.Thread(target=server.serve_forever, daemon=True).start()
         open(sys.argv[2], 'w').close()
+        # A test that was killed takes nobody along.
+        while os.path.exists('/proc/' + sys.argv[3]): time.sleep(1)
         """
 }
