@@ -135,6 +135,13 @@ int32_t martlet_listen_on_loopback(void) {
     return -error;
 }
 
+int32_t martlet_accept(int32_t listener) {
+    int connection;
+    do connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    while (connection < 0 && errno == EINTR);
+    return connection < 0 ? -errno : connection;
+}
+
 int32_t martlet_wait(int32_t process) {
     int status = 0;
     pid_t waited;

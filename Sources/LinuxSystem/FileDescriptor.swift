@@ -21,6 +21,11 @@ package struct FileDescriptor: Hashable, Sendable {
         return FileDescriptor(try SystemError.check("socket", Self.result(Glibc.socket(AF_INET, type, 0))))
     }
 
+    /// The next connection of a listening socket, not inherited. Throws EAGAIN where there is none and it does not block.
+    package func accept() throws(SystemError) -> FileDescriptor {
+        FileDescriptor(try SystemError.check("accept", martlet_accept(number)))
+    }
+
     /// As the C functions of this module tell it: minus errno.
     private static func result(_ result: Int32) -> Int32 { result < 0 ? -errno : result }
 

@@ -36,6 +36,8 @@ final class BootWatch: Sendable {
         _ seconds: Int
     ) -> Result<FileDescriptor, SandboxError> {
         let deadline = Socket.now() + seconds
+        // Where this fails, so does the first poll.
+        _ = Socket.setNonBlocking(control)
         while Socket.now() < deadline {
             var polled = [console, control].map { pollfd(fd: $0.number, events: Int16(POLLIN), revents: 0) }
             guard poll(&polled, 2, 1_000) > 0 else { continue }

@@ -19,6 +19,7 @@ final class GuestLine: JailerLine {
         /// For an output to end after its process.
         var outputSeconds = 5
         var messageBytes = 64 << 10
+        /// Connected and not announced; also connected, with nothing said.
         var streams = 64
     }
 
@@ -29,27 +30,25 @@ final class GuestLine: JailerLine {
         var asked: [UInt32: Int] = [:]
     }
 
-    /// Touched by the receiving thread alone.
-    private final class Streams: @unchecked Sendable {
-        /// Connected, not yet announced.
-        var connected: [UInt32: FileDescriptor] = [:]
-        /// Copies of the outputs, by the handle of their process, to see whether all has arrived.
-        var outputs: [UInt64: FileDescriptor] = [:]
+    /// Copies of the outputs, by the handle of their process, to see whether all has arrived. Touched by the receiving
+    /// thread alone.
+    private final class Outputs: @unchecked Sendable {
+        var copies: [UInt64: FileDescriptor] = [:]
     }
 
     let carriesFiles = false
     private let control: FileDescriptor
-    private let listener: FileDescriptor
     private let limits: Limits
     private let state = Mutex(State())
     private let ended = Atomic(false)
-    private let streams = Streams()
+    private let streams: GuestStreams
+    private let outputs = Outputs()
 
     /// Takes a connected socket and the listener for streams.
     init(control: FileDescriptor, streams listener: FileDescriptor, limits: Limits = Limits()) {
         self.control = control
-        self.listener = listener
         self.limits = limits
+        streams = GuestStreams(listener, limit: limits.streams)
         Socket.limitSending(control, seconds: limits.messageSeconds)
     }
 
@@ -147,29 +146,13 @@ final class GuestLine: JailerLine {
         for _ in 0..<count {
             let (kind, number) = (reader.u32(), reader.u32())
             guard kind == JailerNumber.guestIsStream else { continue }
-            guard let stream = stream(number) else {
+            guard let stream = streams.take(number, within: limits.messageSeconds) else {
                 arrived.closeAll()
                 return nil
             }
             arrived.append(stream)
         }
         return arrived
-    }
-
-    /// The connection that began with `number`. It was made before the message that announces it.
-    private func stream(_ number: UInt32) -> FileDescriptor? {
-        while true {
-            if let stream = streams.connected.removeValue(forKey: number) { return stream }
-            guard streams.connected.count < limits.streams,
-                let connection = Socket.accept(at: listener, seconds: limits.messageSeconds)
-            else { return nil }
-            guard let bytes = Socket.read(4, from: connection, seconds: limits.messageSeconds) else {
-                connection.close()
-                return nil
-            }
-            var reader = JailerReader(bytes)
-            streams.connected.updateValue(connection, forKey: reader.u32())?.close()
-        }
     }
 
     private func note(_ message: JailerMessage) {
@@ -179,14 +162,14 @@ final class GuestLine: JailerLine {
             state.withLock { _ = $0.asked.removeValue(forKey: message.request) }
             _ = reader.u32()
             let handle = reader.u64()
-            guard !reader.isBroken, let output = message.descriptors.first, streams.outputs.count < limits.streams
+            guard !reader.isBroken, let output = message.descriptors.first, outputs.copies.count < limits.streams
             else {
                 return
             }
-            streams.outputs.updateValue(output.duplicate(), forKey: handle)?.close()
+            outputs.copies.updateValue(output.duplicate(), forKey: handle)?.close()
         case .exit:
             // The machine may be ended once this is known, so what the process has written must be here by then.
-            guard let output = streams.outputs.removeValue(forKey: reader.u64()) else { return }
+            guard let output = outputs.copies.removeValue(forKey: reader.u64()) else { return }
             _ = Socket.waits(output, for: Socket.peerHasEnded, seconds: limits.outputSeconds)
             output.close()
         case .ending: return
@@ -213,9 +196,8 @@ final class GuestLine: JailerLine {
         }
         // A number that is closed twice may be somebody else's by then.
         guard isFirst else { return }
-        listener.close()
-        streams.connected.values.closeAll()
-        streams.outputs.values.closeAll()
-        (streams.connected, streams.outputs) = ([:], [:])
+        streams.closeAll()
+        outputs.copies.values.closeAll()
+        outputs.copies = [:]
     }
 }

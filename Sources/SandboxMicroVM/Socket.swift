@@ -56,13 +56,10 @@ enum Socket {
         return true
     }
 
+    /// Nil when none comes within the time. The listener does not block: who has connected may have gone again by now.
     static func accept(at listener: FileDescriptor, seconds: Int) -> FileDescriptor? {
         guard waits(listener, for: POLLIN, seconds: seconds) else { return nil }
-        let connection = Glibc.accept(listener.number, nil, nil)
-        guard connection >= 0 else { return nil }
-        // Nothing is executed in this process between; the jailers are started with no descriptor but theirs.
-        _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
-        return FileDescriptor(connection)
+        return try? listener.accept()
     }
 
     static func limitSending(_ socket: FileDescriptor, seconds: Int) {

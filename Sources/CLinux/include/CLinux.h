@@ -38,6 +38,10 @@ int32_t martlet_local_port(int32_t socket);
 /// A listening socket on 127.0.0.1, at a port that the kernel chooses; closed at exec, non-blocking. Or minus errno.
 int32_t martlet_listen_on_loopback(void);
 
+/// The next connection of a listening socket, closed at exec. Returns its descriptor, or minus errno: EAGAIN when there is
+/// none and the listener does not block.
+int32_t martlet_accept(int32_t listener);
+
 /// Waits for a child. Returns its wait status, or minus errno.
 int32_t martlet_wait(int32_t process);
 

@@ -35,6 +35,50 @@ import Testing
         }
     }
 
+    @Test("who connects and says nothing, or not enough, is passed over") func silentConnections() async throws {
+        try await withGuest { line, guest async throws in
+            let silent = try (0..<3).map { _ in try guest.dial(saying: []) }
+            let halting = try guest.dial(saying: [7, 0])
+            try guest.dial(saying: [1]).close()
+            let stream = try guest.dial(7)
+            guest.say(answer(1, contents: [0]), descriptors: [(1, 7)])
+            let message = try #require(line.receive())
+            _ = Socket.write(Array("out".utf8), to: stream)
+            stream.close()
+            #expect(await message.descriptors.first?.readToEnd() == "out")
+            #expect(!line.hasEnded)
+            // It may still say what it wants.
+            try #require(Socket.write([0, 0], to: halting))
+            guest.say(answer(2, contents: [0]), descriptors: [(1, 7)])
+            #expect(try #require(line.receive()).descriptors.count == 1)
+            (silent + [halting]).closeAll()
+        }
+    }
+
+    @Test("of many that say nothing the oldest are closed, and a stream still comes through") func manySilent()
+        async throws
+    {
+        try await withGuest(.init(messageSeconds: 5, streams: 4)) { line, guest async throws in
+            let silent = try (0..<40).map { _ in try guest.dial(saying: []) }
+            _ = try guest.dial(9)
+            guest.say(answer(1, contents: [0]), descriptors: [(1, 9)])
+            #expect(try #require(line.receive()).descriptors.count == 1)
+            let closed = silent.filter { Socket.waits($0, for: Socket.peerHasEnded, seconds: 0) }
+            #expect(closed == Array(silent.prefix(closed.count)) && closed.count >= 36)
+            silent.closeAll()
+        }
+    }
+
+    @Test("streams without end that nobody announces end the conversation") func manyNumbers() async throws {
+        try await withGuest(.init(messageSeconds: 5, streams: 4)) { line, guest async throws in
+            let streams = try (1...8).map { try guest.dial($0) }
+            guest.say(answer(1, contents: [0]), descriptors: [(1, 99)])
+            #expect(line.receive() == nil)
+            #expect(line.hasEnded)
+            streams.closeAll()
+        }
+    }
+
     @Test("an exit is told when the output has come to its end") func exitAfterOutput() async throws {
         try await withGuest { line, guest async throws in
             let stream = try guest.dial(1)
@@ -130,11 +174,13 @@ private struct Guest {
         write(bytes + descriptors.flatMap { number($0) + number($1) })
     }
 
-    func dial(_ number: UInt32) throws -> FileDescriptor {
+    func dial(_ number: UInt32) throws -> FileDescriptor { try dial(saying: SandboxTests.number(number)) }
+
+    func dial(saying bytes: [UInt8]) throws -> FileDescriptor {
         let socket = try FileDescriptor.tcpSocket()
         try socket.beginConnecting(toLoopback: streamPort)
         try #require(Socket.waits(socket, for: POLLOUT, seconds: 5))
-        try #require(Socket.write(SandboxTests.number(number), to: socket))
+        try #require(Socket.write(bytes, to: socket))
         return socket
     }
 }

@@ -95,7 +95,7 @@ extension FileDescriptor {
         await offThread { number -> FileDescriptor? in
             var polled = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
             guard poll(&polled, 1, 20_000) > 0 else { return nil }
-            let connection = accept(number, nil, nil)
+            let connection = Glibc.accept(number, nil, nil)
             var bytes = [UInt8](repeating: 0, count: 4)
             guard connection >= 0, recv(connection, &bytes, 4, Int32(MSG_WAITALL)) == 4 else { return nil }
             return FileDescriptor(connection)

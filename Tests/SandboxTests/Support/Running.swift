@@ -91,7 +91,7 @@ extension FileDescriptor {
         let bytes = await offThread { number -> [UInt8] in
             var polled = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
             guard poll(&polled, 1, 10_000) > 0 else { return [] }
-            let connection = accept(number, nil, nil)
+            let connection = Glibc.accept(number, nil, nil)
             guard connection >= 0 else { return [] }
             defer {
                 // Another test's child may just have inherited a copy.
