@@ -22,6 +22,8 @@ struct MachineHost: Sendable {
 struct MachinePlan: Sendable {
     var jail: SandboxSpecification
     var guest: SandboxSpecification
+    /// What the two call by other names than the caller does.
+    private var places: [(own: String, callers: String)] = []
 
     /// Memory of the guest beside its function's: kernel, page tables, agent.
     static let guestOverheadMiB = 128
@@ -41,10 +43,13 @@ struct MachinePlan: Sendable {
         if case .directory(let path) = specification.root {
             mounts.append(SandboxMount(source: path, target: "\(GuestFiles.export)/root"))
             guest.root = .directory("\(GuestFiles.share)/root")
+            places = [("\(GuestFiles.export)/root", "/"), ("\(GuestFiles.share)/root", path)]
         }
         for (index, mount) in specification.mounts.enumerated() {
             mounts.append(SandboxMount(source: mount.source, target: "\(GuestFiles.export)/mount/\(index)"))
             guest.mounts[index].source = "\(GuestFiles.share)/mount/\(index)"
+            places.append(("\(GuestFiles.export)/mount/\(index)", mount.target))
+            places.append(("\(GuestFiles.share)/mount/\(index)", mount.source))
         }
         mounts.append(SandboxMount(source: host.kernel, target: "/machine/kernel"))
         mounts.append(SandboxMount(source: host.initialFileSystem, target: "/machine/initial"))
@@ -61,10 +66,21 @@ struct MachinePlan: Sendable {
         )
     }
 
+    /// What the jailer of the host or the guest has said, with the paths that the caller knows.
+    func inWordsOfCaller(_ error: SandboxError) -> SandboxError {
+        // The last first: 1 is the beginning of 11.
+        let message = places.reversed().reduce(error.message) { $0.replacing($1.own, with: $1.callers) }
+        return SandboxError(error.code, message)
+    }
+
     private static func check(_ specification: SandboxSpecification) throws(SandboxError) {
         // The machine's memory and what it sees are fixed when it starts.
         if specification.awaitsClaim { throw SandboxError(.hostLacks, "A microVM cannot await a claim") }
-        if specification.network == .host { throw SandboxError(.hostLacks, "A microVM cannot have the host's network") }
+        switch specification.network {
+        case .none: break
+        case .host: throw SandboxError(.hostLacks, "A microVM cannot have the host's network")
+        case .egress: throw SandboxError(.hostLacks, "A microVM has no way out: its network can be none or endpoint")
+        }
         if let writable = specification.mounts.first(where: { !$0.isReadOnly }) {
             throw SandboxError(.hostLacks, "A microVM cannot mount \(writable.target) writable")
         }
@@ -103,6 +119,8 @@ extension MachineHost {
     private var commandLine: String {
         var words = [
             "quiet", "console=ttyS0", "panic=-1", "reboot=t", "cgroup_no_v1=all", "random.trust_cpu=on", "rdinit=/init",
+            // A function that asks for more than its limit is ended for it, as on a host, and not refused by a small machine.
+            "sysctl.vm.overcommit_memory=1",
         ]
         if acceleration == .tcg {
             // Nobody else is in the guest, whom these would protect from its function; and they cost an emulator much.

@@ -98,12 +98,19 @@ package actor MicroVMDriver: SandboxDriver {
         seconds: Int? = nil
     ) async throws -> any Sandbox {
         let plan = try MachinePlan(specification, on: host)
-        let machine = try await jailer.start(plan.jail)
         do {
-            return try await furnish(machine, plan, seconds ?? options.bootSeconds)
-        } catch {
-            await machine.kill()
-            throw error
+            let machine = try await jailer.start(plan.jail)
+            do {
+                let sandbox = try await furnish(machine, plan, seconds ?? options.bootSeconds)
+                // The start of the guest is not the function's time.
+                if let share = specification.limits.cpu { try await machine.setCPUShare(share) }
+                return sandbox
+            } catch {
+                await machine.kill()
+                throw error
+            }
+        } catch let error as SandboxError {
+            throw plan.inWordsOfCaller(error)
         }
     }
 

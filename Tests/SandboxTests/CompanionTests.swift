@@ -5,7 +5,7 @@ import Sandbox
 import Testing
 
 /// Processes beside the first one of a sandbox.
-@Suite("Companions", .timeLimit(.minutes(3))) struct CompanionTests {
+@Suite("Companions", .timeLimit(.minutes(TestMachines.areAllWanted ? 60 : 3))) struct CompanionTests {
     private static let sleeper = ["/bin/sh", "-c", "echo up; exec sleep 60"]
 
     private func attended(

@@ -54,7 +54,7 @@ import Testing
 
         """
 
-    @Test("it reaches another host, which without it is out of reach", arguments: await DriverKind.isolating())
+    @Test("it reaches another host, which without it is out of reach", arguments: await DriverKind.lettingOut())
     func reaches(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
             let script = "print(reach('\(host.far)', 80))"
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test("streams pass whole in both directions, however slow one end is", arguments: await DriverKind.isolating())
+    @Test("streams pass whole in both directions, however slow one end is", arguments: await DriverKind.lettingOut())
     func streams(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
             let script = """
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test("names are the host's name server's to answer", arguments: await DriverKind.isolating())
+    @Test("names are the host's name server's to answer", arguments: await DriverKind.lettingOut())
     func names(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
             let script = """
@@ -107,7 +107,7 @@ import Testing
 
     @Test(
         "the host itself and metadata services are out of reach, unless allowed",
-        arguments: await DriverKind.isolating()
+        arguments: await DriverKind.lettingOut()
     )
     func closed(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
@@ -156,7 +156,7 @@ import Testing
 
     @Test(
         "nothing but TCP and names passes, and what is refused is refused at once",
-        arguments: await DriverKind.isolating()
+        arguments: await DriverKind.lettingOut()
     )
     func onlyTCP(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
@@ -178,7 +178,7 @@ import Testing
         }
     }
 
-    @Test("a function cannot change its way out", arguments: await DriverKind.isolating())
+    @Test("a function cannot change its way out", arguments: await DriverKind.lettingOut())
     func cannotChange(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
             // Asks for a route to link-local addresses, then for the end of the table that turns connections; then for a
@@ -203,7 +203,7 @@ import Testing
         }
     }
 
-    @Test("where nobody serves it, it leads nowhere", arguments: await DriverKind.isolating())
+    @Test("where nobody serves it, it leads nowhere", arguments: await DriverKind.lettingOut())
     func unserved(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in
             let text = try await run("print(reach('10.1.2.3', 80, 0.5))", on: driver, nil)
@@ -213,7 +213,7 @@ import Testing
 
     @Test("one sandbox has so many connections at most, and they break when its service ends")
     func bounded() async throws {
-        guard let kind = await DriverKind.isolating().first else { return }
+        guard let kind = await DriverKind.lettingOut().first else { return }
         try await OtherHost.run { host async throws in
             try await kind.withDriver { driver async throws in
                 let script = """

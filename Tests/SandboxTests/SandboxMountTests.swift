@@ -71,7 +71,7 @@ import Testing
 
     @Test(
         "a sandbox that awaits its code is claimed once, and then has code and limits",
-        arguments: await DriverKind.isolating()
+        arguments: await DriverKind.claiming()
     )
     func claim(kind: DriverKind) async throws {
         try await withTemporaryDirectory { directory async throws in
@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test("a claim's text reaches the process once, behind its mounts", arguments: await DriverKind.isolating())
+    @Test("a claim's text reaches the process once, behind its mounts", arguments: await DriverKind.claiming())
     func claimText(kind: DriverKind) async throws {
         try await withTemporaryDirectory { directory async throws in
             writeFile(directory + "/code.txt", "late code")
@@ -116,7 +116,7 @@ import Testing
 
     @Test(
         "a claim brings the command of a sandbox that was booted without one",
-        arguments: await DriverKind.isolating()
+        arguments: await DriverKind.claiming()
     )
     func claimCommand(kind: DriverKind) async throws {
         try await withTemporaryDirectory { directory async throws in
@@ -138,7 +138,7 @@ import Testing
         }
     }
 
-    @Test("a claim's command that cannot be executed is told with its reason", arguments: await DriverKind.isolating())
+    @Test("a claim's command that cannot be executed is told with its reason", arguments: await DriverKind.claiming())
     func claimOfMissingCommand(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in
             let sandbox = try await driver.start(specification([]) { $0.awaitsClaim = true })
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test("a word that is too long, or holds a zero, is refused", arguments: await DriverKind.isolating())
+    @Test("a word that is too long, or holds a zero, is refused", arguments: await DriverKind.claiming())
     func badWords(kind: DriverKind) async throws {
         let words: [SandboxClaim.Word] = [
             .text([UInt8](repeating: 0x20, count: 70_000)),
@@ -238,7 +238,7 @@ import Testing
         }
     }
 
-    @Test("the host's network is there when it is asked for by name", arguments: await DriverKind.isolating())
+    @Test("the host's network is there when it is asked for by name", arguments: await DriverKind.sharingNetwork())
     func hostNetwork(kind: DriverKind) async throws {
         let listener = try FileDescriptor.listeningOnLoopback()
         let port = try listener.localPort()

@@ -37,7 +37,7 @@ import Testing
 
     @Test(
         "what one sandbox writes, another reads and changes, and on the disk it is the owner's",
-        arguments: await DriverKind.isolating(),
+        arguments: await DriverKind.mountingWritable(),
         [false, true]
     )
     func shared(kind: DriverKind, comesLate: Bool) async throws {
@@ -89,7 +89,10 @@ import Testing
         }
     }
 
-    @Test("no link and no name leads out of it, and nothing in it gives power", arguments: await DriverKind.isolating())
+    @Test(
+        "no link and no name leads out of it, and nothing in it gives power",
+        arguments: await DriverKind.mountingWritable()
+    )
     func noWayOut(kind: DriverKind) async throws {
         try await withFolder { folder async throws in
             try await kind.withDriver { driver async throws in
@@ -117,7 +120,10 @@ import Testing
         }
     }
 
-    @Test("files of others are others' inside too", arguments: await DriverKind.isolating().filter { $0 != .rootless })
+    @Test(
+        "files of others are others' inside too",
+        arguments: await DriverKind.mountingWritable().filter { $0 != .rootless }
+    )
     func others(kind: DriverKind) async throws {
         try await withFolder { folder async throws in
             writeFile(folder + "/roots", "root's", mode: 0o644)
@@ -131,7 +137,7 @@ import Testing
         }
     }
 
-    @Test("what root owns is not written", arguments: await DriverKind.isolating().filter { $0 != .rootless })
+    @Test("what root owns is not written", arguments: await DriverKind.mountingWritable().filter { $0 != .rootless })
     func roots(kind: DriverKind) async throws {
         try await withFolder { folder async throws in
             _ = chown(folder, Self.owner, 0)

@@ -71,6 +71,7 @@ import Testing
         let refused: [(SandboxSpecification, SandboxError.Code)] = [
             (specification(["/bin/true"]) { $0.awaitsClaim = true }, .hostLacks),
             (specification(["/bin/true"]) { $0.network = .host }, .hostLacks),
+            (specification(["/bin/true"]) { $0.network = .egress }, .hostLacks),
             (
                 specification(["/bin/true"]) {
                     $0.mounts = [SandboxMount(source: "/a", target: "/b", isReadOnly: false)]
@@ -83,6 +84,24 @@ import Testing
             let error = #expect(throws: SandboxError.self) { try MachinePlan(specification, on: host) }
             #expect(error?.code == code)
         }
+    }
+
+    @Test("what the jail refuses is told with the paths that were asked for") func words() throws {
+        let asked = specification(["/bin/true"]) {
+            $0.root = .directory("/data/image")
+            $0.mounts = (0..<12).map { SandboxMount(source: "/data/\($0)", target: "/opt/\($0)") }
+        }
+        let plan = try MachinePlan(asked, on: host)
+        for (index, mount) in plan.jail.mounts.enumerated() where mount.target.contains("/mount/") {
+            let told = plan.inWordsOfCaller(
+                SandboxError(.badSpecification, "mount \(mount.source) at \(mount.target): no")
+            )
+            let number = index - 2
+            #expect(told == SandboxError(.badSpecification, "mount /data/\(number) at /opt/\(number): no"))
+        }
+        let inside = SandboxError(.failed, "mount /share/mount/11 at /opt/11, /share/mount/1, root /share/root")
+        #expect(plan.inWordsOfCaller(inside).message == "mount /data/11 at /opt/11, /data/1, root /data/image")
+        #expect(plan.inWordsOfCaller(SandboxError(.failed, "/export/root")).message == "/")
     }
 
     @Test("no limit of memory overflows", arguments: [Int.min, -1, 0, Int.max]) func extremes(bytes: Int) throws {

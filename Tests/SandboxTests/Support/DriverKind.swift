@@ -56,13 +56,22 @@ enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Those that take snapshots and start others from them.
     static func restoring() async -> [DriverKind] { await found.value.filter { $0.makeDriver().restores } }
     static func restoringAndLimiting() async -> [DriverKind] { await restoring().filter(\.limits) }
+    // What a machine cannot do is refused before it is started, by name: see `MachinePlanTests` and docs/microvm.md.
+    /// Those whose sandboxes can await a claim.
+    static func claiming() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
+    /// Those that can give a sandbox the host's network.
+    static func sharingNetwork() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
+    /// Those that can give a sandbox a way out.
+    static func lettingOut() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
+    /// Those that can mount what functions write.
+    static func mountingWritable() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
     static func limiting() async -> [DriverKind] { await found.value.filter(\.limits) }
     static func isolatingAndLimiting() async -> [DriverKind] { await found.value.filter { $0.isolates && $0.limits } }
 
     /// Those that this host allows; the others say why not.
     private static let found = Task { () -> [DriverKind] in
         var usable: [DriverKind] = []
-        for kind in allCases where kind != .microvm || TestMachines.areAllWanted {
+        for kind in allCases where kind == .microvm ? TestMachines.areAllWanted : !TestMachines.areAloneWanted {
             do {
                 let exit = try await kind.withDriver { driver async throws in
                     try await driver.start(specification(["/bin/sh", "-c", "exit 0"])).waitForExit()

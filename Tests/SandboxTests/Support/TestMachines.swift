@@ -5,7 +5,10 @@ import SandboxMicroVM
 
 /// Where the tests' microVMs have their kernel from: what `scripts/setup --tests` has unpacked, else the host's own.
 enum TestMachines {
-    static let areAllWanted = getenv("MARTLET_TEST_MICROVM").map { String(cString: $0) == "all" } ?? false
+    private static let wanted = getenv("MARTLET_TEST_MICROVM").map { String(cString: $0) } ?? ""
+    /// Whether the suites that every driver runs are run on microVMs, too: `all`, or without the other drivers: `only`.
+    static let areAllWanted = wanted == "all" || areAloneWanted
+    static let areAloneWanted = wanted == "only"
 
     static let options = MicroVMOptions(
         directory: "/tmp/martlet-test-microvm-\(getuid())",
