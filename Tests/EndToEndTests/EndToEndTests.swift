@@ -200,5 +200,9 @@ import Testing
         @Test("keeps what it acknowledged, however often it is killed") func kill() async throws {
             try await Script.run("test_kill")
         }
+
+        @Test("keeps policies of logs in force, however often it is killed") func policyKill() async throws {
+            try await Script.run("test_policy_kill")
+        }
     }
 }
