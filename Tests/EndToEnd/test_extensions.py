@@ -2,11 +2,16 @@
 """Extensions in layers and inside functions: life cycle, telemetry, and what becomes of those that misbehave."""
 
 import json
+import os
 import secrets
+import select
 import time
 
 from harness import SYSTEM_PYTHON, Account, EndToEndTest, eventually, zip_of
-from server import Server
+from server import Server, processes_with
+
+#: In the environment of an extension's process.
+WATCHED = "AWS_LAMBDA_FUNCTION_NAME="
 
 HANDLER = """
 import json
@@ -58,8 +63,8 @@ while True:
     if event["eventType"] == "SHUTDOWN":
         say("late", call("/2020-01-01/extension/register", {"events": []}, Lambda_Extension_Name="late")[0],
             call(SUBSCRIBE, {}, "PUT", Lambda_Extension_Identifier=id)[0])
-        for record in received:
-            say("telemetry", json.dumps(record))
+        # In one write: there are two seconds for all of it, on however busy a machine.
+        print("\\n".join("EXT telemetry " + json.dumps(record) for record in received), flush=True)
         say("bye")
         sys.exit(0)
 """
@@ -102,9 +107,26 @@ class ExtensionTest(EndToEndTest):
         for n, answer in enumerate(answers):
             self.assertEqual((answer.error, answer.json), (None, {"echo": {"n": n}}))
         # The first environment goes, since its function changes.
+        running = processes_with(WATCHED + function.name)
+        self.assertNotEqual(running, [])
         function.update(Description="changed")
-        eventually(lambda: self.said(function, "bye") == [""], seconds=30, every=0.2)
+        self.ended(running)
+        # Its last lines are on their way.
+        eventually(lambda: self.said(function, "bye"), seconds=60, every=0.2)
+        self.assertEqual(self.said(function, "bye"), [""])
         return answers
+
+    def ended(self, processes):
+        """Waits for the end of each, which the kernel tells."""
+        for process in processes:
+            try:
+                descriptor = os.pidfd_open(process)
+            except ProcessLookupError:
+                continue
+            try:
+                self.assertNotEqual(select.select([descriptor], [], [], 120)[0], [], "%d goes on" % process)
+            finally:
+                os.close(descriptor)
 
 
 
