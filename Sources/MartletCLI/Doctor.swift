@@ -28,6 +28,9 @@ package struct Doctor: AsyncParsableCommand {
             if driver.name == "namespace" { isUsable = !checks.contains { $0.result == .missing } }
             FileHandles.standardOutput("\n")
         }
+        FileHandles.standardOutput(
+            "martlet serve --sandbox chooses one for all functions, --function-sandbox PATTERN=SANDBOX for some.\n\n"
+        )
         FileHandles.standardOutput("runtimes\n")
         for line in RuntimeReport(finder: .ofThisHost()).lines { FileHandles.standardOutput("  \(line)\n") }
         guard isUsable else {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
-import Egress
 import EventDelivery
 import Glibc
 import IAM
@@ -17,9 +16,6 @@ import SNS
 import SQS
 import STS
 import Sandbox
-import SandboxMicroVM
-import SandboxNamespaces
-import SandboxProcess
 import ServiceLifecycle
 import Storage
 import StorageSQLite
@@ -98,17 +94,17 @@ enum Platform {
         sources.register(queues: PolledQueues(sqs))
         targets.register(SNSTopicTarget(sns, authorizer: authorizer))
         let images = try await imageStore(settings, storage, ids, logger)
-        let driver = sandboxDriver(settings, storage, logger)
+        let sandboxes = try await functionSandboxes(settings, storage, logger)
         let gateway = SandboxGateway()
         // Until there is a CloudWatch that stores them.
         let metrics = MinuteMetrics()
         var environment = LambdaDataPlane.Environment(
-            driver: driver,
+            sandboxes: sandboxes,
             locator: RuntimeLocator(
                 finder: .ofThisHost(),
                 allowsNearest: isOpen,
                 // Without namespaces there is no root to give.
-                images: settings.sandbox == .process ? nil : RuntimeImages(images)
+                images: settings.sandboxes.includes(.process) ? nil : RuntimeImages(images)
             ),
             runtimeFiles: try RuntimeFiles(in: "\(storage.directory)/lambda/runtime"),
             credentials: RoleCredentialVendor(mint: mint, roles: roles),
@@ -128,7 +124,7 @@ enum Platform {
         environment.stemCellBudgetMiB = settings.stemCellBudgetMiB
         environment.networks = settings.networks
         environment.folders = settings.folders
-        environment.egress = try await wayOut(settings, driver, clock, logger)
+        environment.egress = try await wayOut(settings, sandboxes, clock, logger)
         let data = try await LambdaDataPlane(environment)
         var lambdaConfiguration = LambdaControlPlane.Configuration(
             directory: "\(storage.directory)/lambda",
@@ -269,54 +265,6 @@ enum Platform {
         } catch let fault as ImageFault {
             throw StartFailure(description: fault.message)
         }
-    }
-
-    private static func sandboxDriver(
-        _ settings: PlatformSettings,
-        _ storage: PlatformStorage,
-        _ logger: Logger
-    ) -> any SandboxDriver {
-        switch settings.sandbox {
-        case .microvm:
-            let options = MicroVMOptions(
-                directory: "\(storage.directory)/microvm",
-                kernel: settings.microVMKernel,
-                allowsEmulation: settings.emulatesMicroVMs
-            )
-            return MicroVMDriver(options, allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
-        case .namespace: return NamespaceDriver(allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
-        case .process:
-            let driver = ProcessDriver(logger: logger)
-            logger.warning(
-                "functions are NOT isolated: --sandbox process",
-                metadata: ["guarantee": "\(driver.guarantee)"]
-            )
-            return driver
-        }
-    }
-
-    /// Nil when no function has one. Fails at the start, rather than at the first function's, on a host that cannot give it.
-    private static func wayOut(
-        _ settings: PlatformSettings,
-        _ driver: any SandboxDriver,
-        _ clock: any WallClock,
-        _ logger: Logger
-    ) async throws -> (any EgressGateway)? {
-        if settings.networks.includes(.host), settings.sandbox == .namespace {
-            logger.warning("functions share the host's network, its loopback included: --network host")
-        }
-        guard settings.networks.includes(.egress) else { return nil }
-        if let check = await driver.examineHost().first(where: { $0.item == "egress" }), check.result != .present {
-            throw StartFailure(
-                description:
-                    "Functions cannot be given a way out (--network egress): \(check.detail)\n  Try: martlet doctor"
-            )
-        }
-        return EgressFront(
-            policy: EgressPolicy(allowed: settings.networkAllowances),
-            clock: clock,
-            group: MultiThreadedEventLoopGroup.singleton
-        )
     }
 
     /// Shown once: only its hash and its sealed form are kept.

@@ -17,7 +17,8 @@ struct PlatformSettings: Sendable {
     var dataDirectory: String?
     var auth: AuthMode
     var durability: Durability
-    var sandbox: SandboxKind
+    /// Which functions run in which sandboxes.
+    var sandboxes: FunctionRules<SandboxKind>
     var allowsMissingCgroups: Bool
     /// Of `microvm`: the guest's kernel, when it is none of /boot's, and whether machines may be emulated.
     var microVMKernel: String?
@@ -53,7 +54,7 @@ struct PlatformSettings: Sendable {
         let isLoopback = Self.isLoopback(host)
         auth = try Self.choice(reader, "auth", default: isLoopback ? AuthMode.open : .enforced)
         durability = try Self.choice(reader, "durability", default: Durability.full)
-        sandbox = try Self.choice(reader, "sandbox", default: SandboxKind.namespace)
+        sandboxes = try Self.sandboxes(reader)
         allowsMissingCgroups = try Self.flag(reader, "allowMissingCgroups")
         microVMKernel = reader.string(forKey: "microvmKernel")
         emulatesMicroVMs = try Self.flag(reader, "microvmEmulation")
@@ -62,8 +63,8 @@ struct PlatformSettings: Sendable {
         images = try Self.imagePolicy(reader, isOpen: auth == .open)
         stemCellBudgetMiB = try Self.number(reader, "stemCells", default: 768, in: 0...1_048_576)
         registryLogins = reader.string(forKey: "registryLogins")
-        networks = try Self.networks(reader, sandbox)
-        folders = try Self.folders(reader, sandbox)
+        networks = try Self.networks(reader, sandboxes)
+        folders = try Self.folders(reader, sandboxes)
         networkAllowances = try Self.list(reader, "networkAllow").map { text in
             guard let block = AddressBlock(text) else {
                 throw Invalid(
@@ -100,9 +101,33 @@ struct PlatformSettings: Sendable {
         return ImagePolicy(registries: isOpen && registries.isEmpty ? nil : registries, directories: directories)
     }
 
-    /// The server's choice, and that for functions by name. Without namespaces there is no network but the host's.
-    private static func networks(_ reader: ConfigReader, _ sandbox: SandboxKind) throws -> NetworkRules {
-        let isShared = sandbox == .process
+    /// The server's choice, and that for functions by name. What has no walls is no neighbour for what needs them.
+    private static func sandboxes(_ reader: ConfigReader) throws -> FunctionRules<SandboxKind> {
+        let rules = try list(reader, "functionSandboxes").map { text in
+            guard let rule = FunctionRules<SandboxKind>.Rule(text), rule.choice != .process else {
+                throw Invalid(
+                    description: "“\(text)” names no sandbox: write FUNCTION=SANDBOX, with namespace or microvm."
+                )
+            }
+            return rule
+        }
+        let kind = try choice(reader, "sandbox", default: SandboxKind.namespace)
+        guard kind != .process || rules.isEmpty else {
+            throw Invalid(
+                description: "In the process sandbox functions have no walls, so others beside them have none either: "
+                    + "leave --function-sandbox out, or --sandbox process."
+            )
+        }
+        return FunctionRules(ofOthers: kind, rules: rules)
+    }
+
+    /// The server's choice, and that for functions by name. Without namespaces there is no network but the host's, and from
+    /// machines there is no way to it.
+    private static func networks(
+        _ reader: ConfigReader,
+        _ sandboxes: FunctionRules<SandboxKind>
+    ) throws -> NetworkRules {
+        let isShared = sandboxes.includes(.process)
         let rules = try list(reader, "functionNetworks").map { text in
             guard let rule = NetworkRules.Rule(text) else {
                 let names = FunctionNetwork.allCases.map(\.rawValue).joined(separator: ", ")
@@ -121,11 +146,20 @@ struct PlatformSettings: Sendable {
                     "In the process sandbox functions share the host's network: leave --network out, or say host."
             )
         }
+        guard sandboxes.includes(.namespace) || isShared || !(networks.includes(.egress) || networks.includes(.host))
+        else {
+            throw Invalid(
+                description: "A microVM has no network but the Runtime API and this server: --network none or endpoint."
+            )
+        }
         return networks
     }
 
     /// A directory that root owns could be filled with programs that root runs, so functions do not write there.
-    private static func folders(_ reader: ConfigReader, _ sandbox: SandboxKind) throws -> HostFolders {
+    private static func folders(
+        _ reader: ConfigReader,
+        _ sandboxes: FunctionRules<SandboxKind>
+    ) throws -> HostFolders {
         let folders = try list(reader, "mounts").map { text in
             guard let folder = HostFolder(text) else {
                 throw Invalid(description: "“\(text)” is no mount: write NAME=/PATH, or NAME=/PATH:ro.")
@@ -142,7 +176,7 @@ struct PlatformSettings: Sendable {
             }
             return folder
         }
-        guard folders.isEmpty || sandbox == .namespace else {
+        guard folders.isEmpty || !sandboxes.includes(.process) else {
             throw Invalid(description: "In the process sandbox nothing is mounted: leave --mount out.")
         }
         return HostFolders(folders)

@@ -28,6 +28,7 @@ struct Serve: AsyncParsableCommand {
               namespace  own namespaces, cgroup limits, seccomp (the default; root, or rootless with a delegated cgroup)
               microvm    a machine and a kernel for each function besides (needs KVM and QEMU; slower cold starts)
               process    no isolation at all: only for code that you would run yourself
+            --sandbox chooses for all functions, --function-sandbox for some, between the first two.
 
             NETWORKS OF FUNCTIONS
               none       the Runtime API, nothing else
@@ -41,6 +42,7 @@ struct Serve: AsyncParsableCommand {
               martlet serve
               martlet serve --ephemeral --port 0
               martlet serve --host 0.0.0.0 --auth enforced --data-dir /srv/martlet
+              martlet serve --function-sandbox 'plugin-*=microvm'
             """
     )
 
@@ -58,6 +60,13 @@ struct Serve: AsyncParsableCommand {
     var durability: String?
     @Option(help: "namespace, microvm or process; see above. (default: namespace)")
     var sandbox: String?
+    @Option(
+        name: .customLong("function-sandbox"),
+        parsing: .singleValue,
+        help:
+            "The sandbox of some functions, namespace or microvm: NAME=SANDBOX or ARN=SANDBOX, in which * stands for any characters. May be repeated; the first that matches decides."
+    )
+    var functionSandboxes: [String] = []
     @Option(
         name: .customLong("microvm-kernel"),
         help:
@@ -158,6 +167,7 @@ struct Serve: AsyncParsableCommand {
         var texts: [String: String?] = ["host": host, "dataDir": dataDir, "auth": auth, "durability": durability]
         texts["port"] = port.map(String.init)
         texts["sandbox"] = sandbox
+        texts["functionSandboxes"] = Self.list(functionSandboxes)
         texts["logLevel"] = logLevel
         texts["ephemeral"] = ephemeral ? "true" : nil
         texts["allowMissingCgroups"] = allowMissingCgroups ? "true" : nil

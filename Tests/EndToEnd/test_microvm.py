@@ -2,12 +2,15 @@
 """`--sandbox microvm`: a Python function in a machine of its own, emulated where there is no KVM."""
 
 import glob
+import json
 import os
 import shutil
+import subprocess
 import unittest
+import urllib.request
 
 from harness import Account, EndToEndTest
-from server import ROOT, Server
+from server import BINARY, ROOT, Server, clean_environment
 
 KERNELS = glob.glob(os.path.join(ROOT, ".kernel/boot/vmlinuz-*")) or glob.glob("/boot/vmlinuz-*")
 FUNCTION = """
@@ -43,3 +46,44 @@ class MicroVM(EndToEndTest):
         again = function.invoke({"n": 2})
         self.assertGreater(again.json["uptime"], answer.json["uptime"])
         self.assertNotIn("Init Duration", again.report())
+
+    def test_functions_are_put_into_machines_by_name_and_the_others_are_not(self):
+        with open("/proc/uptime") as file:
+            uptime = float(file.read().split()[0])
+        server = Server("--function-sandbox", "hostile-*=microvm", "--microvm-emulation", "--microvm-kernel", KERNELS[0])
+        server.__enter__()
+        self.addCleanup(server.__exit__, None, None, None)
+        self.own = Account(server.endpoint)
+        files = {"app.py": FUNCTION, "boto_free.py": "WORD = 'imported'"}
+        # One that SnapStart is for.
+        settings = {"runtime": "python3.12"}
+        tame = self.create(files, name="tame", **settings)
+        hostile = self.create(files, name="hostile-plugin", Timeout=60, MemorySize=256, **settings)
+        answer = tame.invoke({"n": 1})
+        self.assertEqual((answer.error, answer.json["event"]), (None, {"n": 1}))
+        self.assertGreaterEqual(answer.json["uptime"], uptime)
+        answer = hostile.invoke({"n": 2})
+        self.assertEqual((answer.error, answer.json["event"]), (None, {"n": 2}))
+        self.assertLess(answer.json["uptime"], uptime)
+        # What its machines have no snapshots for is said of it alone.
+        self.assertFails("NotImplemented", 501, self.lambda_.update_function_configuration,
+                         FunctionName=hostile.name, SnapStart={"ApplyOn": "PublishedVersions"})
+        self.lambda_.update_function_configuration(FunctionName=tame.name, SnapStart={"ApplyOn": "PublishedVersions"})
+        with urllib.request.urlopen(server.endpoint + "/_martlet/usage") as response:
+            usage = {row["function"]: row for row in json.load(response)["usage"]}
+        self.assertEqual({name: (row["requests"], row["coldStarts"]) for name, row in usage.items()},
+                         {"tame": (1, 1), "hostile-plugin": (1, 1)})
+
+
+class Choices(unittest.TestCase):
+    def test_what_cannot_be_is_refused_at_the_start(self):
+        for options, word in (
+                (("--function-sandbox", "f"), "FUNCTION=SANDBOX"), (("--function-sandbox", "f=process"), "namespace or microvm"),
+                (("--function-sandbox", "f=microVM"), "FUNCTION=SANDBOX"),
+                (("--sandbox", "process", "--function-sandbox", "f=microvm"), "--function-sandbox"),
+                (("--sandbox", "microvm", "--network", "egress"), "microVM"),
+                (("--function-sandbox", "f=microvm", "--microvm-kernel", "/no/such/vmlinuz-1"), "--function-sandbox")):
+            ended = subprocess.run([BINARY, "serve", "--ephemeral", "--port", "0", *options], capture_output=True, timeout=60,
+                                   env=clean_environment())
+            self.assertNotEqual(ended.returncode, 0, options)
+            self.assertIn(word, ended.stderr.decode(), options)

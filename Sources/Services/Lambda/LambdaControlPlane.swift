@@ -122,10 +122,10 @@ package struct LambdaControlPlane: Sendable {
     }
 
     /// Throws what whoever asks for SnapStart is to get when this server has no snapshots.
-    func checkSnapStart(_ settings: FunctionSettings) throws {
+    func checkSnapStart(_ settings: FunctionSettings, of function: FunctionReference) throws {
         guard settings.appliesSnapStart else { return }
         guard let snapshots else { throw CommonError.notImplemented("SnapStart (ApplyOn PublishedVersions)") }
-        try snapshots.checkHost()
+        try snapshots.checkHost(for: function)
     }
 
     /// Asked before a role is used in Lambda's name.

@@ -3,7 +3,7 @@ package import EventDelivery
 package import Logging
 package import MartletCore
 package import NIOCore
-package import Sandbox
+import Sandbox
 package import ServiceLifecycle
 package import Storage
 
@@ -11,7 +11,7 @@ package import Storage
 package struct LambdaDataPlane: Sendable {
     /// What the host and the other services lend.
     package struct Environment: Sendable {
-        package var driver: any SandboxDriver
+        package var sandboxes: FunctionSandboxes
         package var locator: RuntimeLocator
         package var runtimeFiles: RuntimeFiles
         package var credentials: any CredentialVendor
@@ -43,7 +43,7 @@ package struct LambdaDataPlane: Sendable {
         package var metrics: (any MetricSink)?
 
         package init(
-            driver: any SandboxDriver,
+            sandboxes: FunctionSandboxes,
             locator: RuntimeLocator,
             runtimeFiles: RuntimeFiles,
             credentials: any CredentialVendor,
@@ -62,7 +62,7 @@ package struct LambdaDataPlane: Sendable {
         ) {
             self.metrics = metrics
             self.directory = directory
-            self.driver = driver
+            self.sandboxes = sandboxes
             self.locator = locator
             self.runtimeFiles = runtimeFiles
             self.credentials = credentials
@@ -116,7 +116,7 @@ package struct LambdaDataPlane: Sendable {
         supervisor = Supervisor()
         logs = LogFlusher(sink: environment.logSink, clock: clock, logger: environment.logger)
         pool = EnvironmentPool(configuration: .init(), clock: clock)
-        tender = PoolTender(pool: pool, driver: environment.driver, clock: clock)
+        tender = PoolTender(pool: pool, drivers: environment.sandboxes.drivers, clock: clock)
         events = AsyncEvents(
             engine: environment.deliveries,
             metrics: AsyncMetrics(sink: environment.metrics, clock: clock)
@@ -132,7 +132,7 @@ package struct LambdaDataPlane: Sendable {
             logger: environment.logger
         )
         starter = EnvironmentStarter(
-            driver: environment.driver,
+            sandboxes: environment.sandboxes,
             cells: cells,
             locator: environment.locator,
             runtimeFiles: environment.runtimeFiles,
@@ -149,7 +149,7 @@ package struct LambdaDataPlane: Sendable {
             folders: environment.folders,
             compiler: environment.directory.map { directory in
                 PythonCompiler(
-                    driver: environment.driver,
+                    sandboxes: environment.sandboxes,
                     runtimeFiles: environment.runtimeFiles.path,
                     directory: directory,
                     eventLoops: environment.eventLoops,
@@ -174,7 +174,7 @@ package struct LambdaDataPlane: Sendable {
             SnapshotTaker(
                 shelf: shelf,
                 runner: runner,
-                driver: environment.driver,
+                sandboxes: environment.sandboxes,
                 clock: clock,
                 logger: environment.logger
             )
@@ -185,7 +185,7 @@ package struct LambdaDataPlane: Sendable {
         environment.directory.map { directory in
             SnapshotShelf(
                 folder: "\(directory)/snapshots",
-                driver: environment.driver,
+                sandboxes: environment.sandboxes,
                 clock: environment.clock,
                 supervisor: supervisor,
                 logger: environment.logger
@@ -200,12 +200,15 @@ package struct LambdaDataPlane: Sendable {
     package var memoryFigures: MemoryFigures { memory.figures }
 
     private static func stemCells(_ environment: Environment, _ supervisor: Supervisor) -> StemCells? {
-        guard environment.driver.mountsLate, environment.stemCellBudgetMiB > 0 else { return nil }
+        // Of the drivers there are, one mounts late; the cells are for functions that run in its sandboxes.
+        guard environment.stemCellBudgetMiB > 0,
+            let driver = environment.sandboxes.drivers.first(where: \.mountsLate)
+        else { return nil }
         var configuration = StemCellStock.Configuration()
         configuration.budgetMiB = environment.stemCellBudgetMiB
         return StemCells(
             configuration,
-            driver: environment.driver,
+            driver: driver,
             hasEndpoint: environment.gateway != nil,
             supervisor: supervisor,
             clock: environment.clock,

@@ -21,10 +21,10 @@ import Testing
     @Test("the first rule that matches decides, and the server's choice for the rest")
     func first() throws {
         let rules = try rules("web-*=egress", "web-admin=host", "arn:aws:lambda:*:111111111111:function:*=none")
-        #expect(rules.network(of: try key("web-a")) == .egress)
-        #expect(rules.network(of: try key("web-admin")) == .egress)
-        #expect(rules.network(of: try key("other")) == .endpoint)
-        #expect(rules.network(of: try key("other", account: "111111111111")) == .none)
+        #expect(rules.choice(of: try key("web-a")) == .egress)
+        #expect(rules.choice(of: try key("web-admin")) == .egress)
+        #expect(rules.choice(of: try key("other")) == .endpoint)
+        #expect(rules.choice(of: try key("other", account: "111111111111")) == .none)
         #expect(rules.includes(.host) && rules.includes(.endpoint) && !NetworkRules().includes(.egress))
     }
 
@@ -36,7 +36,7 @@ import Testing
             ("f.*", "fx", false), ("", "f", false), ("F", "f", false),
             ("*a*a*a*a*b", String(repeating: "a", count: 64), false),
         ] where !pattern.isEmpty {
-            let network = try rules("\(pattern)=egress").network(of: try key(name))
+            let network = try rules("\(pattern)=egress").choice(of: try key(name))
             #expect((network == .egress) == isMatch, "\(pattern) \(name)")
         }
     }

@@ -47,6 +47,19 @@ import Testing
         }
     }
 
+    @Test("a function's code is compiled in a sandbox of its own kind")
+    func kinds() async throws {
+        try await run([]) { ground in
+            try ground.write("a.py", source)
+            var job = ground.job()
+            job.function = try ground.version.key
+            job.function?.functionName = "hostile-1"
+            try await ground.compiler.compile(job)
+            #expect(ground.driver.started.isEmpty && ground.hostileDriver.started.count == 1)
+            #expect(ground.text("\(job.place)/a.pyc") == "x")
+        }
+    }
+
     @Test("a link in the package takes no code")
     func link() async throws {
         try await run(CompiledFrames.of([("a.py", "x"), ("link.py", "y"), ("a.py/b.py", "z")])) { ground in
@@ -173,6 +186,10 @@ import Testing
     private struct Ground {
         let root: String
         let driver: ScriptedDriver
+        let hostileDriver = ScriptedDriver(
+            output: CompiledFrames.of([("a.py", "x")]),
+            exit: .exited(status: 0)
+        )
         let compiler: PythonCompiler
         let interpreter = Interpreter(path: "/bin/sh", prefixes: [], version: "3.99")
         var package: String { "\(root)/unpacked/package" }
@@ -184,7 +201,10 @@ import Testing
             self.driver = driver
             try HostPath("\(root)/unpacked/package").makeDirectories()
             compiler = PythonCompiler(
-                driver: driver,
+                sandboxes: FunctionSandboxes(
+                    ofOthers: driver,
+                    rules: [.init(pattern: FunctionPattern(text: "hostile-*"), choice: hostileDriver)]
+                ),
                 runtimeFiles: root,
                 directory: root,
                 eventLoops: MultiThreadedEventLoopGroup.singleton,

@@ -39,6 +39,8 @@ final class PythonCompiler: Service {
         /// Folders that are not compiled, by name.
         var skipped: [String] = []
         var place: String
+        /// Whose code it is, and in whose kind of sandbox it is compiled; nil: nobody's.
+        var function: VersionKey?
     }
 
     struct InterpreterName: Sendable, Hashable {
@@ -51,7 +53,7 @@ final class PythonCompiler: Service {
         var failed: Set<String> = []
     }
 
-    private let driver: any SandboxDriver
+    private let sandboxes: FunctionSandboxes
     private let runtimeFiles: String
     private let code: CompiledCode
     private let eventLoops: any EventLoopGroup
@@ -64,7 +66,7 @@ final class PythonCompiler: Service {
     private let state = NIOLockedValueBox(State())
 
     init(
-        driver: any SandboxDriver,
+        sandboxes: FunctionSandboxes,
         runtimeFiles: String,
         directory: String,
         eventLoops: any EventLoopGroup,
@@ -73,7 +75,7 @@ final class PythonCompiler: Service {
         logger: Logger,
         limits: Limits = Limits()
     ) {
-        (self.driver, self.runtimeFiles, self.eventLoops) = (driver, runtimeFiles, eventLoops)
+        (self.sandboxes, self.runtimeFiles, self.eventLoops) = (sandboxes, runtimeFiles, eventLoops)
         (self.clock, self.ids, self.logger, self.limits) = (clock, ids, logger, limits)
         code = CompiledCode(directory: directory)
         // Bounded by `waiting`.
@@ -107,7 +109,8 @@ final class PythonCompiler: Service {
                 source: source,
                 target: target,
                 interpreter: identity,
-                place: code.place(of: source, for: name).description
+                place: code.place(of: source, for: name).description,
+                function: version.key
             )
         }
         var jobs = [(job(version.codePath, LaunchPlan.taskRoot), folder: "task")]
@@ -115,6 +118,7 @@ final class PythonCompiler: Service {
         if let library = HostLibrary.uncompiled(of: interpreter) {
             var job = job(library, library)
             job.skipped = HostLibrary.skipped
+            job.function = nil
             job.place = code.root.appending(name).appending("library").description
             jobs.append((job, folder: "lib"))
         }
@@ -182,6 +186,7 @@ final class PythonCompiler: Service {
 
     private func fill(_ draft: CompiledDraft, _ job: Job) async throws {
         let began = clock.monotonicMicroseconds
+        let driver = job.function.map(sandboxes.choice(of:)) ?? sandboxes.ofOthers
         let sandbox = try await driver.start(specification(job))
         // Also when this task is cancelled, or ends: then at once.
         async let _: Void = kill(sandbox, after: limits.time)

@@ -15,8 +15,8 @@ package protocol EndpointGateway: Sendable {
 
 /// Starts execution environments: credentials, sandbox, Runtime API, log. Does not wait for the runtime to come up.
 struct EnvironmentStarter: Sendable {
-    var driver: any SandboxDriver
-    /// Nil where the driver cannot mount late.
+    var sandboxes: FunctionSandboxes
+    /// Nil where no driver can mount late.
     var cells: StemCells?
     var locator: RuntimeLocator
     var runtimeFiles: RuntimeFiles
@@ -132,7 +132,7 @@ struct EnvironmentStarter: Sendable {
             plan.extensions,
             environment: ExtensionFiles.variables(from: plan.environment)
         )
-        if holdsRuntime(plan) {
+        if holdsRuntime(plan, sandboxes.choice(of: version.key)) {
             let command = SandboxClaim.Word.command(
                 plan.command,
                 environment: plan.environment,
@@ -201,7 +201,8 @@ struct EnvironmentStarter: Sendable {
 
     /// Has stem cells booted for the version's runtime, if it is one that they can serve.
     func expect(_ version: ExecutableVersion) {
-        guard let cells, version.image == nil, let runtime = try? locator.choose(version.runtime) else { return }
+        guard let cells = cells(for: version), version.image == nil, let runtime = try? locator.choose(version.runtime)
+        else { return }
         let nobody = SessionCredentials(accessKeyID: "", secretAccessKey: "", sessionToken: "", expiresAt: clock.now)
         let plan = launchPlan(version, runtime, logStream: "", nobody)
         if let kind = StemCellKind(plan, version) { cells.expect(kind, plan) }
@@ -209,10 +210,15 @@ struct EnvironmentStarter: Sendable {
 
     /// Has cells booted that can become copies of the version's snapshot.
     func expectCopies(of version: ExecutableVersion) {
-        guard let cells, let runtime = try? locator.choose(version.runtime) else { return }
+        guard let cells = cells(for: version), let runtime = try? locator.choose(version.runtime) else { return }
         let nobody = SessionCredentials(accessKeyID: "", secretAccessKey: "", sessionToken: "", expiresAt: clock.now)
         let plan = launchPlan(version, runtime, logStream: "", nobody, .snapStart, "")
         if let kind = StemCellKind(ofCopies: plan, version) { cells.expect(kind, plan) }
+    }
+
+    /// Those of the version's driver; a cell of another has other walls.
+    private func cells(for version: ExecutableVersion) -> StemCells? {
+        cells.flatMap { $0.driver.name == sandboxes.choice(of: version.key).name ? $0 : nil }
     }
 
     /// From the snapshot, or a stem cell that becomes the version's, or a new sandbox where none waits. A template is always
@@ -223,20 +229,23 @@ struct EnvironmentStarter: Sendable {
         _ part: SnapshotRole,
         _ snapshot: (any SandboxSnapshot)?
     ) async throws -> any Sandbox {
-        let limits = limits(version)
+        let (limits, driver, cells) = (limits(version), sandboxes.choice(of: version.key), cells(for: version))
         if let snapshot {
             let claim = SandboxClaim(plan, limits: limits, from: snapshot)
-            if let cell = await claimed(StemCellKind(ofCopies: plan, version), plan, { _ in claim }) { return cell }
-            return try await driver.restore(snapshot, specification(plan, limits))
+            if let cell = await claimed(cells, StemCellKind(ofCopies: plan, version), plan, { _ in claim }) {
+                return cell
+            }
+            return try await driver.restore(snapshot, specification(plan, limits, driver))
         }
         let kind = part == .template ? nil : StemCellKind(plan, version)
-        let cell = await claimed(kind, plan) { SandboxClaim(plan, limits: limits, of: $0) }
+        let cell = await claimed(cells, kind, plan) { SandboxClaim(plan, limits: limits, of: $0) }
         if let cell { return cell }
-        return try await driver.start(specification(plan, limits))
+        return try await driver.start(specification(plan, limits, driver))
     }
 
     /// Nil where no cell of the kind waits.
     private func claimed(
+        _ cells: StemCells?,
         _ kind: StemCellKind?,
         _ plan: LaunchPlan,
         _ claim: (StemCellKind) -> SandboxClaim
@@ -258,7 +267,7 @@ struct EnvironmentStarter: Sendable {
 
     /// Whether the sandbox stands short of the runtime's command until the extensions have registered. Where the driver
     /// cannot do that, they boot beside each other.
-    private func holdsRuntime(_ plan: LaunchPlan) -> Bool {
+    private func holdsRuntime(_ plan: LaunchPlan, _ driver: any SandboxDriver) -> Bool {
         driver.mountsLate && plan.network != .host && !plan.extensions.isEmpty
     }
 
@@ -270,7 +279,7 @@ struct EnvironmentStarter: Sendable {
         _ initialization: InitializationType = .onDemand,
         _ credentialsToken: String? = nil
     ) -> LaunchPlan {
-        let network = networks.network(of: version.key)
+        let network = networks.choice(of: version.key)
         return LaunchPlan(
             version,
             runtime: runtime,
@@ -297,14 +306,18 @@ struct EnvironmentStarter: Sendable {
         return ports.map(SandboxListener.init)
     }
 
-    private func specification(_ plan: LaunchPlan, _ limits: SandboxLimits) throws -> SandboxSpecification {
+    private func specification(
+        _ plan: LaunchPlan,
+        _ limits: SandboxLimits,
+        _ driver: any SandboxDriver
+    ) throws -> SandboxSpecification {
         guard let id = SandboxID("lambda-\(ids.hex(24))") else {
             throw MartletError("lambda.start", "malformed sandbox id")
         }
         guard !plan.command.isEmpty else {
             throw SandboxError(.cannotExecute, "the image names no entry point: No such file or directory")
         }
-        let isHeld = holdsRuntime(plan)
+        let isHeld = holdsRuntime(plan, driver)
         return SandboxSpecification(
             id: id,
             command: isHeld ? [] : plan.command,

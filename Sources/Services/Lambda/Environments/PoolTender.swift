@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// Freezes and reaps idle environments at regular times, and ends them all when the server stops.
 struct PoolTender: Service {
     var pool: EnvironmentPool
-    var driver: any SandboxDriver
+    var drivers: [any SandboxDriver]
     var clock: any WallClock
     /// While there are environments; without any there is nothing to do, and an idle server should not wake up for it.
     var interval: Duration = .milliseconds(25)
@@ -20,6 +20,6 @@ struct PoolTender: Service {
             }
         }
         await pool.stopAll()
-        await driver.shutDown()
+        for driver in drivers { await driver.shutDown() }
     }
 }

@@ -28,8 +28,8 @@ protocol Provisioner: Sendable {
 
 /// Takes the snapshots of versions with SnapStart and keeps them on this node.
 protocol VersionSnapshots: Sendable {
-    /// Throws what a caller who asks for SnapStart is to get when this host can have no snapshots.
-    func checkHost() throws
+    /// Throws what a caller who asks for SnapStart is to get when this host can have no snapshots of the function.
+    func checkHost(for function: FunctionReference) throws
 
     /// Initialises an environment of the version and takes its snapshot. Throws `SnapshotFault` for what is not to be tried
     /// again.

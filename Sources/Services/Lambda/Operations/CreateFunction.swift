@@ -10,7 +10,7 @@ extension LambdaService {
         try Unsupported.check(input)
         let reference = try newReference(input.functionName, context)
         var settings = try FunctionSettings(input, name: reference.name)
-        try control.checkSnapStart(settings)
+        try control.checkSnapStart(settings, of: reference)
         try FileSystemRules.check(settings.fileSystem, in: reference.scope, control.configuration.folders)
         let tags = try TagRules.check(input.tags ?? [:], existing: [:])
         guard try await store.read({ try $0.function(reference.name, in: reference.scope) }) == nil else {

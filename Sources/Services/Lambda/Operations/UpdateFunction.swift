@@ -68,7 +68,7 @@ extension LambdaService {
         try before.settings.checkPackageType(input)
         let layers = try await input.layers.asyncMap { try await attach($0, context) }
         let preview = try before.settings.changed(by: input)
-        if input.snapStart != nil { try control.checkSnapStart(preview) }
+        if input.snapStart != nil { try control.checkSnapStart(preview, of: reference) }
         if input.fileSystemConfigs != nil {
             try FileSystemRules.check(preview.fileSystem, in: reference.scope, control.configuration.folders)
         }

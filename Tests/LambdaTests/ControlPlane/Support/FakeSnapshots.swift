@@ -15,7 +15,7 @@ final class FakeSnapshots: VersionSnapshots {
 
     let state = NIOLockedValueBox(State())
 
-    func checkHost() throws {
+    func checkHost(for function: FunctionReference) throws {
         if let error = state.withLockedValue({ $0.hostLacks }) { throw error }
     }
 

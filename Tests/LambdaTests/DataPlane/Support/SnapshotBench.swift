@@ -137,11 +137,13 @@ final class RestoringDriver: SandboxDriver {
         var hasImage = false
     }
 
-    let name = "fake"
+    let name: String
     let mountsLate = false
-    let restores = true
+    let restores: Bool
     let guarantee = "none"
     let state = NIOLockedValueBox(State())
+
+    init(_ name: String = "fake", restores: Bool = true) { (self.name, self.restores) = (name, restores) }
 
     func note(_ call: String) { state.withLockedValue { $0.calls.append(call) } }
 
@@ -214,6 +216,10 @@ private final class Lines: LogQueue {
 /// Everything that runs one version with SnapStart, over the fake driver.
 struct SnapshotBench: Sendable {
     let driver = RestoringDriver()
+    /// Of functions whose name begins with `hostile-`.
+    let otherDriver = RestoringDriver("other", restores: false)
+    /// Of `driver`, where a test boots them.
+    let cells: StemCells
     let vendor: CountingVendor
     let shelf: SnapshotShelf
     let runner: FunctionRunner
@@ -235,7 +241,9 @@ struct SnapshotBench: Sendable {
             let result: Result<Void, any Error>
             do { result = .success(try await body(bench)) } catch { result = .failure(error) }
             await bench.runner.pool.stopAll()
-            for sandbox in bench.driver.state.withLockedValue({ $0.sandboxes }) { sandbox.end(.killed) }
+            for driver in [bench.driver, bench.otherDriver] {
+                for sandbox in driver.state.withLockedValue({ $0.sandboxes }) { sandbox.end(.killed) }
+            }
             group.cancelAll()
             try result.get()
         }
@@ -247,17 +255,30 @@ struct SnapshotBench: Sendable {
         vendor = CountingVendor(clock: clock)
         try HostPath(directory + "-bin").makeDirectories()
         try HostPath(directory + "-bin/python3.12").makeLink(to: Array("/bin/false".utf8))
+        let sandboxes = FunctionSandboxes(
+            ofOthers: driver,
+            rules: [.init(pattern: FunctionPattern(text: "hostile-*"), choice: otherDriver)]
+        )
+        cells = StemCells(
+            .init(),
+            driver: driver,
+            hasEndpoint: false,
+            supervisor: supervisor,
+            clock: clock,
+            ids: SystemIDSource(),
+            logger: logger
+        )
         shelf = SnapshotShelf(
             folder: directory + "-snapshots",
-            driver: driver,
+            sandboxes: sandboxes,
             clock: clock,
             supervisor: supervisor,
             logger: logger
         )
         let pool = EnvironmentPool(configuration: .init(), clock: clock)
         let starter = EnvironmentStarter(
-            driver: driver,
-            cells: nil,
+            sandboxes: sandboxes,
+            cells: cells,
             locator: RuntimeLocator(finder: InterpreterFinder(searchPath: [directory + "-bin"]), allowsNearest: false),
             runtimeFiles: try RuntimeFiles(in: directory + "-runtime"),
             credentials: vendor,
@@ -278,7 +299,7 @@ struct SnapshotBench: Sendable {
             clock: clock,
             logger: logger
         )
-        taker = SnapshotTaker(shelf: shelf, runner: runner, driver: driver, clock: clock, logger: logger)
+        taker = SnapshotTaker(shelf: shelf, runner: runner, sandboxes: sandboxes, clock: clock, logger: logger)
         version = Self.version(directory)
     }
 
@@ -308,7 +329,8 @@ struct SnapshotBench: Sendable {
     }
 
     /// What the function answers.
-    func invoke() async throws -> String {
+    func invoke(_ version: ExecutableVersion? = nil) async throws -> String {
+        let version = version ?? self.version
         let resolved = ResolvedInvocation(version: version, invokedARN: version.key.functionARN)
         let invocation = Invocation(
             id: "11111111-2222-4333-8444-555555555555",

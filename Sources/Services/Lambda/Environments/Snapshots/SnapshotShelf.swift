@@ -33,7 +33,7 @@ final class SnapshotShelf: Sendable {
     private static let useGrain = Duration.seconds(3_600)
 
     private let root: HostPath
-    private let driver: any SandboxDriver
+    private let sandboxes: FunctionSandboxes
     private let clock: any WallClock
     private let supervisor: Supervisor
     private let logger: Logger
@@ -45,13 +45,13 @@ final class SnapshotShelf: Sendable {
 
     init(
         folder: String,
-        driver: any SandboxDriver,
+        sandboxes: FunctionSandboxes,
         clock: any WallClock,
         supervisor: Supervisor,
         logger: Logger
     ) {
         root = HostPath(folder)
-        (self.driver, self.clock, self.supervisor, self.logger) = (driver, clock, supervisor, logger)
+        (self.sandboxes, self.clock, self.supervisor, self.logger) = (sandboxes, clock, supervisor, logger)
         (missed, miss) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1_024))
     }
 
@@ -65,7 +65,8 @@ final class SnapshotShelf: Sendable {
         if let place = state.withLockedValue({ $0.places[key.generation] }) { return place.snapshot }
         return await flight.run(key.generation) {
             if let place = state.withLockedValue({ $0.places[key.generation] }) { return place.snapshot }
-            let opened = await driver.openSnapshot(at: folder(key.generation).description)
+            let opened = await sandboxes.choice(of: key)
+                .openSnapshot(at: folder(key.generation).description)
             state.withLockedValue { state in
                 guard state.places[key.generation] == nil else { return }
                 state.places[key.generation] = opened.map { .there($0) } ?? .empty

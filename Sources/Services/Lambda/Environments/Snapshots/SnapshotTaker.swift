@@ -15,18 +15,24 @@ final class SnapshotTaker: VersionSnapshots, Service {
 
     let shelf: SnapshotShelf
     private let runner: FunctionRunner
-    private let driver: any SandboxDriver
+    private let sandboxes: FunctionSandboxes
     private let clock: any WallClock
     private let logger: Logger
     private let failedAt = NIOLockedValueBox<[String: Instant]>([:])
 
-    init(shelf: SnapshotShelf, runner: FunctionRunner, driver: any SandboxDriver, clock: any WallClock, logger: Logger)
-    {
-        (self.shelf, self.runner, self.driver) = (shelf, runner, driver)
+    init(
+        shelf: SnapshotShelf,
+        runner: FunctionRunner,
+        sandboxes: FunctionSandboxes,
+        clock: any WallClock,
+        logger: Logger
+    ) {
+        (self.shelf, self.runner, self.sandboxes) = (shelf, runner, sandboxes)
         (self.clock, self.logger) = (clock, logger)
     }
 
-    func checkHost() throws {
+    func checkHost(for function: FunctionReference) throws {
+        let driver = sandboxes.choice(of: function.name, in: function.scope)
         guard driver.restores else {
             throw CommonError.notImplemented("SnapStart on this host, whose \(driver.name) sandboxes have no snapshots")
         }

@@ -36,7 +36,7 @@ final class StemCells: Service {
     }
 
     private let hasEndpoint: Bool
-    private let driver: any SandboxDriver
+    let driver: any SandboxDriver
     private let clock: any WallClock
     private let ids: any IDSource
     private let supervisor: Supervisor
