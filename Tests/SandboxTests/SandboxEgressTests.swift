@@ -137,13 +137,15 @@ import Testing
     private func serveHere(at address: String) async throws -> (port: Int, process: Int) {
         try await withTemporaryDirectory { directory async throws in
             let script = """
-                import os, socketserver
+                import os, socketserver, threading, time
                 class Own(socketserver.BaseRequestHandler):
                     def handle(self): self.request.sendall(b"the host's own")
                 server = socketserver.ThreadingTCPServer(('\(address)', 0), Own)
                 open('\(directory)/port.new', 'w').write(f'{server.server_address[1]} {os.getpid()}')
                 os.rename('\(directory)/port.new', '\(directory)/port')
-                server.serve_forever()
+                threading.Thread(target=server.serve_forever, daemon=True).start()
+                # A test that was killed takes nobody along.
+                while os.path.exists('/proc/\(getpid())'): time.sleep(1)
                 """
             writeFile(directory + "/own.py", script)
             _ = system("\(python) \(directory)/own.py >/dev/null 2>&1 &")
