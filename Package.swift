@@ -219,7 +219,7 @@ let package = Package(
         tests("OCITests", ["OCI", "LinuxSystem", "AWSWire", "CZlib", .crypto, .nioPosix, .nioHTTP1]),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", "CZlib", .httpTypes]),
-        tests("SQSTests", ["SQS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
+        tests("SQSTests", ["SQS", "MartletServer", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests(
             "SNSTests",
             [

@@ -101,16 +101,20 @@ package final class EventFeed: Sendable {
 
     package var watchers: Int { state.withLockedValue { $0.seats.count } }
 
-    /// Nil when as many watch as may. The stream ends with the server, or when its reader is cancelled.
+    /// Nil when as many watch as may. The stream ends with the server, or when its reader is cancelled; one that is asked for
+    /// while the server ends has ended already.
     package func watch(_ filter: Filter) -> AsyncStream<Item>? {
         let (stream, items) = AsyncStream<Item>.makeStream(bufferingPolicy: .bufferingOldest(Self.passagesPerWatcher))
-        let seat = state.withLockedValue { state -> Int? in
-            guard !state.isClosed, state.seats.count < Self.watchersAtOnce else { return nil }
+        let (seat, isClosed) = state.withLockedValue { state -> (Int?, Bool) in
+            guard !state.isClosed, state.seats.count < Self.watchersAtOnce else { return (nil, state.isClosed) }
             state.next += 1
             state.seats[state.next] = Seat(filter: filter, items: items)
-            return state.next
+            return (state.next, false)
         }
-        guard let seat else { return nil }
+        guard let seat else {
+            items.finish()
+            return isClosed ? stream : nil
+        }
         items.onTermination = { [weak self] _ in self?.leave(seat) }
         return stream
     }

@@ -12,12 +12,14 @@ package struct Rubbish {
         whole = Array(request.utf8)
     }
 
-    private mutating func next(_ bound: Int) -> Int {
+    /// Evenly from 0 up to `bound`.
+    package mutating func next(_ bound: Int) -> Int {
         state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
         return Int(truncatingIfNeeded: state >> 33) % bound
     }
 
-    private mutating func request() -> [UInt8] {
+    /// The next of them.
+    package mutating func request() -> [UInt8] {
         var bytes = whole
         for _ in 0..<(1 + next(12)) {
             let place = next(bytes.count)

@@ -174,7 +174,7 @@ enum Platform {
                 stemCells: { data.stemCellFigures },
                 memory: { data.memoryFigures }
             ),
-            QueueReport(queues: sqs), EventReport(feed: targets.feed),
+            QueueReport { try await sqs.peek(at: $0, in: $1, limit: $2) }, EventReport(feed: targets.feed),
         ]
         chain.resettables = [
             ResetAction { try await lambda.reset(account: $0) }, ResetAction { try await logs.reset(account: $0) },

@@ -74,10 +74,12 @@ import Testing
         #expect(feed.watch(EventFeed.Filter()) != nil)
     }
 
-    @Test func afterTheEndNobodyWatches() async {
+    @Test func whoComesAtTheEndSeesTheEndAndNotThatThereIsNoRoom() async throws {
         let feed = EventFeed()
         feed.close()
-        #expect(feed.watch(EventFeed.Filter()) == nil)
+        let items = try #require(feed.watch(EventFeed.Filter()))
         feed.show(passage(1))
+        for await item in items { Issue.record("\(item) after the end") }
+        #expect(feed.watchers == 0)
     }
 }

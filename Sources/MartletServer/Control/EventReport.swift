@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import AWSWire
+package import AWSWire
 import HTTPTypes
-import MartletCore
-import MartletServer
+package import MartletCore
 import NIOCore
-import SQS
 import ServiceLifecycle
 
 /// `/_martlet/events?source=orders&target=worker&results=retried,failed`: events as they pass, a JSON object a line, until
 /// the reader goes away. An empty line comes now and then, so that a reader that has gone away is found out.
-struct EventReport: ControlReport {
+package struct EventReport: ControlReport {
     let feed: EventFeed
-    let name = "events"
+    package let name = "events"
 
-    func answer(query: [String: String], account: AccountID?) async throws -> WireResponse {
+    package init(feed: EventFeed) { self.feed = feed }
+
+    package func answer(query: [String: String], account: AccountID?) async throws -> WireResponse {
         var filter = EventFeed.Filter()
         (filter.account, filter.source, filter.target) = (account, query["source"], query["target"])
         if let names = query["results"] {
@@ -75,42 +75,19 @@ extension EventPassage {
 }
 
 /// Lets watchers hear now and then that the server is there, and ends their streams before the front door waits for them.
-struct EndOfWatching: Service {
+package struct EndOfWatching: Service {
     private static let pulse: Duration = .seconds(5)
 
     let feed: EventFeed
     let clock: any WallClock
 
-    func run() async throws {
+    package init(feed: EventFeed, clock: any WallClock) { (self.feed, self.clock) = (feed, clock) }
+
+    package func run() async throws {
         await cancelWhenGracefulShutdown {
             // Cancelled: the server ends.
             while (try? await clock.sleep(for: Self.pulse)) != nil { feed.pulse() }
         }
         feed.close()
-    }
-}
-
-/// `/_martlet/queue?name=orders&region=eu-central-1&limit=10`: the oldest messages of a queue, which stay as they are.
-struct QueueReport: ControlReport {
-    static let mostMessages = 1_000
-
-    let queues: SQSService
-    let name = "queue"
-
-    func answer(query: [String: String], account: AccountID?) async throws -> WireResponse {
-        guard let queue = query["name"], !queue.isEmpty else { throw CommonError.validation("name must name a queue.") }
-        guard let region = Region(query["region"] ?? Region.usEast1.name) else {
-            throw CommonError.validation("region must be one such as us-east-1.")
-        }
-        guard let limit = Int(query["limit"] ?? "10"), (1...Self.mostMessages).contains(limit) else {
-            throw CommonError.validation("limit must be between 1 and \(Self.mostMessages).")
-        }
-        let scope = Scope(account: account ?? .local, region: region)
-        let body = try await queues.peek(at: queue, in: scope, limit: limit)
-        return WireResponse(
-            status: 200,
-            headers: [.contentType: "application/json"],
-            body: .buffer(body.compactBuffer)
-        )
     }
 }
