@@ -15,7 +15,7 @@ import Testing
 /// besides is with the sandboxes' tests.
 @Suite(
     "A way out and those who abuse it",
-    .timeLimit(.minutes(3)),
+    .timeLimit(.minutes(10)),
     .enabled(if: geteuid() == 0, "name servers have port 53")
 )
 struct EgressAbuseTests {
