@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletCore
 package import NIOCore
+package import Storage
 
 /// Work to be done once it is stored: an event for a function, a message for a queue.
 package struct NewDelivery: Sendable {
@@ -16,20 +17,25 @@ package struct NewDelivery: Sendable {
     package var detail: String
     package var acceptedAt: Instant
     package var dueAt: Instant
+    /// Deliveries to one target with the same key are made one after the other, in the order in which they were accepted:
+    /// each waits until the one before it is finished. Nil where no order has to be kept.
+    package var orderKey: String?
 
     package init(
         queue: String,
         target: String,
         id: String,
         scope: Scope,
-        payload: ByteBuffer,
+        payload: ByteBuffer = ByteBuffer(),
         detail: String = "",
         acceptedAt: Instant,
-        dueAt: Instant? = nil
+        dueAt: Instant? = nil,
+        orderKey: String? = nil
     ) {
         (self.queue, self.target, self.id, self.scope) = (queue, target, id, scope)
         (self.payload, self.detail) = (payload, detail)
         (self.acceptedAt, self.dueAt) = (acceptedAt, dueAt ?? acceptedAt)
+        self.orderKey = orderKey
     }
 
     var lane: String { "\(queue) \(target)" }
@@ -60,10 +66,14 @@ package struct Delivery: Sendable {
     }
 }
 
+/// What a handler writes in the transaction of an end. May run again after a conflict, so it changes nothing else.
+package typealias DeliveryWrite = @Sendable (any WriteTransaction) throws -> Void
+
 /// How a try ended.
 package enum DeliveryVerdict: Sendable {
-    /// Done, or given up. In one transaction the delivery is removed and what follows from it is stored.
-    case finished(then: [NewDelivery] = [])
+    /// Done, or given up. In one transaction the delivery is removed, what follows from it is stored, and `writing` runs:
+    /// all of it, or, when another node has the delivery by now, nothing.
+    case finished(then: [NewDelivery] = [], writing: DeliveryWrite? = nil)
     /// To be tried again. `detail` replaces the delivery's.
     case again(after: Duration, detail: String)
     /// The target takes no more for now: to be tried again, and the rest of its lane waits for as long.
@@ -73,7 +83,13 @@ package enum DeliveryVerdict: Sendable {
 /// Does the deliveries of one queue.
 package protocol DeliveryHandler: Sendable {
     var queue: String { get }
+    /// What the queue may take of a node. Without limits of its own it shares with all others.
+    var share: DeliveryShare { get }
 
     /// One try, which must end by itself within a bounded time. May run twice for one delivery, after a crash.
     func attempt(_ delivery: Delivery) async -> DeliveryVerdict
+}
+
+extension DeliveryHandler {
+    package var share: DeliveryShare { DeliveryShare() }
 }

@@ -12,39 +12,43 @@ final class DeliveryEnds: Sendable {
         var held: HeldDelivery
         var verdict: DeliveryVerdict
         var at: Instant
-        /// The session that is to hold each delivery that follows; nil to leave it in the store.
-        var following: [String?]
+        /// The session that is to hold the next one of the order; nil to leave it in the store.
+        var heirSession: String?
     }
 
-    /// What became of the deliveries that follow. Without sequences they were not stored: another node does the work.
+    /// What an end has left of its lane.
     struct Outcome: Sendable {
-        var new: [NewDelivery] = []
-        var sequences: [Int] = []
-        var sessions: [String?] = []
-    }
-
-    private struct Pending: Sendable {
-        var end: End
-        var written: @Sendable (Outcome) -> Void
+        /// The next one of the order, held by this node in place of the one that has ended.
+        var heir: HeldDelivery?
+        /// Something of the lane in the store is due.
+        var leavesWork = false
     }
 
     /// A store that fails is asked again; with the server's end it stays, and the delivery runs once more.
     private static let triesAtTheEnd = 3
 
     private let store: DeliveryStore
+    private let dispatch: DeliveryDispatch
     private let clock: any WallClock
     private let limits: DeliveryLimits
     private let logger: Logger
-    private let pending = NIOLockedValueBox<[Pending]>([])
+    private let pending = NIOLockedValueBox<[End]>([])
     private let (signals, signal) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
     private let isFinishing = NIOLockedValueBox(false)
 
-    init(store: DeliveryStore, clock: any WallClock, limits: DeliveryLimits, logger: Logger) {
-        (self.store, self.clock, self.limits, self.logger) = (store, clock, limits, logger)
+    init(
+        store: DeliveryStore,
+        dispatch: DeliveryDispatch,
+        clock: any WallClock,
+        limits: DeliveryLimits,
+        logger: Logger
+    ) {
+        (self.store, self.dispatch, self.clock) = (store, dispatch, clock)
+        (self.limits, self.logger) = (limits, logger)
     }
 
-    func note(_ end: End, _ written: @escaping @Sendable (Outcome) -> Void) {
-        pending.withLockedValue { $0.append(Pending(end: end, written: written)) }
+    func note(_ end: End) {
+        pending.withLockedValue { $0.append(end) }
         signal.yield()
     }
 
@@ -62,55 +66,59 @@ final class DeliveryEnds: Sendable {
     private func writeAll() async {
         var failures = 0
         while true {
-            let batch = pending.withLockedValue { Array($0.prefix(limits.endsPerWrite)) }
+            let batch = takeBatch()
             if batch.isEmpty { return }
-            do {
-                let outcomes = try await write(batch.map(\.end))
-                pending.withLockedValue { $0.removeFirst(batch.count) }
-                for (pending, outcome) in zip(batch, outcomes) { pending.written(outcome) }
+            let failed = await write(batch)
+            if failed.isEmpty {
                 failures = 0
-            } catch {
-                failures += 1
-                logger.error("cannot write the ends of deliveries", metadata: ["error": "\(error)"])
-                guard !isFinishing.withLockedValue({ $0 }) || failures < Self.triesAtTheEnd else { return }
-                // Cancelled: the next try is at once, and its failures are counted.
-                if (try? await clock.sleep(for: .seconds(1))) == nil, failures >= Self.triesAtTheEnd { return }
+                continue
             }
+            failures += 1
+            // Behind the others, so that one whose end cannot be written holds up nobody.
+            pending.withLockedValue { $0 += failed }
+            guard !isFinishing.withLockedValue({ $0 }) || failures < Self.triesAtTheEnd else { return }
+            // Cancelled: the next try is at once, and its failures are counted.
+            if (try? await clock.sleep(for: .seconds(1))) == nil, failures >= Self.triesAtTheEnd { return }
         }
     }
 
-    private func write(_ ends: [End]) async throws -> [Outcome] {
-        try await store.database.write { tx in
-            try Self.removeAtOnce(ends, tx)
-            return try ends.map { try Self.write($0, tx) }
+    private func takeBatch() -> [End] {
+        pending.withLockedValue { pending in
+            let batch = Array(pending.prefix(limits.endsPerWrite))
+            pending.removeFirst(batch.count)
+            return batch
         }
     }
 
-    /// Most ends are nothing but a removal: one statement for all of a session.
-    private static func removeAtOnce(_ ends: [End], _ tx: any WriteTransaction) throws {
-        let simple = ends.filter(\.isPlainRemoval).map(\.held)
-        for (session, held) in Dictionary(grouping: simple, by: \.session) {
-            try DeliveryStore.remove(held, of: session, tx)
+    /// Returns those that could not be written: a batch that fails is written one by one.
+    private func write(_ batch: [End]) async -> [End] {
+        do {
+            try await writeTogether(batch)
+            return []
+        } catch {
+            logger.error("cannot write the ends of deliveries", metadata: ["error": "\(error)"])
         }
+        guard batch.count > 1 else { return batch }
+        var failed: [End] = []
+        for end in batch {
+            // Its error was logged with the batch's.
+            if (try? await writeTogether([end])) == nil { failed.append(end) }
+        }
+        return failed
     }
 
-    private static func write(_ end: End, _ tx: any WriteTransaction) throws -> Outcome {
-        switch end.verdict {
-        case .finished(let new):
-            guard !new.isEmpty else { return Outcome() }
-            guard try DeliveryStore.remove(end.held, tx) else { return Outcome(new: new, sessions: end.following) }
-            let sequences = try zip(new, end.following).map { try DeliveryStore.insert($0, for: $1, tx) }
-            return Outcome(new: new, sequences: sequences, sessions: end.following)
-        case .again(let pause, let detail), .throttled(let pause, let detail):
-            try DeliveryStore.putBack(end.held, detail: detail, dueAt: end.at + pause, tx)
-            return Outcome()
+    private func writeTogether(_ ends: [End]) async throws {
+        let acceptance = Acceptance(dispatch)
+        do {
+            let outcomes = try await store.database.write { tx in
+                acceptance.startOver()
+                return try DeliveryStore.write(ends, acceptance, tx)
+            }
+            for (end, outcome) in zip(ends, outcomes) { dispatch.written(end.held, outcome) }
+            acceptance.begin()
+        } catch {
+            acceptance.startOver()
+            throw error
         }
-    }
-}
-
-extension DeliveryEnds.End {
-    fileprivate var isPlainRemoval: Bool {
-        if case .finished(let new) = verdict { return new.isEmpty }
-        return false
     }
 }

@@ -21,3 +21,17 @@ package struct DeliveryLimits: Sendable {
 
     package init() {}
 }
+
+/// What one queue may take of a node at most. For tries that may hang, such as posts to other people's servers: however many
+/// of them do, the other queues go on.
+package struct DeliveryShare: Sendable {
+    /// Tries under way, in all and in one lane.
+    package var running: Int
+    package var runningPerLane: Int
+    /// Held in memory; the rest waits in the store.
+    package var held: Int
+
+    package init(running: Int = .max, runningPerLane: Int = .max, held: Int = .max) {
+        (self.running, self.runningPerLane, self.held) = (running, runningPerLane, held)
+    }
+}

@@ -51,23 +51,34 @@ struct DeliveryStore: Sendable {
     /// The instant at which the next waiting delivery is due; nil when none waits.
     func nextDue() async throws -> Instant? {
         try await database.read { tx in
-            try tx.first(OptionalInstant.self, "SELECT MIN(due_at) FROM delivery WHERE session IS NULL")?.value
+            try tx.first(OptionalInstant.self, "SELECT MIN(due_at) FROM delivery WHERE \(Self.isFirst)")?.value
         }
     }
 
-    /// Lanes with something due, in the order of their names, from behind `lane` on and then from the beginning.
-    func dueLanes(at now: Instant, after lane: String, limit: Int) async throws -> [String] {
-        try await database.read { tx in
-            let behind = try Self.dueLanes(tx, at: now, after: lane, limit: limit)
-            guard behind.count < limit, !lane.isEmpty else { return behind }
-            let first = try Self.dueLanes(tx, at: now, after: "", limit: limit - behind.count)
-            return behind + first.filter { $0 <= lane }
+    /// Of each queue the lanes with something due, in the order of their names, from behind the one that was looked at last
+    /// and then from the beginning.
+    func dueLanes(
+        at now: Instant,
+        of queues: [(queue: String, lastLane: String)],
+        limit: Int
+    ) async throws -> [DueLanes] {
+        guard !queues.isEmpty else { return [] }
+        return try await database.read { tx in
+            try queues.map { queue, lastLane in
+                var lanes = try Self.dueLanes(tx, of: queue, at: now, after: lastLane, limit: limit)
+                if lanes.count < limit, !lastLane.isEmpty {
+                    lanes += try Self.dueLanes(tx, of: queue, at: now, after: "", limit: limit - lanes.count)
+                        .filter { $0 <= lastLane }
+                }
+                return DueLanes(queue: queue, lanes: lanes)
+            }
         }
     }
 
     /// Steps from lane to lane in the index, however many deliveries each has.
     private static func dueLanes(
         _ tx: any ReadTransaction,
+        of queue: String,
         at now: Instant,
         after lane: String,
         limit: Int
@@ -76,34 +87,30 @@ struct DeliveryStore: Sendable {
             String.self,
             """
             WITH RECURSIVE found(lane) AS (
-                SELECT MIN(lane) FROM delivery WHERE session IS NULL AND lane > \(lane)
+                SELECT MIN(lane) FROM delivery WHERE \(isFirst) AND queue = \(queue) AND lane > \(lane)
                 UNION ALL
-                SELECT (SELECT MIN(d.lane) FROM delivery d WHERE d.session IS NULL AND d.lane > found.lane)
+                SELECT (SELECT MIN(lane) FROM delivery WHERE \(isFirst) AND queue = \(queue) AND lane > found.lane)
                 FROM found WHERE found.lane IS NOT NULL)
             SELECT lane FROM found WHERE lane IS NOT NULL AND EXISTS (
-                SELECT 1 FROM delivery d WHERE d.session IS NULL AND d.lane = found.lane AND d.due_at <= \(now))
+                SELECT 1 FROM delivery WHERE \(isFirst) AND queue = \(queue) AND lane = found.lane AND due_at <= \(now))
             LIMIT \(limit)
             """
         )
     }
 
-    /// Takes the oldest due deliveries of each lane, at most `counts` of it, for the session.
-    func claim(
-        _ counts: [(lane: String, count: Int)],
-        for session: String,
-        at now: Instant
-    ) async throws
-        -> [HeldDelivery]
-    {
-        try await database.write { tx in
-            try counts.flatMap { lane, count in
+    /// Takes the oldest due deliveries of each lane, at most `count` of it, for the session.
+    func claim(_ lanes: [WantedLane], for session: String, at now: Instant) async throws -> [HeldDelivery] {
+        guard !lanes.isEmpty else { return [] }
+        return try await database.write { tx in
+            try lanes.flatMap { wanted in
                 try tx.rows(
                     DeliveryRow.self,
                     """
                     UPDATE delivery SET session = \(session)
                     WHERE sequence IN (
-                        SELECT sequence FROM delivery WHERE lane = \(lane) AND session IS NULL AND due_at <= \(now)
-                        ORDER BY due_at, sequence LIMIT \(count) \(tx.dialect.skipLockedRows))
+                        SELECT sequence FROM delivery
+                        WHERE \(Self.isFirst) AND queue = \(wanted.queue) AND lane = \(wanted.lane) AND due_at <= \(now)
+                        ORDER BY due_at, sequence LIMIT \(wanted.count) \(tx.dialect.skipLockedRows))
                     RETURNING \(DeliveryRow.columns)
                     """
                 ).sorted { ($0.dueAt, $0.sequence) < ($1.dueAt, $1.sequence) }.map { $0.held(by: session) }
@@ -111,16 +118,31 @@ struct DeliveryStore: Sendable {
         }
     }
 
+    /// As the indexes of what waits have it, word by word.
+    private static let isFirst: SQL = "session IS NULL AND is_behind = 0"
+
     // MARK: Changing
 
-    /// Returns the delivery's place in the order.
-    static func insert(_ new: NewDelivery, for session: String?, _ tx: any WriteTransaction) throws -> Int {
+    /// Returns the delivery's place in the order of arrival.
+    static func insert(
+        _ new: NewDelivery,
+        _ place: Acceptance.Stored.Place,
+        _ tx: any WriteTransaction
+    ) throws -> Int {
+        var (session, isBehind): (String?, Bool) = (nil, false)
+        switch place {
+        case .held(let holder): session = holder
+        case .inStore: break
+        case .behind: isBehind = true
+        }
         let sequence = try tx.first(
             Int.self,
             """
-            INSERT INTO delivery (queue, target, lane, id, account, region, payload, detail, accepted_at, due_at, tries, session)
+            INSERT INTO delivery (queue, target, lane, id, account, region, payload, detail, accepted_at, due_at, tries,
+                session, order_key, is_behind)
             VALUES (\(new.queue), \(new.target), \(new.lane), \(new.id), \(new.scope.account), \(new.scope.region),
-                \(Array(new.payload.readableBytesView)), \(new.detail), \(new.acceptedAt), \(new.dueAt), 0, \(session))
+                \(Array(new.payload.readableBytesView)), \(new.detail), \(new.acceptedAt), \(new.dueAt), 0,
+                \(session), \(new.orderKey), \(isBehind))
             RETURNING sequence
             """
         )
@@ -128,29 +150,44 @@ struct DeliveryStore: Sendable {
         return sequence
     }
 
-    /// True when the session held it until now.
-    static func remove(_ held: HeldDelivery, _ tx: any WriteTransaction) throws -> Bool {
-        try tx.execute("DELETE FROM delivery WHERE sequence = \(held.sequence) AND session = \(held.session)") > 0
+    // MARK: Orders
+
+    /// Another one of its order is stored already.
+    static func isBehind(_ new: NewDelivery, _ tx: any WriteTransaction) throws -> Bool {
+        guard let order = new.order else { return false }
+        return try tx.first(
+            Int.self,
+            "SELECT 1 FROM delivery WHERE lane = \(order.lane) AND order_key = \(order.key) LIMIT 1"
+        ) != nil
     }
 
-    static func remove(_ held: [HeldDelivery], of session: String, _ tx: any WriteTransaction) throws {
-        try tx.execute(
-            "DELETE FROM delivery WHERE sequence IN \(list: held.map(\.sequence)) AND session = \(session)"
-        )
+    static func lockOrders(of new: [NewDelivery], _ tx: any WriteTransaction) throws {
+        try lockOrders(new.compactMap(\.order), tx)
     }
 
-    static func putBack(_ held: HeldDelivery, detail: String, dueAt: Instant, _ tx: any WriteTransaction) throws {
+    /// Who adds to an order and who takes from it wait for each other, where several write at once; always in one direction.
+    static func lockOrders(_ orders: [DeliveryOrder], _ tx: any WriteTransaction) throws {
+        guard tx.dialect.hasSeveralWriters else { return }
+        for name in Set(orders.map { "\($0.lane) \($0.key)" }).sorted() { try tx.execute(tx.dialect.lock(name)) }
+    }
+
+    /// Orders whose first one is gone without an end go on.
+    private static func repairOrders(_ tx: any WriteTransaction) throws {
         try tx.execute(
             """
-            UPDATE delivery SET session = NULL, due_at = \(dueAt), detail = \(detail), tries = tries + 1
-            WHERE sequence = \(held.sequence) AND session = \(held.session)
+            UPDATE delivery SET is_behind = 0 WHERE is_behind = 1 AND NOT EXISTS (
+                SELECT 1 FROM delivery earlier WHERE earlier.lane = delivery.lane
+                    AND earlier.order_key = delivery.order_key AND earlier.sequence < delivery.sequence)
             """
         )
     }
 
     func reset(account: AccountID?) async throws {
         let ofAccount: SQL = account.map { "WHERE account = \($0)" } ?? ""
-        _ = try await database.write { tx in try tx.execute("DELETE FROM delivery \(ofAccount)") }
+        try await database.write { tx in
+            try tx.execute("DELETE FROM delivery \(ofAccount)")
+            try Self.repairOrders(tx)
+        }
     }
 
     func count(queue: String?) async throws -> Int {
@@ -162,36 +199,4 @@ struct DeliveryStore: Sendable {
 private struct OptionalInstant: RowDecodable {
     var value: Instant?
     init(row: inout Row) throws { value = try row.optionalInstant() }
-}
-
-private struct DeliveryRow: RowDecodable {
-    static let columns: SQL =
-        "sequence, queue, lane, due_at, id, account, region, target, payload, detail, accepted_at, tries"
-
-    var sequence: Int
-    var queue: String
-    var lane: String
-    var dueAt: Instant
-    var delivery: Delivery
-
-    init(row: inout Row) throws {
-        (sequence, queue, lane, dueAt) = (try row.integer(), try row.text(), try row.text(), try row.instant())
-        let id = try row.text()
-        guard let account = AccountID(try row.text()), let region = Region(try row.text()) else {
-            throw MartletError("delivery.row", "the delivery \(sequence) names no account or region")
-        }
-        delivery = Delivery(
-            id: id,
-            scope: Scope(account: account, region: region),
-            target: try row.text(),
-            payload: ByteBuffer(bytes: try row.bytes()),
-            detail: try row.text(),
-            acceptedAt: try row.instant(),
-            earlierTries: try row.integer()
-        )
-    }
-
-    func held(by session: String) -> HeldDelivery {
-        HeldDelivery(sequence: sequence, queue: queue, lane: lane, session: session, delivery: delivery)
-    }
 }

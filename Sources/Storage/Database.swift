@@ -71,6 +71,14 @@ package struct Dialect: Sendable {
     /// Behind a `SELECT` that takes work rows: other takers pass over locked ones. SQLite has one writer and needs
     /// none.
     package var skipLockedRows: SQL { engine == .postgreSQL ? "FOR UPDATE SKIP LOCKED" : "" }
+    package var hasSeveralWriters: Bool { engine == .postgreSQL }
+
+    /// Waits until nobody else has locked the name, and keeps it to the end of the transaction. SQLite has one writer and
+    /// needs no such thing.
+    package func lock(_ name: String) -> SQL {
+        hasSeveralWriters ? "SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))" : "SELECT 1"
+    }
+
     /// The type of a column that holds bytes.
     package var bytesType: SQL { engine == .postgreSQL ? "BYTEA" : "BLOB" }
     /// The type of a key that the engine counts up.

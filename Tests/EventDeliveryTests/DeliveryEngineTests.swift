@@ -5,7 +5,6 @@ import MartletTesting
 import NIOConcurrencyHelpers
 import NIOCore
 import Storage
-import StorageSQLite
 import Testing
 
 @testable import EventDelivery
@@ -95,7 +94,7 @@ import Testing
             let now = ground.clock.now
             try await ground.store.begin("dead", node: "other", at: now, until: now + .seconds(60))
             _ = try await ground.database.write { tx in
-                try DeliveryStore.insert(ground.delivery("a", 0), for: "dead", tx)
+                try DeliveryStore.insert(ground.delivery("a", 0), .held("dead"), tx)
             }
             await ground.start()
             try await ground.accept("b", count: 1)
@@ -113,7 +112,7 @@ import Testing
             let now = ground.clock.now
             try await ground.store.begin("before", node: "test", at: now, until: now + .seconds(60))
             _ = try await ground.database.write { tx in
-                try DeliveryStore.insert(ground.delivery("a", 0), for: "before", tx)
+                try DeliveryStore.insert(ground.delivery("a", 0), .held("before"), tx)
             }
             await ground.start()
             await ground.untilStored(0)
@@ -220,154 +219,112 @@ import Testing
             #expect(try await ground.engine.count() == 0)
         }
     }
-}
 
-/// An engine on a store in memory, with a handler that a test directs.
-private struct Ground: Sendable {
-    static let scope = Scope(account: .local, region: .usEast1)
-
-    let clock = MemoryClock()
-    let database: any Database
-    let engine: DeliveryEngine
-    let handler: ScriptedHandler
-    let store: DeliveryStore
-    private let starts: AsyncStream<DeliveryEngine>.Continuation
-
-    static func run(
-        limits: DeliveryLimits = DeliveryLimits(),
-        verdicts: @escaping @Sendable (Delivery) -> DeliveryVerdict? = { _ in .finished() },
-        startsRunning: Bool = true,
-        _ body: (Ground) async throws -> Void
-    ) async throws {
-        let database = try SQLiteDatabase.ephemeral()
-        let (engines, starts) = AsyncStream<DeliveryEngine>.makeStream()
-        let ground = try await Ground(database, limits, ScriptedHandler(verdicts), starts)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await withThrowingDiscardingTaskGroup { running in
-                    for await engine in engines { running.addTask { try await engine.run() } }
+    @Test(
+        "deliveries are chosen inside the transaction that accepts them, and one that fails leaves nothing and no room taken"
+    )
+    func chosen() async throws {
+        struct Refusal: Error {}
+        try await Ground.run { ground in
+            let (a, b) = (ground.delivery("a", 0), ground.delivery("b", 0))
+            let count = try await ground.engine.accept { tx in
+                (try tx.count("SELECT COUNT(*) FROM delivery"), [a, b])
+            }
+            #expect(count == 0)
+            await ground.untilStored(0)
+            #expect(Set(ground.handler.ids) == ["a0", "b0"])
+            await #expect(throws: (any Error).self) {
+                try await ground.engine.accept { tx in
+                    try tx.execute(
+                        "CREATE TRIGGER full BEFORE INSERT ON delivery WHEN NEW.target = 'b' BEGIN SELECT RAISE(ABORT, 'full'); END"
+                    )
+                    return ((), [a, b])
                 }
             }
-            if startsRunning { await ground.start() }
-            try await body(ground)
-            ground.handler.release()
-            group.cancelAll()
-            // Cancellation is how a test ends.
-            try? await group.waitForAll()
-        }
-        await database.close()
-    }
-
-    private init(
-        _ database: any Database,
-        _ limits: DeliveryLimits,
-        _ handler: ScriptedHandler,
-        _ starts: AsyncStream<DeliveryEngine>.Continuation
-    ) async throws {
-        (self.database, self.handler, self.starts) = (database, handler, starts)
-        store = DeliveryStore(database: database)
-        engine = try await Self.engine(database, clock, "test", limits)
-        engine.register(handler)
-    }
-
-    private static func engine(
-        _ database: any Database,
-        _ clock: MemoryClock,
-        _ node: String,
-        _ limits: DeliveryLimits
-    ) async throws -> DeliveryEngine {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        return try await DeliveryEngine(
-            database: database,
-            clock: clock,
-            ids: SystemIDSource(),
-            node: node,
-            limits: limits,
-            logger: logger
-        )
-    }
-
-    func anotherEngine(node: String) async throws -> DeliveryEngine {
-        let engine = try await Self.engine(database, clock, node, DeliveryLimits())
-        engine.register(handler)
-        return engine
-    }
-
-    func start(_ engine: DeliveryEngine? = nil) async {
-        let sleepers = clock.sleeperCount
-        starts.yield(engine ?? self.engine)
-        await clock.untilSleepers(sleepers + 2)
-    }
-
-    func delivery(_ target: String, _ number: Int) -> NewDelivery {
-        NewDelivery(
-            queue: "test",
-            target: target,
-            id: "\(target)\(number)",
-            scope: Self.scope,
-            payload: ByteBuffer(string: "payload"),
-            acceptedAt: clock.now
-        )
-    }
-
-    func accept(_ target: String, from first: Int = 0, count: Int) async throws {
-        for number in first..<(first + count) { try await engine.accept(delivery(target, number)) }
-    }
-
-    /// Returns when that many are in the store: the engine works on other threads.
-    func untilStored(_ count: Int) async {
-        while (try? await engine.count()) != count { await tick() }
-    }
-
-    /// Returns when that many wait in the store for their time.
-    func untilWaiting(_ count: Int) async {
-        while (try? await database.read { try $0.count("SELECT COUNT(*) FROM delivery WHERE session IS NULL") })
-            != count
-        {
-            await Task.yield()
+            #expect(try await ground.engine.count() == 0)
+            while ground.engine.dispatch.state.withLockedValue({ $0.board.held }) > 0 { await Task.yield() }
         }
     }
 
-    func tick() async {
-        await clock.advance(by: .seconds(1))
-        _ = try? await engine.count()
-    }
-}
-
-/// Answers what its script says; without an answer the try hangs until it is released.
-private final class ScriptedHandler: DeliveryHandler {
-    typealias Script = @Sendable (Delivery) -> DeliveryVerdict?
-
-    let queue = "test"
-    private let verdicts: @Sendable (Delivery) -> DeliveryVerdict?
-    private let seen = NIOLockedValueBox<[Delivery]>([])
-    private let gate = Latch()
-    private let atRelease = NIOLockedValueBox<DeliveryVerdict>(.finished())
-
-    init(_ verdicts: @escaping @Sendable (Delivery) -> DeliveryVerdict?) { self.verdicts = verdicts }
-
-    func attempt(_ delivery: Delivery) async -> DeliveryVerdict {
-        seen.withLockedValue { $0.append(delivery) }
-        if let verdict = verdicts(delivery) { return verdict }
-        await gate.wait()
-        return atRelease.withLockedValue { $0 }
+    @Test("what a handler writes with an end is there with it, and not when another node has the delivery by now")
+    func writing() async throws {
+        let write: DeliveryWrite = { tx in
+            try tx.execute("CREATE TABLE IF NOT EXISTS note (id BIGINT)")
+            try tx.execute("INSERT INTO note (id) VALUES (1)")
+        }
+        let script: ScriptedHandler.Script = { $0.target == "slow" ? nil : .finished(writing: write) }
+        try await Ground.run(verdicts: script) { ground in
+            try await ground.accept("a", count: 1)
+            await ground.untilStored(0)
+            #expect(try await ground.database.read { try $0.count("SELECT COUNT(*) FROM note") } == 1)
+            try await ground.accept("slow", count: 1)
+            await ground.handler.untilTries(2)
+            _ = try await ground.database.write { tx in try tx.execute("UPDATE delivery SET session = 'another'") }
+            ground.handler.release(with: .finished(writing: write))
+            try await ground.accept("b", count: 1)
+            await ground.untilStored(1)
+            #expect(try await ground.database.read { try $0.count("SELECT COUNT(*) FROM note") } == 2)
+        }
     }
 
-    func release(with verdict: DeliveryVerdict = .finished()) {
-        atRelease.withLockedValue { $0 = verdict }
-        gate.open()
+    @Test("an end that cannot be written is written later, and holds up no other")
+    func failingWrite() async throws {
+        struct Refusal: Error {}
+        let failures = NIOLockedValueBox(0)
+        let script: ScriptedHandler.Script = { delivery in
+            guard delivery.id == "a0" else { return .finished() }
+            return .finished(writing: { _ in
+                let count = failures.withLockedValue { count in
+                    count += 1
+                    return count
+                }
+                if count <= 5 { throw Refusal() }
+            })
+        }
+        try await Ground.run(verdicts: script) { ground in
+            try await ground.accept("a", count: 20)
+            await ground.untilStored(0)
+            #expect(ground.handler.tries(of: "a") == 20)
+            #expect(failures.withLockedValue { $0 } == 6)
+        }
     }
 
-    var ids: [String] { seen.withLockedValue { $0.map(\.id) } }
-    var details: [String] { seen.withLockedValue { $0.map(\.detail) } }
-    func tries(of target: String) -> Int { seen.withLockedValue { $0.count { $0.target == target } } }
-
-    func untilTries(_ count: Int) async {
-        while ids.count < count { await Task.yield() }
+    @Test("a try that asks for the next at once gets it without waiting for the clock") func atOnce() async throws {
+        let script: ScriptedHandler.Script = { $0.earlierTries < 3 ? .again(after: .zero, detail: "") : .finished() }
+        try await Ground.run(verdicts: script) { ground in
+            try await ground.accept("a", count: 1)
+            await ground.handler.untilTries(4)
+            while (try? await ground.engine.count()) != 0 { await Task.yield() }
+            #expect(ground.handler.ids.count == 4)
+        }
     }
 
-    func untilTries(of target: String, _ count: Int) async {
-        while tries(of: target) < count { await Task.yield() }
+    @Test("a queue whose targets hang keeps to its share, and lanes of other queues that wait in the store are found")
+    func share() async throws {
+        var limits = DeliveryLimits()
+        (limits.running, limits.held, limits.lanesPerClaim) = (8, 16, 4)
+        let hanging = ScriptedHandler(
+            { _ in nil },
+            queue: "hanging",
+            share: DeliveryShare(running: 4, runningPerLane: 2, held: 8)
+        )
+        try await Ground.run(limits: limits) { ground in
+            ground.engine.register(hanging)
+            for lane in 0..<50 {
+                for number in 0..<3 {
+                    var delivery = ground.delivery("lane\(lane)", number)
+                    delivery.queue = "hanging"
+                    try await ground.engine.accept(delivery)
+                }
+            }
+            await hanging.untilTries(4)
+            for lane in 0..<20 { try await ground.accept("z\(lane)", count: 4) }
+            await ground.untilStored(150)
+            #expect(hanging.ids.count == 4)
+            #expect((0..<50).allSatisfy { hanging.tries(of: "lane\($0)") <= 2 })
+            hanging.release()
+            await ground.untilStored(0)
+            #expect(Set(hanging.ids).count == 150)
+        }
     }
 }

@@ -14,10 +14,15 @@ import Testing
         return DispatchBoard(limits: limits)
     }
 
-    private static func delivery(_ lane: String, _ sequence: Int = 0, bytes: Int = 1) -> HeldDelivery {
+    private static func delivery(
+        _ lane: String,
+        _ sequence: Int = 0,
+        bytes: Int = 1,
+        queue: String = "q"
+    ) -> HeldDelivery {
         HeldDelivery(
             sequence: sequence,
-            queue: "q",
+            queue: queue,
             lane: lane,
             session: "s",
             delivery: Delivery(
@@ -98,30 +103,60 @@ import Testing
     @Test("a lane holds at most as much as is free beside it, in number and in bytes") func room() {
         var board = Self.board(held: 10, bytes: 100)
         var accepted = 0
-        for _ in 0..<10 where board.reserve("a", bytes: 1) { accepted += 1 }
+        for _ in 0..<10 where board.reserve("a", of: "q", bytes: 1) { accepted += 1 }
         #expect(accepted == 5)
-        let reserved1 = board.reserve("b", bytes: 60)
+        let reserved1 = board.reserve("b", of: "q", bytes: 60)
         #expect(reserved1)
-        let reserved2 = board.reserve("b", bytes: 1)
+        let reserved2 = board.reserve("b", of: "q", bytes: 1)
         #expect(!reserved2)
-        let reserved3 = board.reserve("c", bytes: 1)
+        let reserved3 = board.reserve("c", of: "q", bytes: 1)
         #expect(reserved3)
     }
 
     @Test("what comes while older ones of its lane wait in the store waits there too") func order() {
         var board = Self.board(held: 4)
-        let reserved4 = board.reserve("a", bytes: 1)
+        let reserved4 = board.reserve("a", of: "q", bytes: 1)
         #expect(reserved4)
-        let reserved5 = board.reserve("a", bytes: 1)
+        let reserved5 = board.reserve("a", of: "q", bytes: 1)
         #expect(reserved5)
-        let reserved6 = board.reserve("a", bytes: 1)
+        let reserved6 = board.reserve("a", of: "q", bytes: 1)
         #expect(!reserved6)
         board.forget("a", bytes: 1)
-        let reserved7 = board.reserve("a", bytes: 1)
+        let reserved7 = board.reserve("a", of: "q", bytes: 1)
         #expect(!reserved7)
-        board.setHasMoreInStore("a", false)
-        let reserved8 = board.reserve("a", bytes: 1)
+        board.setHasMoreInStore("a", of: "q", false)
+        let reserved8 = board.reserve("a", of: "q", bytes: 1)
         #expect(reserved8)
+    }
+
+    @Test("a queue keeps to its share in all, in a lane and in what it holds, and leaves the rest to the others")
+    func queueShare() {
+        var board = Self.board(running: 20, held: 40)
+        board.setShare(DeliveryShare(running: 6, runningPerLane: 2, held: 10), of: "web")
+        var held = 0
+        for number in 0..<30 where board.reserve("w\(number % 5)", of: "web", bytes: 1) {
+            board.add(Self.delivery("w\(number % 5)", number, queue: "web"))
+            held += 1
+        }
+        #expect(held <= 10)
+        #expect(board.hasRoom(inQueue: "web") == (held < 10))
+        let web = Self.begun(&board)
+        #expect(web.count == 5, "one is left for a lane that has none under way")
+        #expect(Dictionary(grouping: web, by: { $0 }).allSatisfy { $0.value.count <= 2 })
+        for number in 0..<20 where board.reserve("a", of: "q", bytes: 1) { board.add(Self.delivery("a", number)) }
+        let others = Self.begun(&board)
+        #expect(others.count == 8, "half of what is left beside the five")
+        board.ended(web[0])
+        #expect(board.next(at: Self.now)?.queue == "web")
+    }
+
+    @Test("queues take turns") func queueTurns() {
+        var board = Self.board(running: 100)
+        for number in 0..<9 { board.take(Self.delivery("a\(number)", number)) }
+        for number in 0..<2 { board.take(Self.delivery("b", number, queue: "other")) }
+        var order: [String] = []
+        for _ in 0..<4 { order.append(board.next(at: Self.now)?.queue ?? "") }
+        #expect(order.count { $0 == "other" } == 2)
     }
 
     @Test("lanes without work are forgotten") func forgetting() {
@@ -143,16 +178,16 @@ import Testing
         var (stored, done, now) = (0, 0, Self.now)
         while done < 2_000 {
             let lane = "lane\(Int.random(in: 0..<7, using: &random))"
-            if stored < 2_000, board.reserve(lane, bytes: 1) {
+            if stored < 2_000, board.reserve(lane, of: "q", bytes: 1) {
                 board.add(Self.delivery(lane, stored))
                 stored += 1
             }
-            for lane in board.lanes.keys where board.held == 0 { board.setHasMoreInStore(lane, false) }
+            for lane in board.lanes.keys where board.held == 0 { board.setHasMoreInStore(lane, of: "q", false) }
             while let next = board.next(at: now) { running.append(next) }
             #expect(board.running == running.count && running.count <= 5 && board.held <= 20)
             guard let index = running.indices.randomElement(using: &random) else {
                 now = max(board.nextPauseEnd() ?? now, now)
-                for lane in board.lanes.keys { board.setHasMoreInStore(lane, false) }
+                for lane in board.lanes.keys { board.setHasMoreInStore(lane, of: "q", false) }
                 continue
             }
             let ended = running.remove(at: index)
