@@ -149,7 +149,7 @@ let package = Package(
         service("STS"),
         service("Logs", ["RegularExpressions", "CZlib"]),
         service("SQS"),
-        service("SNS", ["EventPatterns", .cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
+        service("SNS", ["EventDelivery", "EventPatterns", .cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
 
         module(
             "MartletServer",
@@ -223,7 +223,8 @@ let package = Package(
         tests(
             "SNSTests",
             [
-                "SNS", "AWSWire", "EventPatterns", "Storage", "StorageSQLite", .crypto, .cryptoExtras, .httpTypes,
+                "SNS", "AWSWire", "EventDelivery", "EventPatterns", "Storage", "StorageSQLite", .crypto, .cryptoExtras,
+                .httpTypes,
                 .nioPosix,
             ]
         ),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EventDelivery
 import Logging
 import Logs
 import MartletCore
@@ -11,6 +12,7 @@ extension Platform {
         _ settings: PlatformSettings,
         _ logs: LogsService,
         _ web: WebClient,
+        _ deliveries: DeliveryEngine,
         _ clock: any WallClock,
         _ ids: any IDSource,
         _ logger: Logger,
@@ -26,8 +28,7 @@ extension Platform {
                 outbox: FiledOutbox(directory: "\(storage.directory)/sns-mail", log: logs),
                 clock: clock,
                 ids: ids,
-                // One process holds the data directory, so its leases are its predecessor's.
-                node: "local",
+                deliveries: deliveries,
                 logger: logger
             )
         parts.feed = feed

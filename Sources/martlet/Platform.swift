@@ -86,7 +86,17 @@ enum Platform {
         let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
         resourcePolicies.register(SQSResourcePolicies(sqs))
         let web = WebClient(policy: isOpen ? .withLoopback : .withoutLoopback, logger: logger)
-        let sns = try await topics(storage, settings, logs, web, clock, ids, logger, feed: targets.feed) {
+        let sns = try await topics(
+            storage,
+            settings,
+            logs,
+            web,
+            deliveries,
+            clock,
+            ids,
+            logger,
+            feed: targets.feed
+        ) {
             targets.target(of: $0)
         }
         resourcePolicies.register(SNSResourcePolicies(sns))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import AWSWire
+package import EventDelivery
 package import Logging
 package import MartletCore
 package import ServiceLifecycle
@@ -7,21 +8,20 @@ package import Storage
 
 /// Amazon SNS: topics, their subscriptions, and messages that are handed on to each of them at least once.
 ///
-/// Publishing is one transaction that stores the message and a row for each delivery; `DeliveryQueue` does the rest.
+/// Publishing is one transaction that stores the message and each of its deliveries; the `DeliveryEngine` makes them, by
+/// `NotificationHandler`.
 package struct SNSService: SNSAPI, ServiceProvider {
     let store: SNSStore
     let clock: any WallClock
     let ids: any IDSource
     let filters = FilterCache()
-    /// Hands on what was published.
-    package let queue: DeliveryQueue
     /// Removes what has expired, and replays archives.
     package let sweeper: SNSSweeper
     let signatures: SigningKeys
 
-    /// `migrate` is to be called before anything else.
+    /// `migrate` is to be called before anything else. Registers with the engine, which is not to run yet.
     package init(_ parts: SNSParts) {
-        let store = SNSStore(database: parts.database, cipher: parts.cipher)
+        let store = SNSStore(database: parts.database, cipher: parts.cipher, deliveries: parts.deliveries)
         self.store = store
         clock = parts.clock
         ids = parts.ids
@@ -34,18 +34,37 @@ package struct SNSService: SNSAPI, ServiceProvider {
             clock: parts.clock,
             feed: parts.feed
         )
-        queue = DeliveryQueue(store: store, deliverer: deliverer, clock: parts.clock, node: parts.node, parts.logger)
-        sweeper = SNSSweeper(store: store, queue: queue, filters: filters, clock: parts.clock, logger: parts.logger)
+        let posts = PostsPerSecond()
+        for kind in NotificationQueue.allCases {
+            parts.deliveries.register(
+                NotificationHandler(
+                    kind: kind,
+                    store: store,
+                    deliverer: deliverer,
+                    posts: posts,
+                    clock: parts.clock,
+                    logger: parts.logger
+                )
+            )
+        }
+        sweeper = SNSSweeper(store: store, filters: filters, clock: parts.clock, logger: parts.logger)
     }
 
     /// Brings the tables up to date.
-    package func migrate() async throws { try await store.database.migrate(SNSSchema.migrations, of: "sns") }
+    package func migrate() async throws {
+        try await store.database.migrate(SNSSchema.migrations, of: "sns")
+        try await EarlierDeliveries.handOver(store, at: clock.now)
+    }
 
-    /// To be run beside the server.
-    package var services: [any Service] { [queue, sweeper] }
+    /// To be run beside the server and the engine.
+    package var services: [any Service] { [sweeper] }
 
-    /// Returns once everything of the account is gone, or of all accounts when it is nil.
-    package func reset(account: AccountID?) async throws { try await store.removeAll(of: account) }
+    /// Returns once everything of the account is gone, or of all accounts when it is nil. What other services deliver for it
+    /// through the engine is dropped, too.
+    package func reset(account: AccountID?) async throws {
+        try await store.deliveries.reset(account: account)
+        try await store.removeAll(of: account)
+    }
 
     package var model: ServiceModel { .sns }
     package var operations: [Operation] { snsOperations }
@@ -68,8 +87,8 @@ package struct SNSParts: Sendable {
     package var outbox: any Outbox
     package var clock: any WallClock
     package var ids: any IDSource
-    /// The holder of leases: after a restart a node takes its own back at once.
-    package var node: String
+    /// Makes the deliveries.
+    package var deliveries: DeliveryEngine
     package var logger: Logger
     /// Hears of each delivery.
     package var feed = EventFeed()
@@ -82,7 +101,7 @@ package struct SNSParts: Sendable {
         outbox: any Outbox,
         clock: any WallClock,
         ids: any IDSource,
-        node: String,
+        deliveries: DeliveryEngine,
         logger: Logger
     ) {
         self.database = database
@@ -92,7 +111,7 @@ package struct SNSParts: Sendable {
         self.outbox = outbox
         self.clock = clock
         self.ids = ids
-        self.node = node
+        self.deliveries = deliveries
         self.logger = logger
     }
 }

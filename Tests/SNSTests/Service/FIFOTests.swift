@@ -31,7 +31,7 @@ import Testing
             let json = try JSONValue(parsing: taken[0].text)
             #expect(json["SequenceNumber"]?.stringValue == first.sequenceNumber)
             #expect(json["Signature"] == nil)
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             await sns.clock.advance(by: .seconds(300))
             #expect(try await sns.publish(topic, "a") { $0.messageGroupId = "g" }.messageId != first.messageId)
         }
@@ -92,7 +92,7 @@ import Testing
             // The first message of the first group fails six times.
             let failures = Recorder<Bool>()
             sns.queues.judge { _, delivery in if delivery.text == "g0", failures.add(true) <= 6 { throw busy } }
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             for number in 0..<10 {
                 for group in ["g", "h"] {
                     try await sns.publish(topic, "\(group)\(number)") {
@@ -104,7 +104,7 @@ import Testing
             #expect(await sns.queues.taken.first(10).map(\.text) == (0..<10).map { "h\($0)" })
             for _ in 0..<60 where sns.queues.taken.items.count < 20 {
                 await sns.clock.advance(by: .seconds(1))
-                try await sns.until(0, rowsIn: "sns_delivery", where: "lease_owner IS NOT NULL")
+                try await sns.untilDeliveries(0, where: "session IS NOT NULL")
             }
             #expect(await sns.queues.taken.first(20).suffix(10).map(\.text) == (0..<10).map { "g\($0)" })
         }
@@ -118,7 +118,7 @@ import Testing
                 ["ContentBasedDeduplication": "true", "ArchivePolicy": #"{"MessageRetentionPeriod":"2"}"#]
             )
             #expect(try await sns.attributes(of: topic)["BeginningArchiveTime"] == "2026-01-31T12:00:00.000Z")
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             for number in 0..<6 {
                 try await sns.publish(topic, "\(number)") {
                     $0.messageGroupId = "g"

@@ -7,6 +7,7 @@ import MartletCore
 import MartletTesting
 import NIOCore
 import Storage
+import StorageSQLite
 import Testing
 
 @testable import SNS
@@ -30,7 +31,7 @@ import Testing
                 $0.messageAttributes = ["a": .text("v"), "n": .text("5", "Number")]
             }.messageId
             let taken = await sns.queues.taken.first(2)
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(Set(sns.queues.taken.items.map(\.arn.resource)) == ["plain", "raw"])
             let raw = try #require(taken.first { $0.arn.resource == "raw" })
             #expect(raw.text == "for queues")
@@ -95,15 +96,15 @@ import Testing
             sns.queues.judge { number, _ in if number < 6 { throw busy } }
             let topic = try await sns.createTopic()
             try await sns.subscribe(topic)
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             try await sns.publish(topic)
             #expect(await sns.queues.tried.first(4).count == 4)
-            try await sns.until(1, rowsIn: "sns_delivery", where: "failures = 4 AND lease_owner IS NULL")
+            try await sns.untilDeliveries(1, where: "tries = 4 AND session IS NULL")
             await sns.clock.advance(by: .seconds(1))
-            try await sns.until(1, rowsIn: "sns_delivery", where: "failures = 5 AND lease_owner IS NULL")
+            try await sns.untilDeliveries(1, where: "tries = 5 AND session IS NULL")
             await sns.clock.advance(by: .seconds(1))
             #expect(await sns.queues.taken.first(1).count == 1)
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(sns.queues.tried.items.count == 6)
         }
     }
@@ -125,7 +126,7 @@ import Testing
             try await sns.subscribe(topic, "lambda", Self.function, ["RedrivePolicy": Self.dead])
             try await sns.publish(topic) { $0.messageAttributes = ["a": .text("v")] }
             let buried = await sns.queues.taken.first(3)
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(buried.allSatisfy { $0.arn.resource == "dead" })
             let raw = try #require(buried.first { $0.text == "hello" })
             #expect(raw.event.attributes == ["a": .string("v")])
@@ -145,7 +146,7 @@ import Testing
                 input.messageAttributes = [:]
                 for number in 0..<11 { input.messageAttributes?["a\(number)"] = .text("v") }
             }
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(sns.queues.tried.items.isEmpty)
         }
     }
@@ -156,30 +157,114 @@ import Testing
             let topic = try await sns.createTopic()
             for name in ["a", "b", "c"] { try await sns.subscribe(topic, "sqs", Self.queue(name)) }
             try await sns.publish(topic)
-            #expect(try await sns.rows(in: "sns_delivery") == 3)
-            let now = sns.clock.now
-            let held = try await sns.service.store.write { changes in
-                try changes.claimDeliveries(
-                    in: .direct,
-                    upTo: 2,
-                    exceptTo: [],
-                    for: "test",
-                    at: now,
-                    until: now + .seconds(120)
-                )
+            #expect(try await sns.rows(in: "delivery") == 3)
+            let until = sns.clock.now + .seconds(60)
+            try await sns.server.database.write { tx in
+                try tx.execute("INSERT INTO delivery_session (id, node, alive_until) VALUES ('s', 'test', \(until))")
+                try tx.execute("UPDATE delivery SET session = 's' WHERE target <> (SELECT MAX(target) FROM delivery)")
             }
-            #expect(held.count == 2)
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await sns.service.queue.run() }
+                group.addTask { try await sns.deliver() }
                 #expect(Set(await sns.queues.taken.first(3).map(\.arn.resource)) == ["a", "b", "c"])
-                try await sns.until(0, rowsIn: "sns_delivery")
+                try await sns.untilDeliveries(0)
                 group.cancelAll()
             }
-            // The first holder finds that it holds nothing any more.
-            let (first, message) = (held[0], held[0].messageID)
-            try await sns.service.store.write { try $0.complete(first, at: now) }
-            #expect(try await sns.rows(in: "sns_message", where: "id = \(message)") == 0)
+            #expect(try await sns.rows(in: "sns_message") == 0)
         }
+    }
+
+    @Test("that an earlier version had stored are made, in their order and with what they had come to")
+    func earlierVersion() async throws {
+        try await SNSTestBench.run(delivers: false) { sns in
+            let fifo = try await sns.createTopic("t.fifo")
+            let arn = try await sns.subscribe(fifo, "sqs", Self.queue("q.fifo"), ["RawMessageDelivery": "true"])
+            let topic = try await sns.createTopic()
+            let other = try await sns.subscribe(topic, "sqs", Self.queue("a"), ["RedrivePolicy": Self.dead])
+            let dead = try await sns.subscribe(topic, "lambda", Self.function, ["RedrivePolicy": Self.dead])
+            for number in 0..<3 {
+                try await sns.publish(fifo, "\(number)") {
+                    $0.messageGroupId = "g/h"
+                    $0.messageDeduplicationId = "\(number)"
+                }
+            }
+            try await sns.publish(topic, "hello")
+            try await sns.moveToEarlierTable()
+            @Sendable func id(_ arn: String) -> String { String(arn.split(separator: ":").last ?? "") }
+            let (later, now) = (sns.clock.now + .seconds(20), sns.clock.now)
+            try await sns.server.database.write { tx in
+                try tx.execute(
+                    "UPDATE sns_delivery SET order_key = subscription_id || '/g/h' WHERE subscription_id = \(id(arn))"
+                )
+                try tx.execute(
+                    """
+                    UPDATE sns_delivery SET due_at = \(Int.max)
+                    WHERE order_key IS NOT NULL AND id > (SELECT MIN(id) FROM sns_delivery WHERE order_key IS NOT NULL)
+                    """
+                )
+                try tx.execute(
+                    "UPDATE sns_delivery SET failures = 7, due_at = \(later) WHERE subscription_id = \(id(other))"
+                )
+                try tx.execute("UPDATE sns_delivery SET stage = 'deadLetter' WHERE subscription_id = \(id(dead))")
+                // One that was under way, and one whose message is gone.
+                try tx.execute(
+                    "UPDATE sns_delivery SET lease_owner = 'local', due_at = \(later) WHERE subscription_id = \(id(dead))"
+                )
+                try tx.execute(
+                    """
+                    INSERT INTO sns_delivery (message_id, account, lane, stage, subscription_id, due_at)
+                    VALUES ('none', '000000000000', 'direct', 'first', 'none', \(now))
+                    """
+                )
+            }
+            try await sns.service.migrate()
+            #expect(try await sns.rows(in: "sns_delivery") == 0)
+            #expect(try await sns.rows(in: "delivery") == 5)
+            #expect(
+                try await sns.rows(in: "delivery", where: "detail LIKE '%\"failures\":7%' AND due_at = \(later)") == 1
+            )
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await sns.deliver() }
+                await sns.clock.untilSleepers(2)
+                let first = await sns.queues.taken.first(4)
+                #expect(first.filter { $0.arn.resource == "q.fifo" }.map(\.text) == ["0", "1", "2"])
+                #expect(first.count { $0.arn.resource == "dead" } == 1)
+                try await sns.untilDeliveries(1)
+                await sns.clock.advance(by: .seconds(20))
+                #expect(await sns.queues.taken.first(5)[4].arn.resource == "a")
+                try await sns.untilDeliveries(0)
+                group.cancelAll()
+            }
+            #expect(try await sns.rows(in: "sns_message") == 0)
+            #expect(sns.functions.tried.items.isEmpty)
+        }
+    }
+
+    @Test("of messages of an earlier version are counted when the tables are brought up to date")
+    func counted() async throws {
+        let database = try SQLiteDatabase.ephemeral()
+        try await database.migrate(Array(SNSSchema.migrations.prefix(2)), of: "sns")
+        try await database.write { tx in
+            for (message, deliveries) in [("a", 2), ("b", 0)] {
+                try tx.execute(
+                    """
+                    INSERT INTO sns_message (id, account, region, topic_name, content, is_sealed, sequence, published_at)
+                    VALUES (\(message), '000000000000', 'us-east-1', 't', \([UInt8]()), 0, 0, 0)
+                    """
+                )
+                for _ in 0..<deliveries {
+                    try tx.execute(
+                        """
+                        INSERT INTO sns_delivery (message_id, account, lane, stage, due_at)
+                        VALUES (\(message), '000000000000', 'direct', 'first', 0)
+                        """
+                    )
+                }
+            }
+        }
+        try await database.migrate(SNSSchema.migrations, of: "sns")
+        let counts = try await database.read { try $0.rows(Int.self, "SELECT deliveries FROM sns_message ORDER BY id") }
+        #expect(counts == [2, 0])
+        await database.close()
     }
 
     @Test("of many subscriptions are all made, though only so many at once")
@@ -189,7 +274,7 @@ import Testing
             for number in 0..<150 { try await sns.subscribe(topic, "sqs", Self.queue("q\(number)")) }
             try await sns.publish(topic)
             #expect(Set(await sns.queues.taken.first(150).map(\.arn.resource)).count == 150)
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(sns.queues.taken.items.count == 150)
         }
     }
@@ -200,12 +285,12 @@ import Testing
             sns.queues.judge { _, _ in throw busy }
             let topic = try await sns.createTopic()
             let arn = try await sns.subscribe(topic)
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             try await sns.publish(topic)
-            try await sns.until(1, rowsIn: "sns_delivery", where: "failures = 4 AND lease_owner IS NULL")
+            try await sns.untilDeliveries(1, where: "tries = 4 AND session IS NULL")
             _ = try await sns.client.call(SNSOperations.unsubscribe, UnsubscribeInput(subscriptionArn: arn))
             await sns.clock.advance(by: .seconds(2))
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(try await sns.rows(in: "sns_message") == 0)
             #expect(sns.queues.tried.items.count == 4)
         }
@@ -241,7 +326,7 @@ import Testing
                 try await bench.publish(topic) { $0.messageGroupId = "g" }
             }
             try await sns.service.reset(account: AccountID("111111111111"))
-            for table in ["sns_topic", "sns_subscription", "sns_message", "sns_delivery", "sns_deduplication"]
+            for table in ["sns_topic", "sns_subscription", "sns_message", "delivery", "sns_deduplication"]
                 as [String]
             {
                 let count = try await sns.server.database.read { tx in

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 import MartletTesting
 import Storage
@@ -21,7 +22,7 @@ import Testing
         try await sns.subscribe(topic, "http", "http://u:p@h/\(path)", attributes)
         let post = await sns.web.posts.first(count + 1)[count]
         let token = try #require(try JSONValue(parsing: post.body)["Token"]?.stringValue)
-        try await sns.until(0, rowsIn: "sns_delivery")
+        try await sns.untilDeliveries(0)
         let input = ConfirmSubscriptionInput(topicArn: topic, token: token)
         return try await sns.client.call(SNSOperations.confirmSubscription, input).subscriptionArn ?? ""
     }
@@ -55,10 +56,10 @@ import Testing
             let topic = try await sns.createTopic()
             _ = try await subscribed(sns, topic, ["RedrivePolicy": Self.dead])
             sns.web.judge { _, _ in status }
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             try await sns.publish(topic)
             for failures in 1...3 {
-                try await sns.until(1, rowsIn: "sns_delivery", where: "failures = \(failures) AND lease_owner IS NULL")
+                try await sns.untilDeliveries(1, where: "tries = \(failures) AND session IS NULL")
                 await sns.clock.advance(by: .seconds(20))
             }
             #expect(await sns.queues.taken.first(1)[0].arn.resource == "dead")
@@ -95,12 +96,12 @@ import Testing
             }
             for number in 0..<30 { try await sns.publish(topic, "\(number)") }
             #expect(await sns.queues.taken.first(30).count == 30)
-            try await sns.until(0, rowsIn: "sns_delivery", where: "lane = 'direct'")
+            try await sns.untilDeliveries(0, where: "queue = 'sns'")
             while sns.web.posts.items.count(where: { $0.url.hasSuffix("works") }) < 31 { await Task.yield() }
             let hanging = sns.web.posts.items.count { $0.url.hasSuffix("hangs") } - 1
-            #expect((1...2 * DeliveryQueue.placesPerSubscription).contains(hanging))
+            #expect((1...NotificationQueue.web.share.runningPerLane).contains(hanging))
             open.add(true)
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
         }
     }
 
@@ -109,16 +110,16 @@ import Testing
         try await SNSTestBench.run { sns in
             let topic = try await sns.createTopic()
             _ = try await subscribed(sns, topic, ["DeliveryPolicy": #"{"throttlePolicy":{"maxReceivesPerSecond":2}}"#])
-            await sns.clock.untilSleepers(2)
+            await sns.clock.untilSleepers(3)
             // The confirmation was one of its second.
             await sns.clock.advance(by: .seconds(1))
             for number in 0..<5 { try await sns.publish(topic, "\(number)") }
-            try await sns.until(3, rowsIn: "sns_delivery", where: "lease_owner IS NULL AND due_at > \(sns.clock.now)")
+            try await sns.untilDeliveries(3, where: "session IS NULL AND due_at > \(sns.clock.now)")
             #expect(await sns.web.posts.first(3).count == 3)
             await sns.clock.advance(by: .seconds(1))
-            try await sns.until(1, rowsIn: "sns_delivery", where: "lease_owner IS NULL AND due_at > \(sns.clock.now)")
+            try await sns.untilDeliveries(1, where: "session IS NULL AND due_at > \(sns.clock.now)")
             await sns.clock.advance(by: .seconds(1))
-            try await sns.until(0, rowsIn: "sns_delivery")
+            try await sns.untilDeliveries(0)
             #expect(sns.web.posts.items.count == 6)
         }
     }

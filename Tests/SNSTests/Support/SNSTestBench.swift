@@ -2,6 +2,7 @@
 import AWSWire
 import Crypto
 import CryptoExtras
+import EventDelivery
 import MartletCore
 import MartletTesting
 import Storage
@@ -25,14 +26,21 @@ struct SNSTestBench: Sendable {
     /// Making one takes a while in debug builds, so all tests share it.
     static let key = Result { try _RSA.Signing.PrivateKey(keySize: .bits2048) }
 
-    /// - Parameter delivers: whether the queue and the sweeper run beside the test.
+    /// - Parameter delivers: whether the engine and the sweeper run beside the test.
     static func run(
         delivers: Bool = true,
         _ body: @Sendable (SNSTestBench) async throws -> Void
     ) async throws {
         let (queues, functions, web, outbox) = (FakeTarget("sqs"), FakeTarget("lambda"), FakeWeb(), FakeOutbox())
-        let build = { @Sendable (ground: TestGround) -> SNSService in
-            SNSService(
+        let build = { @Sendable (ground: TestGround) async throws -> SNSService in
+            let deliveries = try await DeliveryEngine(
+                database: ground.database,
+                clock: ground.clock,
+                ids: ground.ids,
+                node: "test",
+                logger: ground.logger
+            )
+            return SNSService(
                 SNSParts(
                     database: ground.database,
                     cipher: cipher,
@@ -41,14 +49,14 @@ struct SNSTestBench: Sendable {
                     outbox: outbox,
                     clock: ground.clock,
                     ids: ground.ids,
-                    node: "test",
+                    deliveries: deliveries,
                     logger: ground.logger
                 )
             )
         }
         let held = Recorder<SNSService>()
         let providers = { @Sendable (ground: TestGround) -> TestAssembly in
-            let sns = build(ground)
+            let sns = try await build(ground)
             try await sns.migrate()
             let key = try key.get()
             _ = try await sns.store.keepSigningKey(
@@ -57,7 +65,7 @@ struct SNSTestBench: Sendable {
             )
             held.add(sns)
             var assembly: TestAssembly = [sns]
-            if delivers { assembly.background = [sns.queue.run, sns.sweeper.run] }
+            if delivers { assembly.background = [sns.store.deliveries.run, sns.sweeper.run] }
             return assembly
         }
         try await TestServer.run(providers: providers) { server in
@@ -153,6 +161,37 @@ struct SNSTestBench: Sendable {
     /// How many rows a table has, for what no operation shows.
     func rows(in table: SQL, where condition: SQL = "1 = 1") async throws -> Int {
         try await server.database.read { tx in try tx.count("SELECT COUNT(*) FROM \(table) WHERE \(condition)") }
+    }
+
+    /// Runs the engine, of a test that has begun without.
+    func deliver() async throws { try await service.store.deliveries.run() }
+
+    /// Puts what waits into the table of earlier versions, as they stored it.
+    func moveToEarlierTable() async throws {
+        try await server.database.write { tx in
+            let waiting = try tx.rows(StoredDetail.self, "SELECT detail, account FROM delivery ORDER BY sequence")
+            try tx.execute("DELETE FROM delivery")
+            for one in waiting {
+                let delivery = try NotificationDelivery(parsing: one.detail)
+                try tx.execute(
+                    """
+                    INSERT INTO sns_delivery (message_id, account, lane, stage, subscription_id, due_at)
+                    VALUES (\(delivery.messageID), \(one.account), 'direct', 'first', \(delivery.subscriptionID), 0)
+                    """
+                )
+            }
+        }
+    }
+
+    private struct StoredDetail: RowDecodable {
+        var detail: String
+        var account: String
+        init(row: inout Row) throws { (detail, account) = (try row.text(), try row.text()) }
+    }
+
+    /// Returns once so many deliveries of SNS are stored.
+    func untilDeliveries(_ count: Int, where condition: SQL = "1 = 1") async throws {
+        try await until(count, rowsIn: "delivery", where: condition)
     }
 
     /// Returns once a table has so many rows: what runs beside the test has written them, or will at once.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import EventDelivery
 import Logging
 import MartletCore
 import ServiceLifecycle
 import Storage
 
 /// Removes what has expired (subscriptions that nobody confirmed, archives, remembered deduplication ids), and puts the
-/// messages of replays back into the queue.
+/// messages of replays on their way once more.
 ///
 /// It does not matter when it happens or whether several nodes do it: each step is a small transaction that looks anew.
 package struct SNSSweeper: Service {
@@ -14,7 +15,6 @@ package struct SNSSweeper: Service {
     private static let messagesPerStep = 100
 
     let store: SNSStore
-    let queue: DeliveryQueue
     let filters: FilterCache
     let clock: any WallClock
     let logger: Logger
@@ -49,7 +49,6 @@ package struct SNSSweeper: Service {
     private func expire() async throws -> Bool {
         let now = clock.now
         return try await store.write { sns in
-            try sns.wakeForgotten(at: now)
             let removed = try sns.removeExpired(at: now, limit: Self.rowsPerStep)
             return removed >= Self.rowsPerStep
         }
@@ -58,7 +57,7 @@ package struct SNSSweeper: Service {
     /// A page of one replay. Returns false when there is none to do.
     private func replayStep() async throws -> Bool {
         let (now, cipher, filters) = (clock.now, store.cipher, filters)
-        let didWork = try await store.write { sns in
+        return try await store.send { sns, outgoing in
             guard let replay = try sns.rows.nextReplay() else { return false }
             guard var subscription = try sns.rows.subscription(replay.subscriptionID) else {
                 try sns.delete(replay)
@@ -75,9 +74,16 @@ package struct SNSSweeper: Service {
                 guard try subscription.accepts(message.content, filters, FilterBody(message.content.body)) else {
                     continue
                 }
-                var delivery = NewDelivery(to: subscription, groupID: message.content.groupID, isFIFO: true)
-                delivery.replay = replay.id
-                try sns.insert(delivery, ofMessage: row.id, account: row.scope.account, dueAt: now)
+                let delivery = NotificationDelivery(
+                    messageID: row.id,
+                    recipient: .subscription(subscription.id),
+                    replay: replay.id
+                )
+                let orderKey = message.content.groupID ?? ""
+                outgoing.append(
+                    delivery.new(NotificationQueue(subscription.wire), in: row.scope, at: now, orderKey: orderKey)
+                )
+                try sns.addDelivery(ofMessage: row.id)
             }
             let isDone =
                 page.count < Self.messagesPerStep || page.last.map { $0.publishedAt > replay.endAt ?? now } == true
@@ -92,8 +98,6 @@ package struct SNSSweeper: Service {
             }
             return true
         }
-        if didWork { queue.wake() }
-        return didWork
     }
 }
 

@@ -4,14 +4,14 @@ import NIOCore
 
 /// One delivery with all that it needs.
 struct DeliveryTask: Sendable {
-    let held: HeldDelivery
+    let delivery: NotificationDelivery
     let message: StoredMessage
     let topic: StoredTopic?
     /// Nil for what has a target of its own.
     let subscription: StoredSubscription?
 
-    var wire: SubscriptionProtocol { subscription?.wire ?? held.target?.wire ?? .sqs }
-    var endpoint: String { subscription?.endpoint ?? held.target?.endpoint ?? "" }
+    var wire: SubscriptionProtocol { subscription?.wire ?? delivery.target?.wire ?? .sqs }
+    var endpoint: String { subscription?.endpoint ?? delivery.target?.endpoint ?? "" }
     var isRaw: Bool { (subscription?.attributes.isRaw ?? false) && message.content.kind == .notification }
     var deadLetterQueue: ARN? { subscription?.attributes.deadLetterQueue }
 
@@ -19,9 +19,9 @@ struct DeliveryTask: Sendable {
         Notification(
             message: message,
             wire: wire,
-            subscriptionARN: subscription?.arn ?? held.target?.subscriptionARN,
-            server: subscription?.server ?? held.target?.server ?? "",
-            isReplayed: held.replay != nil
+            subscriptionARN: subscription?.arn ?? delivery.target?.subscriptionARN,
+            server: subscription?.server ?? delivery.target?.server ?? "",
+            isReplayed: delivery.replay != nil
         )
     }
 
@@ -33,12 +33,28 @@ struct DeliveryTask: Sendable {
     }
 
     var schedule: RetrySchedule {
-        guard held.stage == .first else { return .managed }
+        guard delivery.stage == .first else { return .managed }
         return switch wire {
         case .http, .https: RetrySchedule(policy.retry ?? RetryPolicy())
         case .sqs, .lambda: .managed
         case .email, .emailJSON, .sms, .application: .customer
         }
+    }
+}
+
+extension SNSRows {
+    /// All that a try needs. Nil when the delivery is for nobody any more.
+    func task(for delivery: NotificationDelivery, _ cipher: any Cipher) throws -> DeliveryTask? {
+        let subscription = try delivery.subscriptionID.flatMap { try self.subscription($0) }
+        guard subscription != nil || delivery.target != nil,
+            let message = try message(delivery.messageID)?.opened(by: cipher)
+        else { return nil }
+        return DeliveryTask(
+            delivery: delivery,
+            message: message,
+            topic: try message.topicID.flatMap { try topic(id: $0) },
+            subscription: subscription
+        )
     }
 }
 
@@ -72,7 +88,7 @@ struct Deliverer: Sendable {
             case .failed(let reason): (.retried, reason)
             case .refused(let reason): (.failed, reason)
             }
-        let isDeadLetter = task.held.stage == .deadLetter
+        let isDeadLetter = task.delivery.stage == .deadLetter
         return EventPassage(
             at: clock.now,
             scope: task.message.topic.scope,
@@ -86,7 +102,7 @@ struct Deliverer: Sendable {
 
     private func tried(_ task: DeliveryTask) async -> DeliveryOutcome {
         do {
-            if task.held.stage == .deadLetter { return try await bury(task) }
+            if task.delivery.stage == .deadLetter { return try await bury(task) }
             switch task.wire {
             case .sqs: return try await queue(task, ARN(task.endpoint))
             case .lambda: return try await function(task)
@@ -111,7 +127,7 @@ struct Deliverer: Sendable {
         if task.isRaw {
             event = self.event(content.body(for: .sqs), task)
             event.attributes = content.attributes.mapValues(\.event)
-            if task.held.replay != nil { event.attributes["Replayed"] = .string("true") }
+            if task.delivery.replay != nil { event.attributes["Replayed"] = .string("true") }
             guard event.attributes.count <= 10 else {
                 return .refused("a raw message to a queue has at most 10 attributes")
             }
@@ -121,7 +137,7 @@ struct Deliverer: Sendable {
         event.messageGroupID = content.groupID
         // A replayed message is not the copy of one that the queue has just seen.
         event.deduplicationID = content.deduplicationID.map { id in
-            task.held.replay.map { SecretHash.of("\($0)/\(task.message.sequence)/\(id)") } ?? id
+            task.delivery.replay.map { SecretHash.of("\($0)/\(task.message.sequence)/\(id)") } ?? id
         }
         return try await deliver(event, to: queue)
     }

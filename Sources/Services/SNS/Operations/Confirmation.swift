@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 
 extension SNSService {
@@ -46,7 +47,7 @@ extension SNSService {
         let isSigned = context.principal.kind != .anonymous
         let caller = context.principal.account
         let (token, messageID, now, cipher) = (ids.hex(128), ids.uuid(), clock.now, store.cipher)
-        try await store.write { sns in
+        try await store.send { sns, outgoing in
             guard let subscription = try sns.rows.subscription(reference.id), subscription.topic == reference.topic
             else { return }
             guard isSigned || !subscription.unsubscribesSigned else {
@@ -56,9 +57,8 @@ extension SNSService {
             guard !subscription.isPending, subscription.isToldOfItsEnd(isSigned && caller == subscription.owner)
             else { return }
             try sns.remember(subscription, token: token, at: now)
-            try sns.tell(subscription, ofItsEnd: token, messageID, at: now, cipher)
+            outgoing.append(try sns.tell(subscription, ofItsEnd: token, messageID, at: now, cipher))
         }
-        queue.wake()
         return UnsubscribeOutput()
     }
 }
@@ -75,13 +75,14 @@ extension StoredSubscription {
 }
 
 extension SNSChanges {
+    /// Stores what it is told and returns its delivery.
     fileprivate func tell(
         _ subscription: StoredSubscription,
         ofItsEnd token: String,
         _ messageID: String,
         at now: Instant,
         _ cipher: any Cipher
-    ) throws {
+    ) throws -> NewDelivery {
         let topic = try rows.topic(id: subscription.topicID)
         var content = PublishedMessage(
             body: """
@@ -100,13 +101,14 @@ extension SNSChanges {
             cipher: cipher
         )
         message.archivedUntil = nil
-        try insert(message, sequence: 0)
+        try insert(message, deliveries: 1)
         let target = DeliveryTarget(
             wire: subscription.wire,
             endpoint: subscription.endpoint,
             subscriptionARN: subscription.arn,
             server: subscription.server
         )
-        try insert(NewDelivery(to: target), ofMessage: messageID, account: message.scope.account, dueAt: now)
+        return NotificationDelivery(messageID: messageID, recipient: .target(target))
+            .new(NotificationQueue(target.wire), in: message.scope, at: now)
     }
 }

@@ -162,17 +162,13 @@ extension SNSService {
             at: now,
             cipher: store.cipher
         )
-        try await store.write { sns in
+        let delivery = NotificationDelivery(messageID: message.id, recipient: .target(target))
+            .new(NotificationQueue(target.wire), in: message.scope, at: now)
+        try await store.send { sns, outgoing in
             try check(sns)
-            try sns.insert(message, sequence: 0)
-            try sns.insert(
-                NewDelivery(to: target),
-                ofMessage: message.id,
-                account: message.scope.account,
-                dueAt: now
-            )
+            try sns.insert(message, deliveries: 1)
+            outgoing.append(delivery)
         }
-        queue.wake()
         var output = PublishOutput()
         output.messageId = message.id
         return output

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 
 extension SNSService {
-    /// Durable when it returns: the message and a row for each delivery are stored in one transaction. AWS: Publish
+    /// Durable when it returns: the message and each of its deliveries are stored in one transaction. AWS: Publish
     func publish(_ input: PublishInput, _ context: RequestContext) async throws -> PublishOutput {
         let draft = MessageDraft(input, traceHeader: context.traceHeader)
         let given = [input.topicArn, input.targetArn, input.phoneNumber].compactMap { $0 }.filter { !$0.isEmpty }
@@ -47,18 +48,16 @@ extension SNSService {
         let prepared = drafts.map { draft in
             Result { try prepare(draft, topic, subscriptions, at: now) }
         }
-        let receipts = try await store.write { sns in
+        return try await store.send { sns, outgoing in
             // It may have been deleted, and made again, by now.
             guard try sns.rows.topic(id: topic.id) != nil else { throw NotFoundException("Topic does not exist") }
             return try prepared.map { result -> Result<Receipt, any Error> in
                 switch result {
-                case .success(let fanOut): .success(try sns.store(fanOut, topic, at: now))
+                case .success(let fanOut): .success(try sns.store(fanOut, topic, &outgoing, at: now))
                 case .failure(let error): .failure(error)
                 }
             }
         }
-        queue.wake()
-        return receipts
     }
 
     private func prepare(
@@ -70,15 +69,16 @@ extension SNSService {
         let content = try draft.checked(for: topic)
         let body = FilterBody(content.body)
         let wanted = try subscriptions.filter { try $0.accepts(content, filters, body) }
+        let message = try NewMessage(
+            content,
+            id: ids.uuid(),
+            topic: topic,
+            scope: topic.reference.scope,
+            at: now,
+            cipher: store.cipher
+        )
         return FanOut(
-            message: try NewMessage(
-                content,
-                id: ids.uuid(),
-                topic: topic,
-                scope: topic.reference.scope,
-                at: now,
-                cipher: store.cipher
-            ),
+            message: message,
             deduplication: content.deduplicationID.map { id in
                 DeduplicationKey(
                     topicID: topic.id,
@@ -86,7 +86,9 @@ extension SNSService {
                     id: id
                 )
             },
-            deliveries: wanted.map { NewDelivery(to: $0, groupID: content.groupID, isFIFO: topic.isFIFO) }
+            deliveries: wanted.map {
+                $0.delivery(of: message, groupID: content.groupID, isFIFO: topic.isFIFO, at: now)
+            }
         )
     }
 }
@@ -100,7 +102,12 @@ struct FanOut: Sendable {
 
 extension SNSChanges {
     /// A copy of a message that was published in the last five minutes stores nothing and answers as that one did.
-    func store(_ fanOut: FanOut, _ topic: StoredTopic, at now: Instant) throws -> SNSService.Receipt {
+    func store(
+        _ fanOut: FanOut,
+        _ topic: StoredTopic,
+        _ outgoing: inout [NewDelivery],
+        at now: Instant
+    ) throws -> SNSService.Receipt {
         let message = fanOut.message
         if let key = fanOut.deduplication, let earlier = try rows.duplicate(of: key, at: now) {
             return SNSService.Receipt(
@@ -117,10 +124,10 @@ extension SNSChanges {
                 until: now + SNSLimits.deduplicationInterval
             )
         }
-        if !fanOut.deliveries.isEmpty || message.archivedUntil != nil { try insert(message, sequence: sequence) }
-        for delivery in fanOut.deliveries {
-            try insert(delivery, ofMessage: message.id, account: message.scope.account, dueAt: now)
+        if !fanOut.deliveries.isEmpty || message.archivedUntil != nil {
+            try insert(message, sequence: sequence, deliveries: fanOut.deliveries.count)
         }
+        outgoing += fanOut.deliveries
         return SNSService.Receipt(
             messageID: message.id,
             sequenceNumber: topic.isFIFO ? SequenceNumber.text(sequence) : nil

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 
 extension SNSService {
@@ -34,8 +35,7 @@ extension SNSService {
             now: clock.now
         )
         let cipher = store.cipher
-        let subscription = try await store.write { try $0.subscribe(request, cipher) }
-        queue.wake()
+        let subscription = try await store.send { try $0.subscribe(request, cipher, &$1) }
         var output = SubscribeOutput()
         let showsARN = !subscription.isPending || input.returnSubscriptionArn == true
         output.subscriptionArn = showsARN ? subscription.arn : Self.pendingARN
@@ -71,7 +71,11 @@ struct SubscribeRequest: Sendable {
 
 extension SNSChanges {
     /// The subscription of this endpoint: a new one, or the one that is there.
-    fileprivate func subscribe(_ request: SubscribeRequest, _ cipher: any Cipher) throws -> StoredSubscription {
+    fileprivate func subscribe(
+        _ request: SubscribeRequest,
+        _ cipher: any Cipher,
+        _ outgoing: inout [NewDelivery]
+    ) throws -> StoredSubscription {
         let topic = try rows.requireTopic(request.reference)
         if let existing = try rows.subscription(toTopic: topic.id, request.wire, request.endpoint) {
             guard !request.comparesAttributes || existing.attributes.compared == request.attributes.compared else {
@@ -81,7 +85,7 @@ extension SNSChanges {
             }
             if existing.isPending, let token = request.token {
                 try renewToken(of: existing.id, to: token, at: request.now)
-                try askToConfirm(existing, topic, request, token, cipher)
+                outgoing.append(try askToConfirm(existing, topic, request, token, cipher))
             }
             return existing
         }
@@ -103,7 +107,7 @@ extension SNSChanges {
         guard let new = try rows.subscription(request.id) else {
             throw MartletError("sns.row", "a subscription that was just stored is not there")
         }
-        if let token = request.token { try askToConfirm(new, topic, request, token, cipher) }
+        if let token = request.token { outgoing.append(try askToConfirm(new, topic, request, token, cipher)) }
         return try replaying(new, topic, request)
     }
 
@@ -139,13 +143,14 @@ extension SNSChanges {
         return subscription
     }
 
+    /// Stores the question and returns its delivery.
     private func askToConfirm(
         _ subscription: StoredSubscription,
         _ topic: StoredTopic,
         _ request: SubscribeRequest,
         _ token: String,
         _ cipher: any Cipher
-    ) throws {
+    ) throws -> NewDelivery {
         var content = PublishedMessage(
             body: """
                 You have chosen to subscribe to the topic \(topic.reference.arn).
@@ -167,13 +172,8 @@ extension SNSChanges {
             cipher: cipher
         )
         message.archivedUntil = nil
-        try insert(message, sequence: 0)
-        try insert(
-            NewDelivery(to: subscription, groupID: nil, isFIFO: false),
-            ofMessage: message.id,
-            account: message.scope.account,
-            dueAt: request.now
-        )
+        try insert(message, deliveries: 1)
+        return subscription.delivery(of: message, groupID: nil, isFIFO: false, at: request.now)
     }
 
     /// Throws `InvalidParameterException` when nothing is archived.

@@ -110,10 +110,8 @@ extension SNSRows {
         )
     }
 
-    func messages(_ ids: [String]) throws -> [MessageRow] {
-        try ids.compactMap { id in
-            try tx.first(MessageRow.self, "SELECT \(MessageRow.columns) FROM sns_message WHERE id = \(id)")
-        }
+    func message(_ id: String) throws -> MessageRow? {
+        try tx.first(MessageRow.self, "SELECT \(MessageRow.columns) FROM sns_message WHERE id = \(id)")
     }
 
     /// The archive, in the order of publishing.
@@ -138,14 +136,15 @@ struct DeduplicationKey: Sendable {
 }
 
 extension SNSChanges {
-    func insert(_ message: NewMessage, sequence: Int) throws {
+    /// - Parameter deliveries: how many are stored with it; the last one takes it along.
+    func insert(_ message: NewMessage, sequence: Int = 0, deliveries: Int) throws {
         try tx.execute(
             """
             INSERT INTO sns_message (id, topic_id, account, region, topic_name, content, is_sealed, sequence, published_at,
-                archived_until)
+                archived_until, deliveries)
             VALUES (\(message.id), \(message.topicID), \(message.scope.account), \(message.scope.region),
                 \(message.topicName), \(message.bytes), \(message.isSealed), \(sequence), \(message.publishedAt),
-                \(message.archivedUntil))
+                \(message.archivedUntil), \(deliveries))
             """
         )
     }
@@ -161,13 +160,20 @@ extension SNSChanges {
         )
     }
 
-    /// Nobody waits for it any more, and no archive keeps it.
-    func removeMessageIfDone(_ id: String) throws {
+    /// A replay delivers it once more.
+    func addDelivery(ofMessage id: String) throws {
+        try tx.execute("UPDATE sns_message SET deliveries = deliveries + 1 WHERE id = \(id)")
+    }
+
+    /// A message goes with its last delivery, unless an archive keeps it.
+    func deliveryEnded(ofMessage id: String) throws {
+        let left = try tx.first(
+            Int.self,
+            "UPDATE sns_message SET deliveries = deliveries - 1 WHERE id = \(id) RETURNING deliveries"
+        )
+        guard let left, left <= 0 else { return }
         try tx.execute(
-            """
-            DELETE FROM sns_message WHERE id = \(id) AND (archived_until IS NULL OR archived_until = 0)
-                AND NOT EXISTS (SELECT 1 FROM sns_delivery WHERE message_id = \(id))
-            """
+            "DELETE FROM sns_message WHERE id = \(id) AND (archived_until IS NULL OR archived_until = 0)"
         )
     }
 }

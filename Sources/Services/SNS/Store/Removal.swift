@@ -27,8 +27,7 @@ extension SNSChanges {
         removed += try tx.execute(
             """
             DELETE FROM sns_message WHERE id IN (SELECT id FROM sns_message
-                WHERE archived_until <= \(now)
-                    AND NOT EXISTS (SELECT 1 FROM sns_delivery WHERE message_id = sns_message.id) LIMIT \(limit))
+                WHERE archived_until <= \(now) AND deliveries <= 0 LIMIT \(limit))
             """
         )
         return removed
@@ -37,8 +36,7 @@ extension SNSChanges {
 
 extension SNSStore {
     private static let tables: [SQL] = [
-        "sns_topic", "sns_subscription", "sns_ended_subscription", "sns_message", "sns_delivery", "sns_replay",
-        "sns_application",
+        "sns_topic", "sns_subscription", "sns_ended_subscription", "sns_message", "sns_replay", "sns_application",
         "sns_endpoint", "sns_sms_account", "sns_opted_out", "sns_sandbox_number",
     ]
 

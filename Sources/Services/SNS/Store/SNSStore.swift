@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Crypto
+import EventDelivery
 import MartletCore
 import Storage
 
@@ -7,6 +8,7 @@ import Storage
 struct SNSStore: Sendable {
     let database: any Database
     let cipher: any Cipher
+    let deliveries: DeliveryEngine
 
     func read<T: Sendable>(_ body: @escaping @Sendable (SNSRows) throws -> T) async throws -> T {
         try await database.read { tx in try body(SNSRows(tx: tx)) }
@@ -14,6 +16,17 @@ struct SNSStore: Sendable {
 
     func write<T: Sendable>(_ body: @escaping @Sendable (SNSChanges) throws -> T) async throws -> T {
         try await database.write { tx in try body(SNSChanges(tx: tx)) }
+    }
+
+    /// A write that sends something: what `body` appends is stored in the same transaction, and delivered from then on.
+    func send<T: Sendable>(
+        _ body: @escaping @Sendable (SNSChanges, inout [NewDelivery]) throws -> T
+    ) async throws -> T {
+        try await deliveries.accept { tx in
+            var outgoing: [NewDelivery] = []
+            let result = try body(SNSChanges(tx: tx), &outgoing)
+            return (result, outgoing)
+        }
     }
 }
 

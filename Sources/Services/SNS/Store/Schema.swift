@@ -3,16 +3,24 @@ import Storage
 
 /// The tables of SNS.
 ///
-/// A message lies once in `sns_message`, whoever gets it; `sns_delivery` has a row for each that still has to, and the
-/// message goes with the last of them, or when its time in the archive is over. `id` of a delivery is the order of
-/// arrival, which FIFO topics keep per `order_key`: only the first row of a key is ever due. What a delivery is for is either a subscription, whose settings hold at
-/// the time of the try, or a `target` of its own.
+/// A message lies once in `sns_message`, whoever gets it; `deliveries` counts those that `EventDelivery` still has to make,
+/// and the message goes with the last of them, or when its time in the archive is over. `sns_delivery` held them once, and is
+/// emptied at the start (`EarlierDeliveries`).
 enum SNSSchema {
     static let migrations = [
         Migration("topics, subscriptions, messages and deliveries") { dialect in
             topics(dialect) + messages(dialect)
         },
         Migration("mobile push and SMS") { dialect in mobile(dialect) },
+        Migration("messages count their deliveries") { _ in
+            [
+                "ALTER TABLE sns_message ADD COLUMN deliveries BIGINT NOT NULL DEFAULT 0",
+                """
+                UPDATE sns_message SET deliveries =
+                    (SELECT COUNT(*) FROM sns_delivery WHERE sns_delivery.message_id = sns_message.id)
+                """,
+            ]
+        },
     ]
 
     private static func topics(_ dialect: Dialect) -> [SQL] {
