@@ -356,14 +356,28 @@ def configure_logging(logging, sink):
     level = "DEBUG" if level == "TRACE" else level
     as_json = wants_json_logs()
 
+    handler = LOGGING.pop() if LOGGING else logging_handler(logging, sink)
+    handler.is_framed = bool(as_json or level)
+    if as_json:
+        handler.setFormatter(json_formatter(logging))
+    root = logging.getLogger()
+    if isinstance(logging.getLevelName(level), int):
+        root.setLevel(level)
+    root.addHandler(handler)
+
+
+def logging_handler(logging, sink):
+    """The root's handler, which writes text until it is told of JSON."""
+
     class LambdaLoggerHandler(logging.Handler):
+        is_framed = False
+
         def __init__(self):
             logging.Handler.__init__(self)
             self.log_sink = sink
 
         def emit(self, record):
-            framed = frame_type(record.levelno) if as_json or level else None
-            sink.log(self.format(record), framed)
+            sink.log(self.format(record), frame_type(record.levelno) if self.is_framed else None)
 
     class LambdaLoggerFilter(logging.Filter):
         def filter(self, record):
@@ -375,16 +389,10 @@ def configure_logging(logging, sink):
 
     logging.Formatter.converter = gmtime
     handler = LambdaLoggerHandler()
-    if as_json:
-        handler.setFormatter(json_formatter(logging))
-    else:
-        text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
-        handler.setFormatter(logging.Formatter(text, "%Y-%m-%dT%H:%M:%S"))
+    text = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n"
+    handler.setFormatter(logging.Formatter(text, "%Y-%m-%dT%H:%M:%S"))
     handler.addFilter(LambdaLoggerFilter())
-    root = logging.getLogger()
-    if isinstance(logging.getLevelName(level), int):
-        root.setLevel(level)
-    root.addHandler(handler)
+    return handler
 
 
 def json_formatter(logging):
@@ -553,16 +561,31 @@ def prepare():
     compiled = os.environ.get("MARTLET_COMPILED")
     for name in HIDDEN_VARIABLES:
         os.environ.pop(name, None)
+    sink = FramedLogSink(int(fd)) if fd else StandardLogSink()
     if claim_fd:
-        warm_up()
-    return FramedLogSink(int(fd)) if fd else StandardLogSink(), claim_fd, compiled
+        warm_up(sink)
+    return sink, claim_fd, compiled
 
 
-def warm_up():
-    """Time is free until the claim: loads what most functions use, and the compiler's own tables."""
+LOGGING = []  # the handler that was made before the claim
+
+
+def warm_up(sink):
+    """Time is free until the claim: loads what most functions use, and goes through once what each invocation does.
+
+    Nothing of the function's places may be looked for yet: what is not there now would stay unseen.
+    """
     import importlib, json, logging  # noqa
+    from time import tzset
 
-    compile("", "warm", "exec")
+    LOGGING.append(logging_handler(logging, sink))
+    site_paths()
+    tzset()
+    os.environ["_HANDLER"] = from_json(b'{"environment": {"A": "B"}, "handler": "app.handler"}')["handler"]
+    del os.environ["_HANDLER"]
+    code = {}
+    exec(compile("import os\nclass A:\n    b = 1\ndef handler(event, context):\n    return {'a': [1]}\n", "warm", "exec"), code)
+    invoke(code["handler"], {"lambda-runtime-deadline-ms": "1"}, b"{}", sink, True)
 
 
 def connect_early():
@@ -609,17 +632,26 @@ def search_path(claimed):
         paths += [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
     here = os.path.dirname(os.path.abspath(__file__))
     paths += [path for path in sys.path if path not in ("", here)]
+    sys.path[:] = dict.fromkeys(paths + site_paths())
+    return task
+
+
+SITE_PATHS = []
+
+
+def site_paths():
+    """The interpreter's own, which no claim changes."""
     library = getattr(sys, "platlibdir", "lib")
-    for site in (
+    version = "python%d.%d" % sys.version_info[:2]
+    for site in () if SITE_PATHS else (
         "%s/%s/%s/site-packages" % (sys.prefix, library, version),
         "%s/lib/%s/site-packages" % (sys.prefix, version),
         "/usr/local/lib/%s/dist-packages" % version,
         "/usr/lib/python3/dist-packages",
     ):
         if site.startswith((sys.prefix + "/", "/usr/local")) and os.path.isdir(site):
-            paths.append(site)
-    sys.path[:] = dict.fromkeys(paths)
-    return task
+            SITE_PATHS.append(site)
+    return SITE_PATHS
 
 
 class ModulesOfTheRuntime:
