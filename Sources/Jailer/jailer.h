@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the files of the jailer share. The order of reading: loop.c (requests), sandboxes.c (the table of sandboxes
-// and their lives), init.c (what happens in the cloned child), workshop.c, mounts.c, claim.c, cgroup.c, seccomp.c,
+// and their lives), init.c (what happens in the cloned child), workshop.c, mounts.c, claim.c, cgroup/cgroup.c, seccomp.c,
 // privileges.c, plain.c; of snapshots, snapshots.c, snapshot/dump.c and snapshot/restore.c.
 #pragma once
 #include <stdbool.h>
@@ -103,7 +103,7 @@ struct host {
 
 extern struct host host;
 
-// ---- cgroup.c ----
+// ---- cgroup/cgroup.c ----
 
 // A name that jailers give: `martlet-jailer-` and a number.
 bool is_jailer_name(const char *name);

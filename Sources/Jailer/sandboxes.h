@@ -42,11 +42,14 @@ struct sandbox {
 
 int sandboxes_open(void);                               // makes the epoll instance and returns it
 int watch_server(int socket);
+// start.c
 int start_sandbox(uint32_t request, struct reader *r, const struct image_files *image, struct failure *f);
+// companions.c
 int start_companion(uint32_t request, struct reader *r, struct failure *f);
 // A pidfd's process, which is about to be watched: what start_sandbox and start_companion have in common.
 struct sandbox *take_place(const char *id, uint32_t request, struct failure *f);
 int begin_life(struct sandbox *sandbox, struct failure *f);
+void close_if_open(int *descriptor);
 int open_channels(int *control, int *output, uint32_t host_id, struct failure *f);
 // snapshots.c
 int start_snapshot(uint32_t request, struct reader *r, struct failure *f);
