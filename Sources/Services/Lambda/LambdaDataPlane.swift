@@ -122,7 +122,12 @@ package struct LambdaDataPlane: Sendable {
             metrics: AsyncMetrics(sink: environment.metrics, clock: clock)
         )
         locator = environment.locator
-        cells = Self.stemCells(environment, supervisor)
+        let doors = DoorKeeper(
+            gateway: environment.gateway,
+            egress: environment.egress,
+            eventLoops: environment.eventLoops
+        )
+        cells = Self.stemCells(environment, doors, supervisor)
         let shelf = Self.shelf(environment, supervisor)
         memory = MemoryWatch(
             pool: pool,
@@ -134,33 +139,15 @@ package struct LambdaDataPlane: Sendable {
         starter = EnvironmentStarter(
             sandboxes: environment.sandboxes,
             cells: cells,
-            locator: environment.locator,
-            runtimeFiles: environment.runtimeFiles,
-            credentials: environment.credentials,
-            gateway: environment.gateway,
+            planner: Self.planner(environment, logs),
+            doors: doors,
             poller: try OutputPoller(),
-            logQueue: logs,
-            eventLoops: environment.eventLoops,
             supervisor: supervisor,
             clock: clock,
             ids: environment.ids,
-            networks: environment.networks,
-            egress: environment.egress,
-            folders: environment.folders,
-            compiler: environment.directory.map { directory in
-                PythonCompiler(
-                    sandboxes: environment.sandboxes,
-                    runtimeFiles: environment.runtimeFiles.path,
-                    directory: directory,
-                    eventLoops: environment.eventLoops,
-                    clock: clock,
-                    ids: environment.ids,
-                    logger: environment.logger
-                )
-            },
             shelf: shelf
         )
-        runner = FunctionRunner(
+        let supply = EnvironmentSupply(
             ledger: ledger,
             pool: pool,
             starter: starter,
@@ -169,16 +156,43 @@ package struct LambdaDataPlane: Sendable {
             logger: environment.logger,
             meter: meter
         )
-        keeper = ProvisionedKeeper(runner: runner, clock: clock, logger: environment.logger)
-        snapshots = shelf.map { [runner] shelf in
+        runner = FunctionRunner(ledger: ledger, supply: supply, meter: meter)
+        keeper = ProvisionedKeeper(supply: supply, clock: clock, logger: environment.logger)
+        snapshots = shelf.map { shelf in
             SnapshotTaker(
                 shelf: shelf,
-                runner: runner,
+                supply: supply,
                 sandboxes: environment.sandboxes,
                 clock: clock,
                 logger: environment.logger
             )
         }
+    }
+
+    private static func planner(_ environment: Environment, _ logs: any LogQueue) -> StartPlanner {
+        StartPlanner(
+            locator: environment.locator,
+            runtimeFiles: environment.runtimeFiles,
+            credentials: environment.credentials,
+            logQueue: logs,
+            clock: environment.clock,
+            ids: environment.ids,
+            hasEndpoint: environment.gateway != nil,
+            sandboxes: environment.sandboxes,
+            networks: environment.networks,
+            folders: environment.folders,
+            compiler: environment.directory.map { directory in
+                PythonCompiler(
+                    sandboxes: environment.sandboxes,
+                    runtimeFiles: environment.runtimeFiles.path,
+                    directory: directory,
+                    eventLoops: environment.eventLoops,
+                    clock: environment.clock,
+                    ids: environment.ids,
+                    logger: environment.logger
+                )
+            }
+        )
     }
 
     private static func shelf(_ environment: Environment, _ supervisor: Supervisor) -> SnapshotShelf? {
@@ -199,7 +213,11 @@ package struct LambdaDataPlane: Sendable {
     /// Whether the host is short of memory, and what that has cost.
     package var memoryFigures: MemoryFigures { memory.figures }
 
-    private static func stemCells(_ environment: Environment, _ supervisor: Supervisor) -> StemCells? {
+    private static func stemCells(
+        _ environment: Environment,
+        _ doors: DoorKeeper,
+        _ supervisor: Supervisor
+    ) -> StemCells? {
         // Of the drivers there are, one mounts late; the cells are for functions that run in its sandboxes.
         guard environment.stemCellBudgetMiB > 0,
             let driver = environment.sandboxes.drivers.first(where: \.mountsLate)
@@ -209,7 +227,7 @@ package struct LambdaDataPlane: Sendable {
         return StemCells(
             configuration,
             driver: driver,
-            hasEndpoint: environment.gateway != nil,
+            doors: doors,
             supervisor: supervisor,
             clock: environment.clock,
             ids: environment.ids,
@@ -221,7 +239,7 @@ package struct LambdaDataPlane: Sendable {
     @Sendable func prepare(_ version: ExecutableVersion) {
         // A runtime that this host lacks fails at the invocation, with the reason.
         guard let runtime = try? locator.choose(version.runtime) else { return }
-        _ = starter.compiled(version, runtime)
+        _ = starter.planner.compiled(version, runtime)
     }
 
     /// Hears of every event that reaches a function, or does not.
@@ -277,7 +295,7 @@ package struct LambdaDataPlane: Sendable {
 
     /// In the order of starting; stopped in reverse: first no new events, then the environments, then their last log lines.
     package var services: [any Service] {
-        let optional: [(any Service)?] = [starter.compiler, snapshots]
+        let optional: [(any Service)?] = [starter.planner.compiler, snapshots]
         return [logs, meter, supervisor, tender, memory] + (cells.map { [$0] } ?? []) + [
             keeper, environment.deliveries,
         ]

@@ -95,7 +95,7 @@ private struct NoLogQueue: LogQueue {
         switch await pool.ask(key) {
         case .environment(let environment): return environment
         case .ticket(let ticket, let start):
-            pool.fail(ticket, key, .cancelled)
+            _ = pool.fail(ticket, key, .cancelled)
             _ = await pool.wait(ticket, key)
             if case .now = start { pool.startFailed(key, tookRoom: false) }
             return nil
@@ -121,27 +121,54 @@ private struct NoLogQueue: LogQueue {
         }
     }
 
-    @Test("of a burst ten start environments, the others when one of those is up or all of them take long")
-    func burst() async throws {
-        let pool = pool()
+    /// Fourteen requests at once.
+    private func burst(_ pool: EnvironmentPool) async -> (starting: [Int], waiting: [Int]) {
         for _ in 0..<14 { pool.enter(key) }
-        var (starting, waiting): ([EnvironmentPool.WaiterID], [EnvironmentPool.WaiterID]) = ([], [])
+        var (starting, waiting): ([Int], [Int]) = ([], [])
         for _ in 0..<14 {
             switch await pool.ask(key) {
             case .ticket(let ticket, .now): starting.append(ticket)
-            case .ticket(let ticket, .later): waiting.append(ticket)
+            case .ticket(let ticket, .later(let isFirst)):
+                #expect(isFirst == waiting.isEmpty)
+                waiting.append(ticket)
             default: Issue.record("there are fewer environments than requests")
             }
         }
         #expect(starting.count == StartGate.atOnce && waiting.count == 4)
-        #expect(pool.mayStart(waiting[0], key) == .later)
-        pool.settled(starting[0], key)
-        #expect(pool.mayStart(waiting[0], key) == .now)
-        #expect(pool.mayStart(waiting[1], key) == .later)
+        return (starting, waiting)
+    }
+
+    @Test("of a burst ten start environments, the others in turn when one of those is up or all of them take long")
+    func burst() async throws {
+        let pool = pool()
+        let (starting, waiting) = await burst(pool)
+        #expect(pool.admit(key) == [] && pool.pause(key) == StartGate.youth)
+        #expect(pool.settled(starting[0], key) == [waiting[0]])
+        #expect(pool.fail(starting[1], key, .notStarted(CancellationError())) == [waiting[1]])
+        #expect(pool.admit(key) == [])
         await clock.advance(by: StartGate.youth)
-        #expect(pool.mayStart(waiting[1], key) == .now)
-        pool.fail(waiting[2], key, .cancelled)
-        #expect(pool.mayStart(waiting[2], key) == .never)
+        #expect(pool.pause(key) == .zero && pool.admit(key) == Array(waiting[2...]))
+        #expect(pool.pause(key) == nil)
+    }
+
+    @Test("a request that is served or cancelled while its start waits lets the next one in its place")
+    func burstServed() async throws {
+        let pool = pool()
+        let (starting, waiting) = await burst(pool)
+        #expect(pool.fail(waiting[0], key, .cancelled) == [])
+        // The first in line are those whose environments start.
+        for number in 0...10 { await pool.giveBack(try environment(number).0) }
+        #expect(pool.settled(starting[0], key) == [waiting[2]])
+    }
+
+    @Test("a request whose start waits begins none when there are environments enough meanwhile")
+    func burstOver() async throws {
+        let pool = pool()
+        let (starting, _) = await burst(pool)
+        for _ in 0..<4 { pool.leave(key) }
+        #expect(pool.settled(starting[0], key) == [])
+        await clock.advance(by: StartGate.youth)
+        #expect(pool.admit(key) == [] && pool.pause(key) == nil)
     }
 
     @Test("when the environment that a request waits for ends, the request asks again")
@@ -158,7 +185,7 @@ private struct NoLogQueue: LogQueue {
             Issue.record("nobody may wait for what is gone")
             return
         }
-        pool.fail(starting, key, .notStarted(CancellationError()))
+        _ = pool.fail(starting, key, .notStarted(CancellationError()))
         guard case .notStarted = await pool.wait(starting, key) else {
             Issue.record("whose environment is starting hears of that one only")
             return
@@ -170,7 +197,7 @@ private struct NoLogQueue: LogQueue {
         let pool = pool()
         let (environment, _) = try environment(1)
         let ticket = pool.ticket(key)
-        pool.settled(ticket, key)
+        #expect(pool.settled(ticket, key) == [])
         pool.remove(environment)
         guard case .again = await pool.wait(ticket, key) else {
             Issue.record("it depends on others now")
@@ -212,7 +239,7 @@ private struct NoLogQueue: LogQueue {
             return
         }
         #expect(given === environment)
-        pool.fail(late, key, .cancelled)
+        _ = pool.fail(late, key, .cancelled)
         guard case .cancelled = await pool.wait(late, key) else {
             Issue.record("the second must get its own end")
             return
@@ -225,7 +252,7 @@ private struct NoLogQueue: LogQueue {
         let (environment, _) = try environment(1)
         let ticket = pool.ticket(key)
         await pool.giveBack(environment)
-        pool.fail(ticket, key, .notStarted(CancellationError()))
+        _ = pool.fail(ticket, key, .notStarted(CancellationError()))
         guard case .environment = await pool.wait(ticket, key) else {
             Issue.record("served is served")
             return

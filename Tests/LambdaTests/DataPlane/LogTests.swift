@@ -218,13 +218,13 @@ import Testing
                 "RESTORE_REPORT Restore Duration: 4.56 ms\n"
             ]
         )
-        let failure = ExecutionEnvironment.InitFailure(errorType: "Runtime.AfterRestoreError", status: .error)
+        let failure = InitFailure(errorType: "Runtime.AfterRestoreError", status: .error)
         #expect(
             text.restoreDone(duration: .milliseconds(4), failure, at: now) == [
                 "RESTORE_REPORT Restore Duration: 4.00 ms\tStatus: error\tError Type: Runtime.AfterRestoreError\n"
             ]
         )
-        let late = ExecutionEnvironment.InitFailure(errorType: "Sandbox.Timedout", status: .timeout)
+        let late = InitFailure(errorType: "Sandbox.Timedout", status: .timeout)
         #expect(text.restoreDone(duration: .seconds(10), late, at: now)[0].hasSuffix("\tStatus: timeout\n"))
         let lines = log("DEBUG").restoreDone(duration: .milliseconds(4), nil, at: now)
         #expect(

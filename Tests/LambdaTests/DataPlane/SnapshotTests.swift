@@ -104,9 +104,9 @@ import Testing
 
     @Test("an environment that is not ready in time is SnapStartTimeoutException")
     func timeout() {
-        var failure = ExecutionEnvironment.InitFailure(errorType: "Sandbox.Timedout", status: .timeout)
+        var failure = InitFailure(errorType: "Sandbox.Timedout", status: .timeout)
         failure.isOfRestore = true
-        #expect(FunctionRunner.restoreError(failure) is SnapStartTimeoutException)
+        #expect(failure.restoreError is SnapStartTimeoutException)
     }
 
     @Test("a function that fails to initialise has no snapshot, for its own fault")
@@ -119,7 +119,7 @@ import Testing
             let log = try bench.log(beginning: "INIT_START")
             #expect(log.last?.hasSuffix("\tPhase: init\tStatus: error\tError Type: Runtime.X\n") == true, "\(log)")
             #expect(try bench.shelf.generations().isEmpty)
-            #expect(bench.runner.pool.environments == 0)
+            #expect(bench.supply.pool.environments == 0)
         }
     }
 

@@ -66,20 +66,22 @@ final class EnvironmentLog: OutputSink {
         enqueue(lines)
     }
 
-    /// One line of the platform, after everything that the function has written so far; nothing of an empty one. `startsTail`:
-    /// a new invocation begins.
-    func platform(_ line: String, startsTail: Bool = false) {
+    /// A line of the platform. `startsTail`: a new invocation begins.
+    func platform(_ line: String, startsTail: Bool = false) { platform([line], startsTail: startsTail) }
+
+    /// Lines of the platform, after everything that the function has written so far; nothing of an empty one.
+    func platform(_ lines: [String], startsTail: Bool = false) {
+        let lines = lines.filter { !$0.isEmpty }
         let rest = state.withLockedValue { state in
             var rest = state.splitter.flush()
             if let filter { rest.removeAll { !filter.admits($0) } }
             for line in rest { Self.append(line, to: &state.tail) }
             if startsTail { state.tail.removeAll(keepingCapacity: true) }
-            guard !line.isEmpty else { return rest }
-            Self.append(line, to: &state.tail)
+            for line in lines { Self.append(line, to: &state.tail) }
             return rest
         }
         telemetry.post(lines: rest) { .functionLine($0) }
-        enqueue(rest + [line])
+        enqueue(rest.isEmpty ? lines : rest + lines)
     }
 
     /// The last 4 KiB of the current invocation.

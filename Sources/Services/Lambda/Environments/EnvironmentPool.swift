@@ -48,8 +48,9 @@ final class EnvironmentPool: Sendable {
     enum Start: Sendable {
         /// It starts one, as there are fewer than requests.
         case now
-        /// There are fewer than requests, but enough are starting: it asks `mayStart` again after a while.
-        case later
+        /// There are fewer than requests, but enough are starting: its turn comes by `settled`, `fail` or `admit`. After the
+        /// first of those that wait, somebody has to look: see `pause`.
+        case later(isFirst: Bool)
         /// One that is busy, starting or being frozen will come.
         case never
     }
@@ -66,10 +67,14 @@ final class EnvironmentPool: Sendable {
         }
     }
 
-    /// Whether the request that was told `later` is to start one now.
-    func mayStart(_ ticket: WaiterID, _ key: VersionKey) -> Start {
-        pool(key).mayStart(ticket, at: clock.monotonicMicroseconds)
-    }
+    /// The requests that were told `later` and are to start an environment now.
+    func admit(_ key: VersionKey) -> [WaiterID] { pool(key).admit(at: clock.monotonicMicroseconds) }
+
+    /// How long until `admit` is to be called; nil when nobody waits for it any more.
+    func pause(_ key: VersionKey) -> Duration? { pool(key).pause(at: clock.monotonicMicroseconds) }
+
+    /// `admit` will not be called.
+    func unwatch(_ key: VersionKey) { pool(key).unwatch() }
 
     private func isReady(_ idle: VersionPool.Idle) async -> Bool {
         guard clock.now - idle.environment.startedAt < configuration.maximumAge, idle.environment.isUsable else {
@@ -83,7 +88,7 @@ final class EnvironmentPool: Sendable {
     enum Turn: Sendable {
         case environment(ExecutionEnvironment)
         /// The environment that was started for this request did not come up.
-        case failed(ExecutionEnvironment.InitFailure)
+        case failed(InitFailure)
         /// It could not even be started.
         case notStarted(any Error)
         /// What it waited for is gone: ask again.
@@ -109,8 +114,11 @@ final class EnvironmentPool: Sendable {
     /// Waits until an environment is given back or the one started for `ticket` has failed. Cancellable.
     func wait(_ ticket: WaiterID, _ key: VersionKey) async -> Turn { await pool(key).wait(ticket) }
 
-    /// Ends the wait of `ticket`, unless it has been served by another environment meanwhile.
-    func fail(_ ticket: WaiterID, _ key: VersionKey, _ turn: Turn) { pool(key).fail(ticket, turn) }
+    /// Ends the wait of `ticket`, unless it has been served by another environment meanwhile. Returns the requests that are to
+    /// start an environment now, as its start is over.
+    func fail(_ ticket: WaiterID, _ key: VersionKey, _ turn: Turn) -> [WaiterID] {
+        pool(key).fail(ticket, turn, at: clock.monotonicMicroseconds)
+    }
 
     /// To whoever waits first, else to the idle ones; ended when its version is retired.
     func giveBack(_ environment: ExecutionEnvironment) async {
@@ -123,8 +131,10 @@ final class EnvironmentPool: Sendable {
         count.withLockedValue { $0 -= 1 }
     }
 
-    /// The environment that was started for `ticket` is up and given to whoever waited first.
-    func settled(_ ticket: WaiterID, _ key: VersionKey) { pool(key).settled(ticket) }
+    /// The environment that was started for `ticket` is up and given to whoever waited first. Returns as `fail`.
+    func settled(_ ticket: WaiterID, _ key: VersionKey) -> [WaiterID] {
+        pool(key).settled(ticket, at: clock.monotonicMicroseconds)
+    }
 
     /// The start that was asked for did not take place.
     func startFailed(_ key: VersionKey, tookRoom: Bool) {

@@ -45,7 +45,7 @@ final class ProvisionedKeeper: Service, Provisioner {
     private static let lookInterval: Duration = .seconds(5)
     private static let pauseAfterFailure: Duration = .seconds(60)
 
-    private let runner: FunctionRunner
+    private let supply: EnvironmentSupply
     private let clock: any WallClock
     private let logger: Logger
     private let sources = NIOLockedValueBox<Sources?>(nil)
@@ -53,8 +53,8 @@ final class ProvisionedKeeper: Service, Provisioner {
     private let wake: AsyncStream<Void>
     private let waker: AsyncStream<Void>.Continuation
 
-    init(runner: FunctionRunner, clock: any WallClock, logger: Logger) {
-        self.runner = runner
+    init(supply: EnvironmentSupply, clock: any WallClock, logger: Logger) {
+        self.supply = supply
         self.clock = clock
         self.logger = logger
         (wake, waker) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -150,11 +150,11 @@ final class ProvisionedKeeper: Service, Provisioner {
             }
             return members
         }
-        for member in members { runner.supervisor.submit { await self.bringUp(version, member, key) } }
+        for member in members { supply.supervisor.submit { await self.bringUp(version, member, key) } }
     }
 
     private func bringUp(_ version: ExecutableVersion, _ member: Int, _ key: ProvisionedConcurrency.Key) async {
-        let outcome = await runner.provision(version) { environment in
+        let outcome = await supply.provision(version) { environment in
             self.state.withLockedValue { $0.groups[key]?.members[member]?.environment = environment }
         } onEnd: {
             self.state.withLockedValue { $0.groups[key]?.members[member] = nil }
@@ -194,6 +194,6 @@ final class ProvisionedKeeper: Service, Provisioner {
             state.groups[key] = group.members.isEmpty && kept.isEmpty ? nil : group
             return surplus
         }
-        for environment in surplus { await runner.pool.dismiss(environment) }
+        for environment in surplus { await supply.pool.dismiss(environment) }
     }
 }

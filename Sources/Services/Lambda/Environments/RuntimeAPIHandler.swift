@@ -19,7 +19,9 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         case refusing(RuntimeRequest, RuntimeAPIError)
     }
 
-    private let delegate: any RuntimeAPIDelegate
+    private let owner: RuntimeAPIOwner
+    /// The owner's, from the first request on.
+    private var delegate: (any RuntimeAPIDelegate)?
     private var intake = Intake.none
     private var body = ByteBuffer()
     private var isTooLarge = false
@@ -30,7 +32,7 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     private var isPaused = false
     private var isReadPending = false
 
-    init(delegate: any RuntimeAPIDelegate) { self.delegate = delegate }
+    init(owner: RuntimeAPIOwner) { self.owner = owner }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -41,10 +43,10 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        if case .relaying(let request, let id, _, _) = intake { delegate.streamEnded(request, id: id, .cut) }
+        if case .relaying(let request, let id, _, _) = intake { delegate?.streamEnded(request, id: id, .cut) }
         intake = .none
         (isPaused, isReadPending) = (false, false)
-        if let held { delegate.disconnected(held) }
+        if let held { delegate?.disconnected(held) }
         context.fireChannelInactive()
     }
 
@@ -53,7 +55,8 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     // MARK: Requests
 
     private func began(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        guard !owesAnswer else { return context.close(promise: nil) }
+        if delegate == nil { delegate = owner.current }
+        guard !owesAnswer, delegate != nil else { return context.close(promise: nil) }
         requests += 1
         body = ByteBuffer()
         isTooLarge = false
@@ -65,7 +68,7 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
 
     private func streamBegan(_ head: HTTPRequestHead, _ id: String, _ context: ChannelHandlerContext) {
         let request = request(head, context)
-        switch delegate.streamBegins(id: id) {
+        switch delegate?.streamBegins(id: id) ?? .refuse(.notFound) {
         case .gather: break
         case .refuse(let error): intake = .refusing(request, error)
         case .relay(let relay):
@@ -109,7 +112,7 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         case .none: owesAnswer = false
         case .gathering(let head): route(head, trailers, request(head, context))
         case .refusing(let request, let error): request.reject(error)
-        case .relaying(let request, let id, _, _): delegate.streamEnded(request, id: id, streamEnd(trailers))
+        case .relaying(let request, let id, _, _): delegate?.streamEnded(request, id: id, streamEnd(trailers))
         }
         body = ByteBuffer()
     }
@@ -124,7 +127,7 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         switch parts.prefix(2) {
         case ["2018-06-01", "runtime"]: runtime(parts.dropFirst(2), head, trailers, request)
         case ["2021-04-23", "credentials"] where head.method == .GET && parts.count == 2:
-            delegate.credentials(request, authorization: head.headers.first(name: "Authorization"))
+            delegate?.credentials(request, authorization: head.headers.first(name: "Authorization"))
         default: extensions(head, request)
         }
     }
@@ -133,7 +136,7 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     private func extensions(_ head: HTTPRequestHead, _ request: RuntimeRequest) {
         guard let call = ExtensionCall(head, body, isTooLarge: isTooLarge) else { return request.reject(.notFound) }
         held = request
-        delegate.extensionCall(call, request)
+        delegate?.extensionCall(call, request)
     }
 
     private func runtime(
@@ -147,16 +150,16 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
         switch (head.method, path.first, path.count, path.last) {
         case (.GET, "invocation", 2, "next"):
             held = request
-            delegate.next(request)
+            delegate?.next(request)
         case (.POST, "invocation", 3, "response"): answer(request, id: id, trailers)
         case (.POST, "invocation", 3, "error"):
-            delegate.error(request, id: id, body: Self.cut(body), errorType: errorType)
-        case (.POST, "init", 2, "error"): delegate.initError(request, body: Self.cut(body), errorType: errorType)
+            delegate?.error(request, id: id, body: Self.cut(body), errorType: errorType)
+        case (.POST, "init", 2, "error"): delegate?.initError(request, body: Self.cut(body), errorType: errorType)
         case (.GET, "restore", 2, "next"):
             held = request
-            delegate.restoreNext(request)
+            delegate?.restoreNext(request)
         case (.POST, "restore", 2, "error"):
-            delegate.restoreError(request, body: Self.cut(body), errorType: errorType)
+            delegate?.restoreError(request, body: Self.cut(body), errorType: errorType)
         default: request.reject(.notFound)
         }
     }
@@ -164,9 +167,10 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     /// A streamed answer that failed on its way says so behind its body.
     private func answer(_ request: RuntimeRequest, id: String, _ trailers: HTTPHeaders?) {
         guard case .failed(let errorType, let error) = streamEnd(trailers) else {
-            return delegate.response(request, id: id, body: body, isTooLarge: isTooLarge)
+            delegate?.response(request, id: id, body: body, isTooLarge: isTooLarge)
+            return
         }
-        delegate.error(request, id: id, body: error, errorType: errorType)
+        delegate?.error(request, id: id, body: error, errorType: errorType)
     }
 
     private func streamEnd(_ trailers: HTTPHeaders?) -> StreamEnd {

@@ -51,14 +51,18 @@ struct RuntimeAPIServer: Sendable {
     static let maximumConnections = 32
 
     private let channel: any Channel
+    private let owner: RuntimeAPIOwner
 
-    /// Takes ownership of `listener`, a listening socket.
+    /// Takes ownership of `listener`, a listening socket. Without a delegate, that is for a sandbox in which nothing calls
+    /// before it is given to one.
     init(
         listener: LinuxSystem.FileDescriptor,
         on eventLoop: any EventLoop,
-        delegate: any RuntimeAPIDelegate
+        delegate: (any RuntimeAPIDelegate)? = nil
     ) async throws {
         let connections = NIOLockedValueBox(0)
+        let owner = RuntimeAPIOwner(delegate)
+        self.owner = owner
         channel = try await ServerBootstrap(group: eventLoop)
             .serverChannelOption(.backlog, value: 16)
             .childChannelInitializer { child in
@@ -72,7 +76,7 @@ struct RuntimeAPIServer: Sendable {
                     child.closeFuture.whenComplete { _ in connections.withLockedValue { $0 -= 1 } }
                     let pipeline = child.pipeline.syncOperations
                     try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
-                    try pipeline.addHandler(RuntimeAPIHandler(delegate: delegate))
+                    try pipeline.addHandler(RuntimeAPIHandler(owner: owner))
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -80,5 +84,20 @@ struct RuntimeAPIServer: Sendable {
             .get()
     }
 
-    func close() { channel.close(mode: .all, promise: nil) }
+    /// Once, and before the sandbox learns what it becomes.
+    func give(to delegate: any RuntimeAPIDelegate) { owner.delegate.withLockedValue { $0 = delegate } }
+
+    func close() {
+        channel.close(mode: .all, promise: nil)
+        owner.delegate.withLockedValue { $0 = nil }
+    }
+}
+
+/// Whose the Runtime API of a sandbox is: nobody's, as long as it is a stem cell.
+final class RuntimeAPIOwner: Sendable {
+    fileprivate let delegate: NIOLockedValueBox<(any RuntimeAPIDelegate)?>
+
+    init(_ delegate: (any RuntimeAPIDelegate)?) { self.delegate = NIOLockedValueBox(delegate) }
+
+    var current: (any RuntimeAPIDelegate)? { delegate.withLockedValue { $0 } }
 }

@@ -1,29 +1,66 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
 
-/// How many environments of one version may be starting at once. Pure: times go in.
+/// How many environments of one version may be starting at once, and which requests wait to start one, in order of arrival.
+/// Pure: times go in.
 ///
 /// A burst of short invocations is served soonest by a few environments: the first that is up takes one after the other, while
 /// a hundred starts would only take the processors from each other. Where starts last, more are begun all the time: ten in
 /// 100 ms are the 1,000 in ten seconds that AWS allows.
 struct StartGate: Sendable {
+    typealias Ticket = EnvironmentPool.WaiterID
+
     static let atOnce = 10
     static let youth: Duration = .milliseconds(100)
 
-    /// When the young ones began, in microseconds of the monotonic clock.
-    private var began: [Int64] = []
+    private struct Start: Sendable {
+        var ticket: Ticket
+        /// In microseconds of the monotonic clock.
+        var began: Int64
+    }
 
-    /// Whether another one may begin; if so, it has.
-    mutating func enter(at now: Int64) -> Bool {
-        let oldest = now - Self.youth.wholeMicroseconds
-        began.removeAll { $0 <= oldest }
-        guard began.count < Self.atOnce else { return false }
-        began.append(now)
+    /// Those that count, the oldest first. They leave when they are over, or no longer young.
+    private var young: [Start] = []
+    /// Never more than the requests that wait for an environment.
+    private var waiting: [Ticket] = []
+
+    var isAwaited: Bool { !waiting.isEmpty }
+
+    /// Whether the start may begin; if so, it has. If not, it waits its turn: `next` says when that has come.
+    mutating func enter(_ ticket: Ticket, at now: Int64) -> Bool {
+        forgetOld(at: now)
+        guard waiting.isEmpty, young.count < Self.atOnce else {
+            waiting.append(ticket)
+            return false
+        }
+        young.append(Start(ticket: ticket, began: now))
         return true
     }
 
-    /// One has come up, or has failed.
-    mutating func leave() {
-        if !began.isEmpty { began.removeFirst() }
+    /// The first that waits, if it may begin. It waits no longer, and begins by `begin`.
+    mutating func next(at now: Int64) -> Ticket? {
+        forgetOld(at: now)
+        guard !waiting.isEmpty, young.count < Self.atOnce else { return nil }
+        return waiting.removeFirst()
+    }
+
+    mutating func begin(_ ticket: Ticket, at now: Int64) { young.append(Start(ticket: ticket, began: now)) }
+
+    /// Its start is over, or it waits for none any more.
+    mutating func leave(_ ticket: Ticket) {
+        young.removeAll { $0.ticket == ticket }
+        waiting.removeAll { $0 == ticket }
+    }
+
+    /// How long until the next that waits may begin if nothing else happens. Nil: nobody waits.
+    func pause(at now: Int64) -> Duration? {
+        guard isAwaited else { return nil }
+        guard young.count >= Self.atOnce, let oldest = young.first else { return .zero }
+        return .microseconds(max(0, oldest.began + Self.youth.wholeMicroseconds - now))
+    }
+
+    private mutating func forgetOld(at now: Int64) {
+        let oldest = now - Self.youth.wholeMicroseconds
+        young.removeAll { $0.began <= oldest }
     }
 }

@@ -35,6 +35,8 @@ final class VersionPool: Sendable {
         /// Those in line for whom an environment is starting: they hear of its failure, and need not ask again before.
         var starting: Set<Int> = []
         var gate = StartGate()
+        /// Somebody looks after those that wait at the gate.
+        var isWatched = false
         var nextTicket = 0
         /// Requests between `enter` and `leave`.
         var demand = 0
@@ -49,12 +51,30 @@ final class VersionPool: Sendable {
             return nextTicket
         }
 
+        /// Whether there are fewer environments than requests want.
+        var lacksMembers: Bool { members < max(demand, 1) }
+
         /// `now` has begun.
         mutating func start(_ ticket: Int, at now: Int64) -> EnvironmentPool.Start {
-            guard members < max(demand, 1) else { return .never }
-            guard gate.enter(at: now) else { return .later }
+            guard lacksMembers else { return .never }
+            guard gate.enter(ticket, at: now) else {
+                defer { isWatched = true }
+                return .later(isFirst: !isWatched)
+            }
             begin(ticket)
             return .now
+        }
+
+        /// Those whose turn at the gate has come; they have begun. One that is no longer needed is passed over.
+        mutating func admit(at now: Int64) -> [Int] {
+            var admitted: [Int] = []
+            while let ticket = gate.next(at: now) {
+                guard lacksMembers else { continue }
+                gate.begin(ticket, at: now)
+                begin(ticket)
+                admitted.append(ticket)
+            }
+            return admitted
         }
 
         mutating func begin(_ ticket: Int) {
@@ -78,7 +98,8 @@ final class VersionPool: Sendable {
         mutating func serve(_ ticket: Int, _ turn: Turn) -> CheckedContinuation<Turn, Never>? {
             guard let index = line.firstIndex(of: ticket) else { return nil }
             line.remove(at: index)
-            starting.remove(ticket)
+            // One that has begun goes on, whoever gets it, and counts until it is over.
+            if starting.remove(ticket) == nil { gate.leave(ticket) }
             if case .waiting(let continuation) = waiters.removeValue(forKey: ticket) { return continuation }
             waiters[ticket] = .served(turn)
             return nil
@@ -104,13 +125,20 @@ final class VersionPool: Sendable {
         }
     }
 
-    /// `never` also for one that has been served meanwhile.
-    func mayStart(_ ticket: Int, at now: Int64) -> EnvironmentPool.Start {
+    /// The starts that may begin now, of those that were told `later`.
+    func admit(at now: Int64) -> [Int] { state.withLockedValue { $0.admit(at: now) } }
+
+    /// How long until one of those may begin without anything happening; nil, and the watch is over, when none waits.
+    func pause(at now: Int64) -> Duration? {
         state.withLockedValue { state in
-            guard state.waiters[ticket] != nil, state.line.contains(ticket) else { return .never }
-            return state.start(ticket, at: now)
+            let pause = state.gate.pause(at: now)
+            state.isWatched = pause != nil
+            return pause
         }
     }
+
+    /// Whoever watched cannot go on.
+    func unwatch() { state.withLockedValue { $0.isWatched = false } }
 
     /// One member more, for whom nobody waits.
     func expect() { state.withLockedValue { $0.members += 1 } }
@@ -150,17 +178,25 @@ final class VersionPool: Sendable {
         resume?.resume(returning: .again)
     }
 
-    /// The start for `ticket` is over. Its environment may have gone to somebody earlier in line: then it waits like others.
-    func settled(_ ticket: Int) {
+    /// The start for `ticket` is over, and those that are returned may begin. Its environment may have gone to somebody earlier
+    /// in line: then it waits like others.
+    func settled(_ ticket: Int, at now: Int64) -> [Int] {
         state.withLockedValue { state in
-            state.gate.leave()
+            state.gate.leave(ticket)
             state.starting.remove(ticket)
+            return state.admit(at: now)
         }
     }
 
-    func fail(_ ticket: Int, _ turn: Turn) {
-        state.withLockedValue { $0.gate.leave() }
-        resolve(ticket, turn)
+    /// As `settled`, and `ticket` gets `turn` unless it has been served.
+    func fail(_ ticket: Int, _ turn: Turn, at now: Int64) -> [Int] {
+        let (resume, admitted) = state.withLockedValue { state in
+            let resume = state.serve(ticket, turn)
+            state.gate.leave(ticket)
+            return (resume, state.admit(at: now))
+        }
+        resume?.resume(returning: turn)
+        return admitted
     }
 
     func retire() -> [ExecutionEnvironment] {

@@ -2,19 +2,55 @@
 import MartletCore
 import NIOCore
 
-/// One event on its way through an execution environment.
-struct Invocation: Sendable {
+/// One event on its way through an execution environment. Never changed, and shared by reference: it passes many hands.
+final class Invocation: Sendable {
     /// The request's id: in the answer's header, the context, the log lines and the trace.
-    var id: String
-    var payload: ByteBuffer
-    var invokedARN: ARN
+    let id: String
+    let payload: ByteBuffer
+    let invokedARN: ARN
     /// JSON text, decoded from the caller's base 64.
-    var clientContext: String?
-    var traceHeader: String
+    let clientContext: String?
+    let traceHeader: String
     /// Of the function: the deadline runs from the moment the runtime is handed the event.
-    var timeout: Duration
+    let timeout: Duration
+    /// The caller wants the end of the log, too. AWS: LogType=Tail
+    let wantsTail: Bool
     /// Whoever wants the answer as it comes; nil: as a whole.
-    var relay: ResponseRelay?
+    let relay: ResponseRelay?
+
+    init(
+        id: String,
+        payload: ByteBuffer,
+        invokedARN: ARN,
+        clientContext: String?,
+        traceHeader: String,
+        timeout: Duration,
+        wantsTail: Bool = false,
+        relay: ResponseRelay? = nil
+    ) {
+        self.id = id
+        self.payload = payload
+        self.invokedARN = invokedARN
+        self.clientContext = clientContext
+        self.traceHeader = traceHeader
+        self.timeout = timeout
+        self.wantsTail = wantsTail
+        self.relay = relay
+    }
+
+    /// The same, with somebody who wants the answer as it comes.
+    func relayed(through relay: ResponseRelay) -> Invocation {
+        Invocation(
+            id: id,
+            payload: payload,
+            invokedARN: invokedARN,
+            clientContext: clientContext,
+            traceHeader: traceHeader,
+            timeout: timeout,
+            wantsTail: wantsTail,
+            relay: relay
+        )
+    }
 }
 
 /// How an invocation ended.

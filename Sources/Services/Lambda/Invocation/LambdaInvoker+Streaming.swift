@@ -32,10 +32,11 @@ extension LambdaInvoker {
             invokedARN: resolved.invokedARN,
             clientContext: clientContext,
             traceHeader: trace,
-            timeout: .seconds(resolved.version.timeoutSeconds)
+            timeout: .seconds(resolved.version.timeoutSeconds),
+            wantsTail: input.logType == .tail
         )
         let answer = try await stream(resolved, invocation)
-        let events = StreamedEvents(answer, wantsTail: input.logType == .tail)
+        let events = StreamedEvents(answer, wantsTail: invocation.wantsTail)
         return InvokeWithResponseStreamOutput(
             statusCode: 200,
             executedVersion: resolved.version.key.version,
@@ -46,12 +47,10 @@ extension LambdaInvoker {
 
     /// Starts the function in a task that outlives the caller, and waits for the first byte.
     func stream(_ resolved: ResolvedInvocation, _ invocation: Invocation) async throws -> StreamedAnswer {
-        let relay = ResponseRelay(clock: runner.clock)
-        var invocation = invocation
-        invocation.relay = relay
-        let running = invocation
+        let relay = ResponseRelay(clock: runner.supply.clock)
+        let running = invocation.relayed(through: relay)
         // One a request, and admission bounds those.
-        runner.supervisor.submit {
+        runner.supply.supervisor.submit {
             do {
                 relay.finish(.success(try await run(resolved, running)))
             } catch {

@@ -62,10 +62,11 @@ struct LambdaInvoker: Sendable {
                 invokedARN: resolved.invokedARN,
                 clientContext: clientContext,
                 traceHeader: trace,
-                timeout: .seconds(resolved.version.timeoutSeconds)
+                timeout: .seconds(resolved.version.timeoutSeconds),
+                wantsTail: input.logType?.rawValue == "Tail"
             )
             let outcome = try await run(resolved, invocation)
-            return answer(outcome, version: resolved.version.key.version, wantsTail: input.logType?.rawValue == "Tail")
+            return answer(outcome, version: resolved.version.key.version, wantsTail: invocation.wantsTail)
         }
     }
 

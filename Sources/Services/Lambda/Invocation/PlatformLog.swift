@@ -105,7 +105,7 @@ enum PlatformLog: Sendable {
     func initReport(
         duration: Duration,
         phase: String,
-        failure: ExecutionEnvironment.InitFailure,
+        failure: InitFailure,
         _ type: InitializationType = .onDemand,
         at now: Instant
     ) -> String {
@@ -177,7 +177,7 @@ enum PlatformLog: Sendable {
     }
 
     /// The end of a restore; `failure` is nil when it went well.
-    func restoreDone(duration: Duration, _ failure: ExecutionEnvironment.InitFailure?, at now: Instant) -> [String] {
+    func restoreDone(duration: Duration, _ failure: InitFailure?, at now: Instant) -> [String] {
         let status = failure?.status.rawValue ?? "success"
         let errorType = failure.flatMap { $0.status == .timeout ? nil : $0.errorType }
         guard case .json = self else {

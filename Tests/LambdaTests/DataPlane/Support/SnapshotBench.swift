@@ -222,6 +222,7 @@ struct SnapshotBench: Sendable {
     let cells: StemCells
     let vendor: CountingVendor
     let shelf: SnapshotShelf
+    let supply: EnvironmentSupply
     let runner: FunctionRunner
     let taker: SnapshotTaker
     let version: ExecutableVersion
@@ -240,7 +241,7 @@ struct SnapshotBench: Sendable {
             group.addTask { try await supervisor.run() }
             let result: Result<Void, any Error>
             do { result = .success(try await body(bench)) } catch { result = .failure(error) }
-            await bench.runner.pool.stopAll()
+            await bench.supply.pool.stopAll()
             for driver in [bench.driver, bench.otherDriver] {
                 for sandbox in driver.state.withLockedValue({ $0.sandboxes }) { sandbox.end(.killed) }
             }
@@ -259,10 +260,11 @@ struct SnapshotBench: Sendable {
             ofOthers: driver,
             rules: [.init(pattern: FunctionPattern(text: "hostile-*"), choice: otherDriver)]
         )
+        let doors = DoorKeeper(gateway: nil, eventLoops: MultiThreadedEventLoopGroup.singleton)
         cells = StemCells(
             .init(),
             driver: driver,
-            hasEndpoint: false,
+            doors: doors,
             supervisor: supervisor,
             clock: clock,
             ids: SystemIDSource(),
@@ -279,19 +281,27 @@ struct SnapshotBench: Sendable {
         let starter = EnvironmentStarter(
             sandboxes: sandboxes,
             cells: cells,
-            locator: RuntimeLocator(finder: InterpreterFinder(searchPath: [directory + "-bin"]), allowsNearest: false),
-            runtimeFiles: try RuntimeFiles(in: directory + "-runtime"),
-            credentials: vendor,
-            gateway: nil,
+            planner: StartPlanner(
+                locator: RuntimeLocator(
+                    finder: InterpreterFinder(searchPath: [directory + "-bin"]),
+                    allowsNearest: false
+                ),
+                runtimeFiles: try RuntimeFiles(in: directory + "-runtime"),
+                credentials: vendor,
+                logQueue: lines,
+                clock: clock,
+                ids: SystemIDSource(),
+                hasEndpoint: false,
+                sandboxes: sandboxes
+            ),
+            doors: doors,
             poller: Self.poller,
-            logQueue: lines,
-            eventLoops: MultiThreadedEventLoopGroup.singleton,
             supervisor: supervisor,
             clock: clock,
             ids: SystemIDSource(),
             shelf: shelf
         )
-        runner = FunctionRunner(
+        supply = EnvironmentSupply(
             ledger: ConcurrencyLedger(),
             pool: pool,
             starter: starter,
@@ -299,7 +309,8 @@ struct SnapshotBench: Sendable {
             clock: clock,
             logger: logger
         )
-        taker = SnapshotTaker(shelf: shelf, runner: runner, sandboxes: sandboxes, clock: clock, logger: logger)
+        runner = FunctionRunner(ledger: supply.ledger, supply: supply)
+        taker = SnapshotTaker(shelf: shelf, supply: supply, sandboxes: sandboxes, clock: clock, logger: logger)
         version = Self.version(directory)
     }
 

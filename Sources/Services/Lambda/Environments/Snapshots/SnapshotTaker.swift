@@ -14,7 +14,7 @@ final class SnapshotTaker: VersionSnapshots, Service {
     private static let pauseAfterFailure = Duration.seconds(60)
 
     let shelf: SnapshotShelf
-    private let runner: FunctionRunner
+    private let supply: EnvironmentSupply
     private let sandboxes: FunctionSandboxes
     private let clock: any WallClock
     private let logger: Logger
@@ -22,12 +22,12 @@ final class SnapshotTaker: VersionSnapshots, Service {
 
     init(
         shelf: SnapshotShelf,
-        runner: FunctionRunner,
+        supply: EnvironmentSupply,
         sandboxes: FunctionSandboxes,
         clock: any WallClock,
         logger: Logger
     ) {
-        (self.shelf, self.runner, self.sandboxes) = (shelf, runner, sandboxes)
+        (self.shelf, self.supply, self.sandboxes) = (shelf, supply, sandboxes)
         (self.clock, self.logger) = (clock, logger)
     }
 
@@ -47,7 +47,7 @@ final class SnapshotTaker: VersionSnapshots, Service {
         guard let folder = try shelf.beginTaking(version.key) else { return }
         let snapshot: any SandboxSnapshot
         do {
-            snapshot = try await runner.snapshot(version, into: folder)
+            snapshot = try await supply.snapshot(version, into: folder)
         } catch {
             _ = await shelf.endTaking(version.key, nil)
             throw error
@@ -55,7 +55,7 @@ final class SnapshotTaker: VersionSnapshots, Service {
         guard await shelf.endTaking(version.key, snapshot) else {
             throw SnapshotFault("This host has no room for another snapshot.")
         }
-        runner.starter.expectCopies(of: version)
+        supply.starter.expectCopies(of: version)
     }
 
     func run() async throws {

@@ -2,6 +2,7 @@
 import Logging
 import MartletCore
 import NIOConcurrencyHelpers
+import NIOCore
 import Sandbox
 import ServiceLifecycle
 
@@ -12,6 +13,17 @@ package struct StemCellFigures: Sendable {
     package var waiting = 0
 }
 
+/// One of them: a sandbox whose doors are open already, though nobody's yet.
+struct StemCell: Sendable {
+    let sandbox: any Sandbox
+    let doors: EnvironmentDoors
+
+    func end() async {
+        doors.close()
+        await sandbox.kill()
+    }
+}
+
 /// Sandboxes booted ahead, each with a runtime in it and nothing of any function. One function version claims one, uses it
 /// as its environment, and it is never given back.
 ///
@@ -20,7 +32,7 @@ package struct StemCellFigures: Sendable {
 final class StemCells: Service {
     private struct State {
         var stock: StemCellStock
-        var cells: [StemCellKind: [any Sandbox]] = [:]
+        var cells: [StemCellKind: [StemCell]] = [:]
         /// Mounts and such that a kind is booted with.
         var recipes: [StemCellKind: [SandboxMount]] = [:]
         var isOver = false
@@ -35,8 +47,8 @@ final class StemCells: Service {
         var count: Int { cells.values.reduce(0) { $0 + $1.count } }
     }
 
-    private let hasEndpoint: Bool
     let driver: any SandboxDriver
+    private let doors: DoorKeeper
     private let clock: any WallClock
     private let ids: any IDSource
     private let supervisor: Supervisor
@@ -52,14 +64,14 @@ final class StemCells: Service {
     init(
         _ configuration: StemCellStock.Configuration,
         driver: any SandboxDriver,
-        hasEndpoint: Bool,
+        doors: DoorKeeper,
         supervisor: Supervisor,
         clock: any WallClock,
         ids: any IDSource,
         logger: Logger
     ) {
         self.driver = driver
-        self.hasEndpoint = hasEndpoint
+        self.doors = doors
         self.supervisor = supervisor
         self.clock = clock
         self.ids = ids
@@ -93,7 +105,7 @@ final class StemCells: Service {
     }
 
     /// A waiting cell, which is the caller's from now on.
-    func take(_ kind: StemCellKind, _ plan: LaunchPlan) -> (any Sandbox)? {
+    func take(_ kind: StemCellKind, _ plan: LaunchPlan) -> StemCell? {
         let cell = state.withLockedValue { state in
             // The oldest: it has surely booted.
             let cell = state.cells[kind]?.isEmpty == false ? state.cells[kind]?.removeFirst() : nil
@@ -116,7 +128,7 @@ final class StemCells: Service {
             defer { state.cells = [:] }
             return state.cells.values.flatMap { $0 }
         }
-        for cell in rest { await cell.kill() }
+        for cell in rest { await cell.end() }
     }
 
     /// Kinds go out of use without anybody's word.
@@ -154,7 +166,7 @@ final class StemCells: Service {
 
     private func boot(_ kind: StemCellKind, _ mounts: [SandboxMount]) async throws {
         guard let id = SandboxID("cell-\(ids.hex(24))") else { return }
-        let cell = try await driver.start(
+        let sandbox = try await driver.start(
             SandboxSpecification(
                 id: id,
                 command: kind.command,
@@ -162,33 +174,44 @@ final class StemCells: Service {
                 mounts: mounts,
                 limits: SandboxLimits(memoryBytes: kind.memoryMiB << 20),
                 network: kind.network.sandbox,
-                listeners: EnvironmentStarter.listeners(kind.network, hasEndpoint: hasEndpoint),
+                listeners: doors.listeners(kind.network),
                 awaitsClaim: true,
                 // An internal extension may want telemetry.
                 isAttended: true
             )
         )
+        let cell: StemCell
+        do {
+            cell = StemCell(sandbox: sandbox, doors: try await doors.open(sandbox, on: doors.eventLoops.next()))
+        } catch {
+            await sandbox.kill()
+            throw error
+        }
         let isKept = state.withLockedValue { state in
             if !state.isOver { state.cells[kind, default: []].append(cell) }
             return !state.isOver
         }
-        guard isKept else { return await cell.kill() }
+        guard isKept else { return await cell.end() }
         supervisor.submit { [self] in
-            _ = await cell.waitForExit()
-            forget(cell, kind)
+            _ = await sandbox.waitForExit()
+            forget(sandbox, kind)
         }
     }
 
-    /// One that has ended, claimed or not, is not to be handed out.
-    private func forget(_ cell: any Sandbox, _ kind: StemCellKind) {
-        state.withLockedValue { $0.cells[kind]?.removeAll { $0.id == cell.id } }
+    /// One that has ended, claimed or not, is not to be handed out. The doors of a claimed one are its environment's.
+    private func forget(_ sandbox: any Sandbox, _ kind: StemCellKind) {
+        let gone = state.withLockedValue { state -> StemCell? in
+            guard let index = state.cells[kind]?.firstIndex(where: { $0.sandbox.id == sandbox.id }) else { return nil }
+            return state.cells[kind]?.remove(at: index)
+        }
+        gone?.doors.close()
     }
 
     /// Ends what is more than wanted.
     private func dismiss() async {
         let surplus = state.withLockedValue { state in
             let targets = state.targets(at: clock.now)
-            var surplus: [any Sandbox] = []
+            var surplus: [StemCell] = []
             for (kind, cells) in state.cells {
                 let target = targets[kind] ?? 0
                 surplus += cells.dropFirst(target)
@@ -198,6 +221,6 @@ final class StemCells: Service {
             state.recipes = state.recipes.filter { targets[$0.key] != nil }
             return surplus
         }
-        for cell in surplus { await cell.kill() }
+        for cell in surplus { await cell.end() }
     }
 }

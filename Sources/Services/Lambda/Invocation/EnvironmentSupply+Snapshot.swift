@@ -4,7 +4,7 @@ import NIOCore
 import Sandbox
 import Synchronization
 
-extension FunctionRunner {
+extension EnvironmentSupply {
     /// Initialises an environment of the version, has it run its hooks, and takes its snapshot into the empty `folder`.
     /// Throws `SnapshotFault`, or what another try may not meet.
     func snapshot(_ version: ExecutableVersion, into folder: String) async throws -> any SandboxSnapshot {
@@ -52,7 +52,7 @@ extension FunctionRunner {
         let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
         environment.drainOutput()
         if case .failed(let failure) = outcome {
-            await writeFailedInit(environment, version, failure, duration, nil)
+            await environment.tellFailedInit(version, failure, duration, nil, meter)
             return .failure(SnapshotFault(reason: .functionError))
         }
         for line in PlatformLog(version.logging).initDone(duration: duration, .snapStart, at: clock.now) {
@@ -69,10 +69,5 @@ extension FunctionRunner {
         } catch {
             return .failure(error)
         }
-    }
-
-    /// What a caller gets of a copy that did not become ready, in AWS's words.
-    static func restoreError(_ failure: ExecutionEnvironment.InitFailure) -> any Error {
-        failure.status == .timeout ? SnapStartTimeoutException.tooLate : SnapStartException.failedHook
     }
 }

@@ -2,7 +2,7 @@
 import MartletCore
 import Sandbox
 
-extension FunctionRunner {
+extension EnvironmentSupply {
     enum Provision: Sendable {
         case ready
         /// In AWS's words for a StatusReason.
@@ -43,7 +43,7 @@ extension FunctionRunner {
         case .failed(let failure):
             environment.drainOutput()
             let duration = Duration.microseconds(clock.monotonicMicroseconds - began)
-            await writeFailedInit(environment, version, failure, duration, nil)
+            await environment.tellFailedInit(version, failure, duration, nil, meter)
             await environment.stop(.failure)
             return .failed("FUNCTION_ERROR_INIT_FAILURE")
         }
