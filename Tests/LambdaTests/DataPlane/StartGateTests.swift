@@ -61,4 +61,25 @@ import Testing
         #expect(gate.next(at: 2) == 22)
         #expect(gate.pause(at: 2) == nil && gate.next(at: 2) == nil)
     }
+
+    @Test("while the processors are busy one a second begins for patient requests, and others pass them")
+    func patience() {
+        let second = StartGate.patience.wholeMicroseconds
+        var gate = StartGate()
+        #expect(gate.enter(1, isPatient: true, isBusy: true, at: 0), "nothing has begun yet")
+        #expect(!gate.enter(2, isPatient: true, isBusy: true, at: 1))
+        #expect(!gate.enter(3, isPatient: true, isBusy: true, at: 2))
+        #expect(gate.pause(isBusy: true, at: 3) == StartGate.youth)
+        #expect(gate.next(isBusy: true, at: 3) == nil)
+
+        #expect(!gate.enter(4, at: 4), "it gets in line")
+        #expect(gate.pause(isBusy: true, at: 4) == .zero)
+        #expect(gate.next(isBusy: true, at: 4) == 4)
+        gate.begin(4, at: 4)
+        #expect(gate.next(isBusy: true, at: second) == nil)
+
+        #expect(gate.next(isBusy: true, at: second + 4) == 2)
+        gate.begin(2, at: second + 4)
+        #expect(gate.next(isBusy: false, at: second + 5) == 3, "they are busy no longer")
+    }
 }

@@ -24,12 +24,14 @@ final class EnvironmentPool: Sendable {
 
     private let configuration: Configuration
     private let clock: any WallClock
+    private let load: ProcessorLoad
     private let pools = NIOLockedValueBox<[VersionKey: VersionPool]>([:])
     private let count = NIOLockedValueBox(0)
 
-    init(configuration: Configuration, clock: any WallClock) {
+    init(configuration: Configuration, clock: any WallClock, load: ProcessorLoad = ProcessorLoad()) {
         self.configuration = configuration
         self.clock = clock
+        self.load = load
     }
 
     /// A request for that version begins; `leave` must follow. There are never more environments than requests want.
@@ -56,9 +58,12 @@ final class EnvironmentPool: Sendable {
     }
 
     /// Looks for an environment, or gets in line for one: in one step, so that none comes back unnoticed in between.
-    func ask(_ key: VersionKey) async -> Offer {
+    ///
+    /// - Parameter isPatient: whether nobody waits for the answer.
+    func ask(_ key: VersionKey, isPatient: Bool = false) async -> Offer {
         while true {
-            switch pool(key).ask(at: clock.monotonicMicroseconds) {
+            let now = clock.monotonicMicroseconds
+            switch pool(key).ask(isPatient: isPatient, isBusy: isPatient && load.isSaturated(at: now), at: now) {
             case .ticket(let ticket, let start): return .ticket(ticket, start)
             case .idle(let idle):
                 if await isReady(idle) { return .environment(idle.environment) }
@@ -68,10 +73,16 @@ final class EnvironmentPool: Sendable {
     }
 
     /// The requests that were told `later` and are to start an environment now.
-    func admit(_ key: VersionKey) -> [WaiterID] { pool(key).admit(at: clock.monotonicMicroseconds) }
+    func admit(_ key: VersionKey) -> [WaiterID] {
+        let now = clock.monotonicMicroseconds
+        return pool(key).admit(isBusy: load.isSaturated(at: now), at: now)
+    }
 
     /// How long until `admit` is to be called; nil when nobody waits for it any more.
-    func pause(_ key: VersionKey) -> Duration? { pool(key).pause(at: clock.monotonicMicroseconds) }
+    func pause(_ key: VersionKey) -> Duration? {
+        let now = clock.monotonicMicroseconds
+        return pool(key).pause(isBusy: load.isSaturated(at: now), at: now)
+    }
 
     /// `admit` will not be called.
     func unwatch(_ key: VersionKey) { pool(key).unwatch() }
@@ -117,7 +128,8 @@ final class EnvironmentPool: Sendable {
     /// Ends the wait of `ticket`, unless it has been served by another environment meanwhile. Returns the requests that are to
     /// start an environment now, as its start is over.
     func fail(_ ticket: WaiterID, _ key: VersionKey, _ turn: Turn) -> [WaiterID] {
-        pool(key).fail(ticket, turn, at: clock.monotonicMicroseconds)
+        let now = clock.monotonicMicroseconds
+        return pool(key).fail(ticket, turn, isBusy: load.isSaturated(at: now), at: now)
     }
 
     /// To whoever waits first, else to the idle ones; ended when its version is retired.
@@ -133,7 +145,8 @@ final class EnvironmentPool: Sendable {
 
     /// The environment that was started for `ticket` is up and given to whoever waited first. Returns as `fail`.
     func settled(_ ticket: WaiterID, _ key: VersionKey) -> [WaiterID] {
-        pool(key).settled(ticket, at: clock.monotonicMicroseconds)
+        let now = clock.monotonicMicroseconds
+        return pool(key).settled(ticket, isBusy: load.isSaturated(at: now), at: now)
     }
 
     /// The start that was asked for did not take place.

@@ -45,7 +45,9 @@ struct EnvironmentStarter: Sendable {
 
     /// Has stem cells booted for the version's runtime, if it is one that they can serve.
     func expect(_ version: ExecutableVersion) {
-        guard let cells = cells(for: version), version.image == nil, let plan = planner.bootPlan(version) else { return }
+        guard let cells = cells(for: version), version.image == nil, let plan = planner.bootPlan(version) else {
+            return
+        }
         if let kind = StemCellKind(plan, version) { cells.expect(kind, plan) }
     }
 
@@ -79,7 +81,8 @@ struct EnvironmentStarter: Sendable {
     /// Nil where no cell of the plan's kind waits, or the one that did has died meanwhile: a new sandbox says what is wrong, if
     /// anything is. A cell's doors are open already, so it costs a message to the jailer and one to the cell.
     private func claimed(_ plan: StartPlan) async -> ExecutionEnvironment? {
-        guard let cells = cells(for: plan.version), let kind = plan.cellKind, let cell = cells.take(kind, plan.launch) else { return nil }
+        guard let cells = cells(for: plan.version), let kind = plan.cellKind, let cell = cells.take(kind, plan.launch)
+        else { return nil }
         let environment = environment(plan, in: cell.sandbox, on: cell.doors.eventLoop)
         environment.own(cell.doors)
         // Before the word is given: its runtime may be quicker than this task.

@@ -55,9 +55,9 @@ final class VersionPool: Sendable {
         var lacksMembers: Bool { members < max(demand, 1) }
 
         /// `now` has begun.
-        mutating func start(_ ticket: Int, at now: Int64) -> EnvironmentPool.Start {
+        mutating func start(_ ticket: Int, isPatient: Bool, isBusy: Bool, at now: Int64) -> EnvironmentPool.Start {
             guard lacksMembers else { return .never }
-            guard gate.enter(ticket, at: now) else {
+            guard gate.enter(ticket, isPatient: isPatient, isBusy: holdsBack(isBusy), at: now) else {
                 defer { isWatched = true }
                 return .later(isFirst: !isWatched)
             }
@@ -66,9 +66,9 @@ final class VersionPool: Sendable {
         }
 
         /// Those whose turn at the gate has come; they have begun. One that is no longer needed is passed over.
-        mutating func admit(at now: Int64) -> [Int] {
+        mutating func admit(isBusy: Bool, at now: Int64) -> [Int] {
             var admitted: [Int] = []
-            while let ticket = gate.next(at: now) {
+            while let ticket = gate.next(isBusy: holdsBack(isBusy), at: now) {
                 guard lacksMembers else { continue }
                 gate.begin(ticket, at: now)
                 begin(ticket)
@@ -76,6 +76,9 @@ final class VersionPool: Sendable {
             }
             return admitted
         }
+
+        /// A version without any environment is not the one that keeps the processors busy.
+        func holdsBack(_ isBusy: Bool) -> Bool { isBusy && members > 0 }
 
         mutating func begin(_ ticket: Int) {
             members += 1
@@ -117,21 +120,23 @@ final class VersionPool: Sendable {
 
     func leave() { state.withLockedValue { $0.demand -= 1 } }
 
-    func ask(at now: Int64) -> Answer {
+    func ask(isPatient: Bool, isBusy: Bool, at now: Int64) -> Answer {
         state.withLockedValue { state in
             if let idle = state.idle.popLast() { return .idle(idle) }
             let ticket = state.getInLine()
-            return .ticket(ticket, state.start(ticket, at: now))
+            return .ticket(ticket, state.start(ticket, isPatient: isPatient, isBusy: isBusy, at: now))
         }
     }
 
     /// The starts that may begin now, of those that were told `later`.
-    func admit(at now: Int64) -> [Int] { state.withLockedValue { $0.admit(at: now) } }
+    func admit(isBusy: Bool, at now: Int64) -> [Int] {
+        state.withLockedValue { $0.admit(isBusy: isBusy, at: now) }
+    }
 
     /// How long until one of those may begin without anything happening; nil, and the watch is over, when none waits.
-    func pause(at now: Int64) -> Duration? {
+    func pause(isBusy: Bool, at now: Int64) -> Duration? {
         state.withLockedValue { state in
-            let pause = state.gate.pause(at: now)
+            let pause = state.gate.pause(isBusy: state.holdsBack(isBusy), at: now)
             state.isWatched = pause != nil
             return pause
         }
@@ -180,20 +185,20 @@ final class VersionPool: Sendable {
 
     /// The start for `ticket` is over, and those that are returned may begin. Its environment may have gone to somebody earlier
     /// in line: then it waits like others.
-    func settled(_ ticket: Int, at now: Int64) -> [Int] {
+    func settled(_ ticket: Int, isBusy: Bool, at now: Int64) -> [Int] {
         state.withLockedValue { state in
             state.gate.leave(ticket)
             state.starting.remove(ticket)
-            return state.admit(at: now)
+            return state.admit(isBusy: isBusy, at: now)
         }
     }
 
     /// As `settled`, and `ticket` gets `turn` unless it has been served.
-    func fail(_ ticket: Int, _ turn: Turn, at now: Int64) -> [Int] {
+    func fail(_ ticket: Int, _ turn: Turn, isBusy: Bool, at now: Int64) -> [Int] {
         let (resume, admitted) = state.withLockedValue { state in
             let resume = state.serve(ticket, turn)
             state.gate.leave(ticket)
-            return (resume, state.admit(at: now))
+            return (resume, state.admit(isBusy: isBusy, at: now))
         }
         resume?.resume(returning: turn)
         return admitted

@@ -24,9 +24,9 @@ struct EnvironmentSupply: Sendable {
     }
 
     /// Throws nothing but what ends the request's task: how it went is the turn.
-    func acquire(_ version: ExecutableVersion) async throws -> EnvironmentPool.Turn {
+    func acquire(_ version: ExecutableVersion, isPatient: Bool) async throws -> EnvironmentPool.Turn {
         while true {
-            switch await pool.ask(version.key) {
+            switch await pool.ask(version.key, isPatient: isPatient) {
             case .environment(let environment): return .environment(environment)
             case .ticket(let ticket, let start):
                 switch start {

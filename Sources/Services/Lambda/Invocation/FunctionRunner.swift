@@ -77,7 +77,7 @@ struct FunctionRunner: Sendable {
 
     /// Nil when the environment ended before it was handed the event.
     private func attempt(_ version: ExecutableVersion, _ invocation: Invocation) async throws -> Outcome? {
-        let turn = try await supply.acquire(version)
+        let turn = try await supply.acquire(version, isPatient: invocation.isPatient)
         // AWS runs a failed init phase once more as part of the invocation, then under the function's own timeout.
         guard case .failed = turn else { return try await outcome(of: turn, version, invocation) }
         let began = clock.monotonicMicroseconds

@@ -15,6 +15,8 @@ final class Invocation: Sendable {
     let timeout: Duration
     /// The caller wants the end of the log, too. AWS: LogType=Tail
     let wantsTail: Bool
+    /// Nobody waits for its answer: an asynchronous event.
+    let isPatient: Bool
     /// Whoever wants the answer as it comes; nil: as a whole.
     let relay: ResponseRelay?
 
@@ -26,6 +28,7 @@ final class Invocation: Sendable {
         traceHeader: String,
         timeout: Duration,
         wantsTail: Bool = false,
+        isPatient: Bool = false,
         relay: ResponseRelay? = nil
     ) {
         self.id = id
@@ -35,6 +38,7 @@ final class Invocation: Sendable {
         self.traceHeader = traceHeader
         self.timeout = timeout
         self.wantsTail = wantsTail
+        self.isPatient = isPatient
         self.relay = relay
     }
 
@@ -48,6 +52,7 @@ final class Invocation: Sendable {
             traceHeader: traceHeader,
             timeout: timeout,
             wantsTail: wantsTail,
+            isPatient: isPatient,
             relay: relay
         )
     }

@@ -111,7 +111,8 @@ struct LambdaInvoker: Sendable {
             invokedARN: resolved.invokedARN,
             clientContext: event.clientContext,
             traceHeader: trace,
-            timeout: .seconds(resolved.version.timeoutSeconds)
+            timeout: .seconds(resolved.version.timeoutSeconds),
+            isPatient: true
         )
         let outcome = try await run(resolved, invocation)
         let answer = answer(outcome, version: resolved.version.key.version, wantsTail: false)

@@ -54,7 +54,8 @@ struct StartPlanner: Sendable {
             snapshot: snapshot,
             fileSystem: fileSystem,
             // Where the driver cannot hold them, extensions and runtime boot beside each other.
-            isHeld: sandboxes.choice(of: version.key).mountsLate && launch.network != .host && !launch.extensions.isEmpty
+            isHeld: sandboxes.choice(of: version.key).mountsLate && launch.network != .host
+                && !launch.extensions.isEmpty
         )
     }
 
