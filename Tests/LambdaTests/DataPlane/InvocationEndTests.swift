@@ -92,6 +92,6 @@ import Testing
         let info = end(.success(ByteBuffer()), .json(least: .info)).lines.filter { !$0.isEmpty }
         #expect(info.count == 1 && info[0].contains(#""type":"platform.report""#))
         #expect(end(.success(ByteBuffer()), .json(least: .debug)).lines.filter { !$0.isEmpty }.count == 2)
-        #expect(end(.success(ByteBuffer()), .json(least: .warn)).lines.allSatisfy(\.isEmpty))
+        #expect(end(.success(ByteBuffer()), .json(least: .warn)).lines.allSatisfy { $0.isEmpty })
     }
 }

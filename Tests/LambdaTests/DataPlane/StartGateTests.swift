@@ -10,7 +10,7 @@ import Testing
     /// Tickets from 1 on have begun at 0, as many as may.
     private func full() -> StartGate {
         var gate = StartGate()
-        for ticket in 1...StartGate.atOnce { #expect(gate.enter(ticket, at: 0)) }
+        for ticket in 1...StartGate.atOnce { #expect(gate.enter(ticket, at: 0) == true) }
         return gate
     }
 
@@ -30,24 +30,24 @@ import Testing
     @Test("a start that takes long counts no more, and its end later makes no room twice")
     func aged() {
         var gate = full()
-        #expect(!gate.enter(21, at: 1))
+        #expect(gate.enter(21, at: 1) == false)
         #expect(gate.pause(at: 1) == .microseconds(youth - 1))
         #expect(gate.next(at: youth - 1) == nil)
         #expect(gate.pause(at: youth) == .zero)
         #expect(gate.next(at: youth) == 21)
         for ticket in 21..<(21 + StartGate.atOnce) { gate.begin(ticket, at: youth) }
         gate.leave(1)
-        #expect(!gate.enter(41, at: youth + 1))
+        #expect(gate.enter(41, at: youth + 1) == false)
         #expect(gate.next(at: youth + 1) == nil)
     }
 
     @Test("whoever comes while others wait waits behind them, even when there is room")
     func noOvertaking() {
         var gate = full()
-        #expect(!gate.enter(21, at: 1))
+        #expect(gate.enter(21, at: 1) == false)
         gate.leave(1)
         gate.leave(2)
-        #expect(!gate.enter(22, at: 2))
+        #expect(gate.enter(22, at: 2) == false)
         #expect(gate.next(at: 2) == 21)
     }
 
@@ -66,13 +66,14 @@ import Testing
     func patience() {
         let second = StartGate.patience.wholeMicroseconds
         var gate = StartGate()
-        #expect(gate.enter(1, isPatient: true, isBusy: true, at: 0), "nothing has begun yet")
-        #expect(!gate.enter(2, isPatient: true, isBusy: true, at: 1))
-        #expect(!gate.enter(3, isPatient: true, isBusy: true, at: 2))
+        let begins = gate.enter(1, isPatient: true, isBusy: true, at: 0)
+        #expect(begins, "nothing has begun yet")
+        #expect(gate.enter(2, isPatient: true, isBusy: true, at: 1) == false)
+        #expect(gate.enter(3, isPatient: true, isBusy: true, at: 2) == false)
         #expect(gate.pause(isBusy: true, at: 3) == StartGate.youth)
         #expect(gate.next(isBusy: true, at: 3) == nil)
 
-        #expect(!gate.enter(4, at: 4), "it gets in line")
+        #expect(gate.enter(4, at: 4) == false, "it gets in line")
         #expect(gate.pause(isBusy: true, at: 4) == .zero)
         #expect(gate.next(isBusy: true, at: 4) == 4)
         gate.begin(4, at: 4)
