@@ -72,8 +72,12 @@ import Testing
                 import hashlib, threading
                 s = socket.create_connection(('\(host.far)', 7))
                 block = bytes(range(256)) * 4096
+                sent = 0
                 def send():
-                    for _ in range(16): s.sendall(block)
+                    global sent
+                    for _ in range(16):
+                        s.sendall(block)
+                        sent += len(block)
                     s.shutdown(socket.SHUT_WR)
                 threading.Thread(target=send).start()
                 # Long enough for every buffer between to fill.
@@ -82,10 +86,12 @@ import Testing
                 while piece := s.recv(65536):
                     got.update(piece)
                     count += len(piece)
-                print(count == 16 * len(block), got.hexdigest() == hashlib.sha256(block * 16).hexdigest())
+                isWhole = got.hexdigest() == hashlib.sha256(block * 16).hexdigest()
+                print("whole" if isWhole else f"{count} bytes of {16 * len(block)}, {sent} sent")
                 """
             try await kind.withDriver { driver async throws in
-                #expect(try await run(script, on: driver, front()) == "True True\n")
+                let text = try await run(script, on: driver, front())
+                #expect(text == "whole\n")
             }
         }
     }
