@@ -32,7 +32,9 @@ import Testing
             socket.close()
             return false
         }
-        return await TelemetryPost(destination: destination, eventLoop: loop).send(["1", "2"], over: socket)
+        // Other tests want the processors, too.
+        let post = TelemetryPost(destination: destination, eventLoop: loop, patience: .seconds(60))
+        return await post.send(["1", "2"], over: socket)
     }
 
     @Test("a batch is a JSON array in a POST, and has arrived when the status says so")

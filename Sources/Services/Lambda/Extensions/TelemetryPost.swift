@@ -7,11 +7,11 @@ import NIOPosix
 /// Delivers one batch over one connection inside the sandbox. The other side is the function's: what it sends is read up
 /// to a limit, and it has only so long.
 struct TelemetryPost: Sendable {
-    static let patience: TimeAmount = .seconds(5)
     static let answerBytes = 65_536
 
     var destination: TelemetrySubscription.Destination
     var eventLoop: any EventLoop
+    var patience: TimeAmount = .seconds(5)
 
     /// Whether it has arrived: for HTTP when the status says so, for TCP when the kernel has taken it. Takes ownership of
     /// `socket`, which is connected or about to be.
@@ -27,7 +27,7 @@ struct TelemetryPost: Sendable {
                 }
                 .withConnectedSocket(socket.number)
                 .get()
-            let timer = eventLoop.scheduleTask(in: Self.patience) { channel.close(promise: nil) }
+            let timer = eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
             channel.closeFuture.whenComplete { _ in timer.cancel() }
             let written = eventLoop.makePromise(of: Void.self)
             channel.writeAndFlush(bytes(of: documents), promise: written)
