@@ -10,7 +10,8 @@ import Testing
 @Suite("Deliveries with an order", .timeLimit(.minutes(2))) struct DeliveryOrderTests {
     @Test("are made one after the other, also while the first one hangs, and other orders of the lane go on")
     func oneByOne() async throws {
-        try await Ground.run(verdicts: { $0.id == "k0" ? nil : .finished() }) { ground in
+        let script: ScriptedHandler.Script = { $0.id == "k0" ? nil : .finished() }
+        try await Ground.run(verdicts: script) { ground in
             for number in 0..<10 {
                 for key in ["k", "l"] { try await ground.engine.accept(ground.delivery("a", number, orderKey: key)) }
             }

@@ -37,8 +37,9 @@ struct OtherHost: Sendable {
         )
         try #require(laid == 0, "the other host could not be made")
         try await withTemporaryDirectory { directory async throws in
-            writeFile(directory + "/server.py", server)
-            _ = system("ip netns exec \(host.name) \(python) \(directory)/server.py \(host.far) \(directory)/up \(getpid()) &")
+            let script = "\(directory)/server.py"
+            writeFile(script, server)
+            _ = system("ip netns exec \(host.name) \(python) \(script) \(host.far) \(directory)/up \(getpid()) &")
             #expect(try await eventually { access(directory + "/up", F_OK) == 0 })
             writeFile(directory + "/resolv.conf", "nameserver \(host.far)\n")
             host.resolverFile = directory + "/resolv.conf"
