@@ -19,6 +19,7 @@ build:
 	@scripts/setup
 	$(SWIFT_BUILD)
 
+# Without the index: editors make their own, and a clean build is shorter.
 test:
 	@scripts/setup --tests
 	MARTLET_STRICT=1 $(SWIFT_BUILD) --disable-index-store --build-tests
