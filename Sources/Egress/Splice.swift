@@ -66,18 +66,17 @@ final class Splice: ChannelInboundHandler {
     private func endOutput() {
         guard !isOutputEnding, let context else { return }
         isOutputEnding = true
-        let (me, ended) = (
+        let (me, sent) = (
             NIOLoopBound(self, eventLoop: context.eventLoop), context.eventLoop.makePromise(of: Void.self)
         )
-        ended.futureResult.whenComplete { _ in me.value.outputEnded() }
-        // The end is told before the reads that came with it are complete, and so before what they wrote was flushed.
-        context.flush()
-        context.close(mode: .output, promise: ended)
+        sent.futureResult.whenComplete { _ in me.value.closeOutput() }
+        // NIO closes all of a channel whose input has ended and drops what waits to be written: nothing may wait.
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: sent)
     }
 
-    private func outputEnded() {
+    private func closeOutput() {
         hasOutputEnded = true
-        if isPartnerGone { context?.close(mode: .all, promise: nil) }
+        context?.close(mode: isPartnerGone ? .all : .output, promise: nil)
     }
 
     private func partnerEnded() {
