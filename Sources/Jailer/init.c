@@ -106,6 +106,14 @@ static int open_standard_files(const struct birth *birth, struct failure *f) {
     return 0;
 }
 
+// For a process that does not execute a command now, which would close them.
+static int close_other_files(const struct birth *birth, int way, struct failure *f) {
+    static const struct image_files none = {-1, -1, -1};
+    const struct image_files *image = birth->image ? birth->image : &none;
+    const int kept[] = {0, 1, 2, way, birth->claim, image->memory, image->files, image->table};
+    return close_all_but(kept, sizeof kept / sizeof *kept) ? fail(f, JAILER_E_FAILED, errno, "close the other files") : 0;
+}
+
 static void reset_signals(void) {
     for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
     sigset_t none;
@@ -135,10 +143,11 @@ int run_function(const struct birth *birth, int *way, struct failure *f) {
     umask(022);
     // After the last file is opened: what the jailer holds open for all its sandboxes counts here until execve closes it.
     if (set_limits(&spec->limits, f) || seccomp_apply(f)) return -1;
-    if (birth->image) return become_copy(birth->image, birth->output, way, f);
+    if ((birth->image || executes_late) && close_other_files(birth, go, f)) return -1;
+    if (birth->image) return become_copy(birth->image, STDOUT_FILENO, way, f);
     if (executes_late) {
         close(go);      // as executing would: so far, all is well
-        execute_late(birth->claim, birth->output);
+        execute_late(birth->claim, STDOUT_FILENO);
     }
     execve(spec->command[0], spec->command, spec->environment);
     return fail(f, JAILER_E_CANNOT_EXECUTE, errno, "execute %.200s", spec->command[0]);

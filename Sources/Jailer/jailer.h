@@ -161,6 +161,8 @@ int write_file(const char *path, const char *text);     // 0, or -1 with errno
 int enter_user_namespace(struct failure *f);            // rootless: become root of a namespace of one's own
 int map_function_user(pid_t process, uint32_t host_id, struct failure *f);
 int become_powerless(uint32_t user, uint32_t group, struct failure *f);
+// Closes every descriptor but these; -1 stands for none. 0, or -1 with errno.
+int close_all_but(const int *kept, size_t count);
 int set_limit(int resource, uint64_t value);
 
 // ---- init.c: the child ----

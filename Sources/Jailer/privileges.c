@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sched.h>
@@ -97,4 +98,16 @@ int set_limit(int resource, uint64_t value) {
     if (limit.rlim_max > value) limit.rlim_max = value;
     limit.rlim_cur = limit.rlim_max;
     return setrlimit(resource, &limit);
+}
+
+int close_all_but(const int *kept, size_t count) {
+    for (unsigned from = 0;;) {
+        // The lowest that is kept, from there on.
+        unsigned next = UINT_MAX;
+        for (size_t i = 0; i < count; i++)
+            if (kept[i] >= 0 && (unsigned)kept[i] >= from && (unsigned)kept[i] < next) next = (unsigned)kept[i];
+        if (next > from && syscall(SYS_close_range, from, next == UINT_MAX ? UINT_MAX : next - 1, 0)) return -1;
+        if (next == UINT_MAX) return 0;
+        from = next + 1;
+    }
 }

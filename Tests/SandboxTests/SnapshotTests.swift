@@ -128,6 +128,29 @@ import Testing
         }
     }
 
+    @Test("a copy has room for its files, however many sandboxes there are", arguments: await DriverKind.restoring())
+    func roomForFiles(kind: DriverKind) async throws {
+        try await kind.withDriver { driver async throws in
+            try await withImageFolder { folder async throws in
+                let resting = try await driver.startResting("f = open('/usr/bin/env'); rest(); print(f.fileno())") {
+                    $0.limits.openFiles = 24
+                }
+                let snapshot = try await resting.sandbox.takeSnapshot(into: folder)
+                // Of each of them the jailer has something open.
+                for _ in 0..<16 { _ = try await driver.start(specification(["/bin/sleep", "60"])) }
+                var empty = resting.specification
+                (empty.id, empty.command, empty.awaitsClaim) = (freshID(), [], true)
+                let cell = try await driver.start(empty)
+                let limits = resting.specification.limits
+                try await cell.claim(SandboxClaim(mounts: [], limits: limits, word: .snapshot(snapshot)))
+                for copy in [cell, try await driver.restoreAgain(snapshot, resting.specification)] {
+                    #expect(try await #require(copy.takeOutput()).readToEnd() == "3\n")
+                    #expect(await copy.waitForExit() == .exited(status: 0))
+                }
+            }
+        }
+    }
+
     @Test("threads go on, those that wait as those that run", arguments: await DriverKind.restoring())
     func threads(kind: DriverKind) async throws {
         try await kind.withDriver { driver async throws in

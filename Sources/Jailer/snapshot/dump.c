@@ -89,11 +89,8 @@ static int pack_inside(const struct picture *picture, int files, int way, struct
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return fail(f, JAILER_E_HOST_LACKS, errno, "set no_new_privs");
     if (seccomp_apply(f)) return -1;
     // It has no use for the photographer's other files, of the process's memory above all.
-    int low = files < way ? files : way, high = files < way ? way : files;
-    if ((low > 0 && syscall(SYS_close_range, 0, low - 1, 0))
-        || (high > low + 1 && syscall(SYS_close_range, low + 1, high - 1, 0))
-        || syscall(SYS_close_range, high + 1, ~0U, 0))
-        return fail(f, JAILER_E_FAILED, errno, "close the other files");
+    const int kept[] = {files, way};
+    if (close_all_but(kept, 2)) return fail(f, JAILER_E_FAILED, errno, "close the other files");
     return pack_trees(files, picture->files, f);
 }
 
