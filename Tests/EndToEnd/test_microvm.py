@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import unittest
 import urllib.request
 
@@ -73,6 +74,19 @@ class MicroVM(EndToEndTest):
             usage = {row["function"]: row for row in json.load(response)["usage"]}
         self.assertEqual({name: (row["requests"], row["coldStarts"]) for name, row in usage.items()},
                          {"tame": (1, 1), "hostile-plugin": (1, 1)})
+
+    def test_a_directory_that_a_machine_cannot_write_to_is_the_mounts_failure(self):
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        server = Server("--function-sandbox", "*=microvm", "--microvm-emulation", "--microvm-kernel", KERNELS[0],
+                        "--mount", "fsap-0123456789abcdef0=" + folder)
+        server.__enter__()
+        self.addCleanup(server.__exit__, None, None, None)
+        self.own = Account(server.endpoint)
+        arn = "arn:aws:elasticfilesystem:us-east-1:000000000000:access-point/fsap-0123456789abcdef0"
+        function = self.create({"app.py": FUNCTION, "boto_free.py": ""}, FileSystemConfigs=[{"Arn": arn, "LocalMountPath": "/mnt/a"}])
+        error = self.assertFails("EFSMountFailureException", 403, function.invoke, "x")
+        self.assertIn("A microVM cannot mount /mnt/a writable", error["Error"]["Message"])
 
 
 class Choices(unittest.TestCase):

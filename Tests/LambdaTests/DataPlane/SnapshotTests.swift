@@ -69,7 +69,9 @@ import Testing
     func condemned() async throws {
         try await SnapshotBench.run { bench in
             try await bench.taker.take(of: bench.version)
-            bench.driver.state.withLockedValue { $0.restoreError = SandboxError(.failed, "the image is damaged") }
+            bench.driver.state.withLockedValue {
+                $0.restoreError = SandboxError(.badSpecification, "the image is damaged")
+            }
             _ = try await bench.invoke()
             #expect(bench.driver.calls == ["start", "snapshot", "restore", "discard", "start"])
             #expect(await !bench.taker.isThere(bench.version.key))
@@ -83,6 +85,29 @@ import Testing
             bench.driver.state.withLockedValue { $0.restoredRuntime = .isNoCopy }
             _ = try await bench.invoke()
             #expect(bench.driver.calls == ["start", "snapshot", "restore", "discard", "start"])
+        }
+    }
+
+    @Test("what keeps the host from making a copy does not cost the version its snapshot") func hostsTrouble()
+        async throws
+    {
+        try await SnapshotBench.run { bench in
+            try await bench.taker.take(of: bench.version)
+            bench.driver.state.withLockedValue { $0.restoreError = SandboxError(.failed, "too many open files") }
+            _ = try await bench.invoke()
+            #expect(bench.driver.calls == ["start", "snapshot", "restore", "start"])
+            #expect(await bench.taker.isThere(bench.version.key))
+        }
+    }
+
+    @Test("a sandbox that cannot become a copy now is replaced, and the snapshot stays") func notACopyNow() async throws
+    {
+        try await SnapshotBench.run { bench in
+            try await bench.taker.take(of: bench.version)
+            bench.driver.state.withLockedValue { $0.restoredRuntime = .isNoCopyNow }
+            _ = try await bench.invoke()
+            #expect(bench.driver.calls == ["start", "snapshot", "restore", "start"])
+            #expect(await bench.taker.isThere(bench.version.key))
         }
     }
 

@@ -27,11 +27,11 @@ struct EnvironmentStarter: Sendable {
             return try await begin(planner.plan(version, initialization))
         }
         shelf.noteUse(version.key)
-        if let snapshot = await shelf.snapshot(of: version.key) {
+        if !shelf.isPassedOver(version.key), let snapshot = await shelf.snapshot(of: version.key) {
             do {
                 return try await begin(planner.plan(version, .snapStart, .copy, from: snapshot))
             } catch let error as SandboxError where error.code != .busy {
-                await shelf.condemn(version, because: error)
+                await shelf.copyFailed(version.key, because: error)
             }
         }
         shelf.renew(version)
@@ -144,7 +144,8 @@ struct EnvironmentStarter: Sendable {
 extension SandboxError {
     /// A directory may go, or turn out to be root's, between the look at it and the mount.
     fileprivate func isAbout(_ mount: SandboxMount) -> Bool {
-        message.contains(mount.source) || message.contains("directory that functions may write")
+        message.contains(mount.source) || message.contains(mount.target)
+            || message.contains("directory that functions may write")
             || message.contains("owner of a mount")
     }
 }

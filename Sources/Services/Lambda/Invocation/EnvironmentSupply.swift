@@ -134,8 +134,9 @@ struct EnvironmentSupply: Sendable {
         if let error = failure.notExecuted {
             reason = .spindown
             if environment.beginning.role == .copy {
-                // A cell that could not become a copy: its request asks again, and finds no snapshot.
-                await starter.shelf?.condemn(order.version, because: error)
+                // A cell that could not become a copy: its request asks again, for one that is initialised.
+                await starter.shelf?.copyFailed(order.version.key, because: error)
+                starter.shelf?.passOverOnce(order.version.key)
             } else {
                 turn = .notStarted(error)
             }

@@ -20,6 +20,8 @@ enum FakeRuntime: Sendable {
     case exitsAfterRestore
     /// The process could not be made from the image.
     case isNoCopy
+    /// For a reason that passes.
+    case isNoCopyNow
 }
 
 /// An image without anything in it.
@@ -98,7 +100,8 @@ final class RestorableSandbox: Sandbox {
     }
 
     fileprivate func run(_ runtime: FakeRuntime) async throws {
-        if runtime == .isNoCopy { return end(.notExecuted(SandboxError(.failed, "the image is broken"))) }
+        if runtime == .isNoCopy { return end(.notExecuted(SandboxError(.badSpecification, "the image is broken"))) }
+        if runtime == .isNoCopyNow { return end(.notExecuted(SandboxError(.failed, "out of memory"))) }
         let base = "/2018-06-01/runtime"
         if runtime == .failsInit {
             _ = try await call(

@@ -27,6 +27,8 @@ final class SnapshotShelf: Sendable {
         var keys: [String: VersionKey] = [:]
         /// When the use was last stored, so that not each start writes.
         var usedAt: [String: Instant] = [:]
+        /// Starts that are not to be from the snapshot.
+        var passedOver: [String: Int] = [:]
         var recordUse: UseRecorder?
     }
 
@@ -91,17 +93,32 @@ final class SnapshotShelf: Sendable {
         }
     }
 
-    /// The snapshot cannot be started from after all.
-    func condemn(_ version: ExecutableVersion, because error: SandboxError) async {
+    /// A copy did not come up. Where that is the image's fault, it is thrown away, to be taken again; the host's troubles pass.
+    func copyFailed(_ key: VersionKey, because error: SandboxError) async {
+        let isImageAtFault = error.code == .badSpecification || error.code == .cannotExecute
         logger.warning(
-            "a snapshot cannot be restored and is taken again",
-            metadata: ["version": "\(version.key)", "cause": "\(error)"]
+            isImageAtFault
+                ? "a snapshot cannot be restored and is taken again" : "a copy of a snapshot cannot be made now",
+            metadata: ["version": "\(key)", "cause": "\(error)"]
         )
+        guard isImageAtFault else { return }
         let place = state.withLockedValue { state -> Place? in
-            guard case .there = state.places[version.key.generation] else { return nil }
-            return state.places.updateValue(.empty, forKey: version.key.generation)
+            guard case .there = state.places[key.generation] else { return nil }
+            return state.places.updateValue(.empty, forKey: key.generation)
         }
         await place?.snapshot?.discard()
+    }
+
+    /// The next start is not from the snapshot, even where it is there: it is one whose copy has failed.
+    func passOverOnce(_ key: VersionKey) { state.withLockedValue { $0.passedOver[key.generation, default: 0] += 1 } }
+
+    /// Whether this start is such a one.
+    func isPassedOver(_ key: VersionKey) -> Bool {
+        state.withLockedValue { state in
+            guard let count = state.passedOver[key.generation] else { return false }
+            state.passedOver[key.generation] = count > 1 ? count - 1 : nil
+            return true
+        }
     }
 
     func renew(_ version: ExecutableVersion) { miss.yield(version) }
@@ -160,6 +177,7 @@ final class SnapshotShelf: Sendable {
                 if case .taking = state.places[generation] { return .taking }
                 state.keys[generation] = nil
                 state.usedAt[generation] = nil
+                state.passedOver[generation] = nil
                 return state.places.removeValue(forKey: generation)
             }
             if case .taking = place { continue }
