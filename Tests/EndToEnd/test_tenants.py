@@ -84,6 +84,28 @@ class Tenants(EndToEndTest):
         function = self.tenants("exports.handler = async (e, c) => c.tenantId", runtime=NODE)
         self.assertEqual(function.invoke(1, TenantId="blue").json, "blue")
 
+    def test_an_event_runs_in_an_environment_of_its_tenant(self):
+        function = self.tenants()
+        queue = self.account.sqs.create_queue(QueueName="tenants-%d" % os.getpid())["QueueUrl"]
+        self.addCleanup(self.account.sqs.delete_queue, QueueUrl=queue)
+        arn = self.account.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        self.lambda_.put_function_event_invoke_config(
+            FunctionName=function.name, DestinationConfig={"OnSuccess": {"Destination": arn}})
+        self.assertEqual(function.invoke(1, TenantId="a").json, ["a"])
+        code, _ = self.refused(function, InvocationType="Event")
+        self.assertEqual(code, "InvalidParameterValueException")
+        for tenant in ("a", "b"):
+            self.assertEqual(function.invoke(1, TenantId=tenant, InvocationType="Event").status, 202)
+        seen = []
+
+        def arrived():
+            for message in self.account.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", []):
+                seen.append(json.loads(message["Body"])["responsePayload"])
+                self.account.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            return sorted(seen) == [["a", "a"], ["b"]]
+
+        eventually(arrived)
+
     def test_a_change_ends_the_environments_of_every_tenant(self):
         function = self.tenants()
         self.assertEqual(function.invoke(1, TenantId="a").json, ["a"])

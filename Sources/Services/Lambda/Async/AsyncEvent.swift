@@ -12,6 +12,7 @@ struct AsyncEvent: Sendable {
     var scope: Scope
     var functionName: String
     var qualifier: String?
+    var tenantID: String? = nil
     var payload: ByteBuffer
     var clientContext: String?
     var traceHeader: String
@@ -49,6 +50,7 @@ struct AsyncEvent: Sendable {
             .init("invokes", .integer(history.invokes)), .init("refusals", .integer(history.refusals)),
         ]
         if let qualifier { members.append(.init("qualifier", .string(qualifier))) }
+        if let tenantID { members.append(.init("tenant", .string(tenantID))) }
         if let clientContext { members.append(.init("context", .string(clientContext))) }
         return JSONValue.object(members).compactText
     }
@@ -66,6 +68,7 @@ extension AsyncEvent {
             scope: delivery.scope,
             functionName: name,
             qualifier: json["qualifier"]?.stringValue,
+            tenantID: json["tenant"]?.stringValue,
             payload: delivery.payload,
             clientContext: json["context"]?.stringValue,
             traceHeader: trace,

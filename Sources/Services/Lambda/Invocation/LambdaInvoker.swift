@@ -35,16 +35,13 @@ struct LambdaInvoker: Sendable {
         case "DryRun":
             return InvokeOutput(statusCode: 204)
         case "Event":
-            // A stored event has no tenant yet.
-            if resolved.version.isolatesTenants {
-                throw CommonError.notImplemented("asynchronous invocations of functions with tenant isolation")
-            }
             try await events.accept(
                 AsyncEvent(
                     id: context.requestID,
                     scope: resolved.version.key.scope,
                     functionName: resolved.version.key.functionName,
                     qualifier: resolved.invokedARN.qualifierOfFunction,
+                    tenantID: resolved.version.key.tenantID,
                     payload: payload,
                     clientContext: clientContext,
                     traceHeader: trace,
@@ -95,12 +92,13 @@ struct LambdaInvoker: Sendable {
 
     /// Runs a stored event. A function's own error is an answer; throws where the event could not be run.
     func run(_ event: AsyncEvent) async throws -> AsyncResponse {
-        let resolved = try await directory.resolve(
+        var resolved = try await directory.resolve(
             function: event.functionName,
             qualifier: event.qualifier,
             in: event.scope,
             draw: drawWeight()
         )
+        try Tenancy.assign(event.tenantID, to: &resolved.version)
         // AWS drops it too: a loop must not be tried again.
         guard let trace = enter(resolved, event.traceHeader) else {
             throw RecursiveInvocationException(Self.recursion)
