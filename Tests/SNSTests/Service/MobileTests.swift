@@ -150,6 +150,19 @@ import Testing
         }
     }
 
+    @Test("are in no sandbox, and send from nobody's number") func account() async throws {
+        try await SNSTestBench.run { sns in
+            let status = try await sns.client.call(SNSOperations.getSMSSandboxAccountStatus, .init())
+            #expect(!status.isInSandbox)
+            var input = ListOriginationNumbersInput()
+            #expect(try await sns.client.call(SNSOperations.listOriginationNumbers, input).phoneNumbers.isEmpty)
+            input.nextToken = "rubbish"
+            await #expect(throws: ClientError.self) {
+                _ = try await sns.client.call(SNSOperations.listOriginationNumbers, input)
+            }
+        }
+    }
+
     @Test("verify numbers of the sandbox by a code that was sent to them, in five tries")
     func sandbox() async throws {
         try await SNSTestBench.run { sns in

@@ -19,9 +19,11 @@ protocol SNSAPI: Sendable {
     func getEndpointAttributes(_ input: GetEndpointAttributesInput, _ context: RequestContext) async throws -> GetEndpointAttributesOutput
     func getPlatformApplicationAttributes(_ input: GetPlatformApplicationAttributesInput, _ context: RequestContext) async throws -> GetPlatformApplicationAttributesOutput
     func getSMSAttributes(_ input: GetSMSAttributesInput, _ context: RequestContext) async throws -> GetSMSAttributesOutput
+    func getSMSSandboxAccountStatus(_ input: GetSMSSandboxAccountStatusInput, _ context: RequestContext) async throws -> GetSMSSandboxAccountStatusOutput
     func getSubscriptionAttributes(_ input: GetSubscriptionAttributesInput, _ context: RequestContext) async throws -> GetSubscriptionAttributesOutput
     func getTopicAttributes(_ input: GetTopicAttributesInput, _ context: RequestContext) async throws -> GetTopicAttributesOutput
     func listEndpointsByPlatformApplication(_ input: ListEndpointsByPlatformApplicationInput, _ context: RequestContext) async throws -> ListEndpointsByPlatformApplicationOutput
+    func listOriginationNumbers(_ input: ListOriginationNumbersInput, _ context: RequestContext) async throws -> ListOriginationNumbersOutput
     func listPhoneNumbersOptedOut(_ input: ListPhoneNumbersOptedOutInput, _ context: RequestContext) async throws -> ListPhoneNumbersOptedOutOutput
     func listPlatformApplications(_ input: ListPlatformApplicationsInput, _ context: RequestContext) async throws -> ListPlatformApplicationsOutput
     func listSMSSandboxPhoneNumbers(_ input: ListSMSSandboxPhoneNumbersInput, _ context: RequestContext) async throws -> ListSMSSandboxPhoneNumbersOutput

@@ -23,6 +23,28 @@ struct LanguageCodeString: StringEnumeration {
     static let allValues = ["en-US", "en-GB", "es-419", "es-ES", "de-DE", "fr-CA", "fr-FR", "it-IT", "ja-JP", "pt-BR", "kr-KR", "zh-CN", "zh-TW"]
 }
 
+struct NumberCapability: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let sms = NumberCapability("SMS")
+    static let mms = NumberCapability("MMS")
+    static let voice = NumberCapability("VOICE")
+
+    static let allValues = ["SMS", "MMS", "VOICE"]
+}
+
+struct RouteType: StringEnumeration {
+    let rawValue: String
+    init(_ rawValue: String) { self.rawValue = rawValue }
+
+    static let transactional = RouteType("Transactional")
+    static let promotional = RouteType("Promotional")
+    static let premium = RouteType("Premium")
+
+    static let allValues = ["Transactional", "Promotional", "Premium"]
+}
+
 struct SMSSandboxPhoneNumberVerificationStatus: StringEnumeration {
     let rawValue: String
     init(_ rawValue: String) { self.rawValue = rawValue }

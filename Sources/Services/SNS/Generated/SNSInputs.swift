@@ -169,6 +169,12 @@ struct GetSMSAttributesInput: Shape {
     }
 }
 
+struct GetSMSSandboxAccountStatusInput: Shape {
+    static let shapeName = "GetSMSSandboxAccountStatusInput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct GetSubscriptionAttributesInput: Shape {
     var subscriptionArn = ""
     static let shapeName = "GetSubscriptionAttributesInput"
@@ -195,6 +201,17 @@ struct ListEndpointsByPlatformApplicationInput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&platformApplicationArn, Field("PlatformApplicationArn", .required))
         try c.string(&nextToken, Field("NextToken"))
+    }
+}
+
+struct ListOriginationNumbersInput: Shape {
+    var nextToken: String?
+    var maxResults: Int?
+    static let shapeName = "ListOriginationNumbersRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&nextToken, Field("NextToken"))
+        try c.int(&maxResults, Field("MaxResults", range: 1...30))
     }
 }
 

@@ -12,8 +12,6 @@ extension ServiceModel {
         endpointPrefix: "sns",
         actionPrefix: "sns",
         unimplemented: [
-            UnimplementedOperation("GetSMSSandboxAccountStatus", "POST", "/"),
-            UnimplementedOperation("ListOriginationNumbers", "POST", "/"),
         ],
         validation: ValidationStyle(code: "ValidationError")
     )

@@ -193,6 +193,17 @@ enum SNSOperations {
         ]
     )
 
+    static let getSMSSandboxAccountStatus = OperationDescriptor<GetSMSSandboxAccountStatusInput, GetSMSSandboxAccountStatusOutput>(
+        "GetSMSSandboxAccountStatus",
+        action: "sns:GetSMSSandboxAccountStatus",
+        resultWrapper: "GetSMSSandboxAccountStatusResult",
+        errors: [
+            AuthorizationErrorException.self,
+            InternalErrorException.self,
+            ThrottledException.self,
+        ]
+    )
+
     static let getSubscriptionAttributes = OperationDescriptor<GetSubscriptionAttributesInput, GetSubscriptionAttributesOutput>(
         "GetSubscriptionAttributes",
         action: "sns:GetSubscriptionAttributes",
@@ -227,6 +238,19 @@ enum SNSOperations {
             InternalErrorException.self,
             AuthorizationErrorException.self,
             NotFoundException.self,
+        ]
+    )
+
+    static let listOriginationNumbers = OperationDescriptor<ListOriginationNumbersInput, ListOriginationNumbersOutput>(
+        "ListOriginationNumbers",
+        action: "sns:ListOriginationNumbers",
+        resultWrapper: "ListOriginationNumbersResult",
+        errors: [
+            InternalErrorException.self,
+            AuthorizationErrorException.self,
+            ThrottledException.self,
+            InvalidParameterException.self,
+            ValidationException.self,
         ]
     )
 
@@ -534,7 +558,7 @@ enum SNSOperations {
 extension SNSAPI {
     var snsOperations: [Operation] {
         var table: [Operation] = []
-        table.reserveCapacity(40)
+        table.reserveCapacity(42)
         table.append(Operation(SNSOperations.addPermission, addPermission))
         table.append(Operation(SNSOperations.checkIfPhoneNumberIsOptedOut, checkIfPhoneNumberIsOptedOut))
         table.append(Operation(SNSOperations.confirmSubscription, confirmSubscription))
@@ -550,9 +574,11 @@ extension SNSAPI {
         table.append(Operation(SNSOperations.getEndpointAttributes, getEndpointAttributes))
         table.append(Operation(SNSOperations.getPlatformApplicationAttributes, getPlatformApplicationAttributes))
         table.append(Operation(SNSOperations.getSMSAttributes, getSMSAttributes))
+        table.append(Operation(SNSOperations.getSMSSandboxAccountStatus, getSMSSandboxAccountStatus))
         table.append(Operation(SNSOperations.getSubscriptionAttributes, getSubscriptionAttributes))
         table.append(Operation(SNSOperations.getTopicAttributes, getTopicAttributes))
         table.append(Operation(SNSOperations.listEndpointsByPlatformApplication, listEndpointsByPlatformApplication))
+        table.append(Operation(SNSOperations.listOriginationNumbers, listOriginationNumbers))
         table.append(Operation(SNSOperations.listPhoneNumbersOptedOut, listPhoneNumbersOptedOut))
         table.append(Operation(SNSOperations.listPlatformApplications, listPlatformApplications))
         table.append(Operation(SNSOperations.listSMSSandboxPhoneNumbers, listSMSSandboxPhoneNumbers))

@@ -119,6 +119,15 @@ struct GetSMSAttributesOutput: Shape {
     }
 }
 
+struct GetSMSSandboxAccountStatusOutput: Shape {
+    var isInSandbox = false
+    static let shapeName = "GetSMSSandboxAccountStatusResult"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.bool(&isInSandbox, Field("IsInSandbox", .required))
+    }
+}
+
 struct GetSubscriptionAttributesOutput: Shape {
     var attributes: [String: String]?
     static let shapeName = "GetSubscriptionAttributesResponse"
@@ -145,6 +154,17 @@ struct ListEndpointsByPlatformApplicationOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&endpoints, Field("Endpoints"))
         try c.string(&nextToken, Field("NextToken"))
+    }
+}
+
+struct ListOriginationNumbersOutput: Shape {
+    var nextToken: String?
+    var phoneNumbers: [PhoneNumberInformation]?
+    static let shapeName = "ListOriginationNumbersResult"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&nextToken, Field("NextToken"))
+        try c.list(&phoneNumbers, Field("PhoneNumbers"))
     }
 }
 

@@ -3,6 +3,7 @@
 import AWSWire
 
 enum Patterns {
+    static let iso2CountryCode = Pattern("^[A-Za-z]{2}$")
     static let otpCode = Pattern("^[0-9]+$")
     static let phoneNumberString = Pattern(#"^(\+[0-9]{8,}|[0-9]{0,9})$"#)
 }

@@ -91,4 +91,23 @@ extension SNSService {
         output.nextToken = page.nextToken
         return output
     }
+
+    /// No text message is held back, so no account is in it. AWS: GetSMSSandboxAccountStatus
+    func getSMSSandboxAccountStatus(
+        _ input: GetSMSSandboxAccountStatusInput,
+        _ context: RequestContext
+    ) async throws -> GetSMSSandboxAccountStatusOutput {
+        GetSMSSandboxAccountStatusOutput(isInSandbox: false)
+    }
+
+    /// Text messages end in a log and come from nobody's number, so the list is empty. AWS: ListOriginationNumbers
+    func listOriginationNumbers(
+        _ input: ListOriginationNumbersInput,
+        _ context: RequestContext
+    ) async throws -> ListOriginationNumbersOutput {
+        _ = try Self.cursor(input.nextToken)
+        var output = ListOriginationNumbersOutput()
+        output.phoneNumbers = []
+        return output
+    }
 }
