@@ -51,12 +51,28 @@ enum MigrationLedger {
 }
 
 extension Database {
-    /// What a driver's `migrate` does: each migration in a transaction of its own, so that a failing one leaves those
-    /// before.
+    /// What a driver's `migrate` does: all in one transaction, as a new store would else sync some thirty times. Where one
+    /// fails, one after the other, so that it is named and leaves those before.
     package func applyMigrations(_ migrations: [Migration], of service: String) async throws {
+        do {
+            try await write { transaction in
+                try transaction.execute(MigrationLedger.table)
+                let applied = try MigrationLedger.names(of: service, transaction)
+                try MigrationLedger.check(applied, against: migrations, of: service)
+                for position in applied.count..<migrations.count {
+                    try MigrationLedger.apply(migrations[position], at: position, of: service, transaction)
+                }
+            }
+        } catch let error as MartletError where error.code == .storageMigration {
+            throw error
+        } catch {
+            try await applyOneByOne(migrations, of: service)
+        }
+    }
+
+    private func applyOneByOne(_ migrations: [Migration], of service: String) async throws {
         try await write { transaction in _ = try transaction.execute(MigrationLedger.table) }
         let applied = try await read { try MigrationLedger.names(of: service, $0) }
-        try MigrationLedger.check(applied, against: migrations, of: service)
         for position in applied.count..<migrations.count {
             try await apply(migrations, at: position, of: service)
         }
