@@ -9,8 +9,9 @@ import stat
 import struct
 import urllib.parse
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
-from harness import PYTHON, EndToEndTest, client, endpoint, zip_of
+from harness import PYTHON, EndToEndTest, client, endpoint, eventually, zip_of
 
 ECHO = "def handler(e, c): return e"
 
@@ -175,6 +176,45 @@ class Hostile(EndToEndTest):
             answer = self.exchange(bytes(rng.randrange(256) for _ in range(size)))
             self.assertTrue(answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:100])
         self.assertFalse(self.exchange(b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20_000 + b"\r\n").startswith(b"HTTP/1.1 5"))
+        self.is_alive()
+
+    def test_watchers_of_events_that_break_off_are_answered_or_cut_and_make_room(self):
+        whole = b"GET /_martlet/events?source=orders&results=retried,failed&a=%20 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+        server = urllib.parse.urlsplit(endpoint())
+        address = (server.hostname, server.port)
+
+        def break_off(seed):
+            rng = random.Random(seed)
+            for number in range(100):
+                data = bytearray(whole)
+                for _ in range(rng.randrange(1, 12)):
+                    at = rng.randrange(len(data))
+                    data[at:at + rng.randrange(2)] = rng.randbytes(rng.randrange(2))
+                way = rng.randrange(3)
+                with socket.create_connection(address, timeout=30) as connection:
+                    try:
+                        connection.sendall(data)
+                        if way == 0:
+                            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                            continue
+                        connection.shutdown(socket.SHUT_WR)
+                        # A connection of which one half is closed is answered, or it is closed: neither is a timeout here.
+                        answer = connection.recv(65_536) if way == 1 else b""
+                    except ConnectionError:
+                        continue
+                self.assertFalse(answer.startswith(b"HTTP/1.1 500"), (seed, number, bytes(data)))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(break_off, range(8)))
+        good = b"GET /_martlet/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+        def is_shown():
+            with socket.create_connection(address, timeout=30) as connection:
+                connection.sendall(good)
+                return connection.recv(65_536).startswith(b"HTTP/1.1 200")
+
+        # The gone are found out at the next pulse.
+        eventually(is_shown)
         self.is_alive()
 
     def test_web_pages_cannot_drive_the_open_mode(self):

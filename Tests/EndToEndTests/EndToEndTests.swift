@@ -197,6 +197,12 @@ import Testing
             try await Script.run("test_event_kill")
         }
 
+        @Test("leaves nothing of a start behind, and loses no event to it, however often it is killed") func claimKill()
+            async throws
+        {
+            try await Script.run("test_claim_kill")
+        }
+
         @Test("keeps what it acknowledged, however often it is killed") func kill() async throws {
             try await Script.run("test_kill")
         }

@@ -55,15 +55,15 @@ import Testing
         arguments: [
             ("results=", 200), ("results=,", 200), ("results=delivered,,failed", 200), ("results=DELIVERED", 400),
             ("results=delivered&results=nothing", 400), ("results=%64elivered", 200), ("source=%", 200),
-            ("source=%00%ff%zz&target=%E6%9D%B1", 200), ("&&&==&=&results", 200), ("a=b&source=" + longText, 200),
-            ("results=" + longText, 400), ("", 200),
+            ("source=%00%ff%zz&target=%E6%9D%B1", 200), ("&&&==&=&results", 200), ("a=b&source=LONG", 200),
+            ("results=LONG", 400), ("", 200),
         ]
     )
     func queries(query: String, status: Int) async throws {
         feed.close()
         try await live { _, endpoint in
             let connection = try await RawConnection(to: endpoint)
-            try await connection.send(Self.request("?\(query)"))
+            try await connection.send(Self.request("?" + query.replacing("LONG", with: longText)))
             #expect(try await connection.receiveText().hasPrefix("HTTP/1.1 \(status) "))
         }
     }
