@@ -55,8 +55,10 @@ def output_of(*command):
 class Kind:
     """One kind of function: its runtime, its files, its layers."""
 
-    def __init__(self, title, runtime, handler, files, memory=512):
+    def __init__(self, title, runtime, handler, files, memory=512, pause=0.15):
         self.title, self.runtime, self.handler, self.files, self.memory = title, runtime, handler, files, memory
+        #: Seconds that preparing the next sandbox takes, with a margin.
+        self.pause = pause
         self.layers = []
 
     def body(self, name, **more):
@@ -134,7 +136,7 @@ class Benchmark:
             return []
         subprocess.run([compiler, "--release", "17", "-d", self.tools, os.path.join(HERE, "functions/Handler.java")], check=True)
         with open(os.path.join(self.tools, "Handler.class"), "rb") as file:
-            return [Kind("Java", "java17", "Handler::handle", {"Handler.class": file.read()})]
+            return [Kind("Java", "java17", "Handler::handle", {"Handler.class": file.read()}, pause=1.5)]
 
     def kinds_with_packages(self, python):
         """Those that need packages of .venv; none without it."""
@@ -231,7 +233,7 @@ class Benchmark:
         gc.disable()
         for name in names:
             # Between two starts there is time to prepare the next one, as in life; the burst further down leaves none.
-            time.sleep(0.15)
+            time.sleep(kind.pause)
             samples.append(self.connection.timed(invoke_bytes(name)))
         prepared = self.prepared() - prepared
         gc.enable()

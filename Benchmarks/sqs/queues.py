@@ -51,17 +51,22 @@ def main(binary, seconds):
     with tempfile.TemporaryDirectory() as folder:
         program = folder + "/loops"
         subprocess.run(["cc", "-O2", "-o", program, HERE + "/loops.c"], check=True)
-        with MeasuredServer(binary) as server:
-            print("one append and fdatasync: %.2f ms (median)" % fsync_milliseconds(server.scratch))
-            print("%-34s %9s %9s %15s %15s %15s" % ("", "loops/s", "messages/s", "send p50/p99", "receive p50/p99", "delete p50/p99"))
-            for clients in (1, 50):
-                for batch in (1, 10):
-                    name = "bench-%d-%d" % (clients, batch)
-                    call(server.port, "CreateQueue", QueueName=name)
-                    rate, messages, times = loops(program, server.port, clients, seconds, batch, 256, "/000000000000/" + name)
-                    pairs = ["%.2f/%.2f ms" % (times[i] / 1e3, times[i + 1] / 1e3) for i in (0, 2, 4)]
-                    what = "%d clients, %s" % (clients, "single" if batch == 1 else "batches of 10")
-                    print("%-34s %9.0f %9.0f %15s %15s %15s" % (what, rate, messages, *pairs))
+        for durability in ("full", "process"):
+            with MeasuredServer(binary, ("--durability", durability)) as server:
+                measure(server, program, seconds, durability)
+
+
+def measure(server, program, seconds, durability):
+    print("durability %s; one append and fdatasync: %.2f ms (median)" % (durability, fsync_milliseconds(server.scratch)))
+    print("%-34s %9s %9s %15s %15s %15s" % ("", "loops/s", "messages/s", "send p50/p99", "receive p50/p99", "delete p50/p99"))
+    for clients in (1, 50):
+        for batch in (1, 10):
+            name = "bench-%d-%d" % (clients, batch)
+            call(server.port, "CreateQueue", QueueName=name)
+            rate, messages, times = loops(program, server.port, clients, seconds, batch, 256, "/000000000000/" + name)
+            pairs = ["%.2f/%.2f ms" % (times[i] / 1e3, times[i + 1] / 1e3) for i in (0, 2, 4)]
+            what = "%d clients, %s" % (clients, "single" if batch == 1 else "batches of 10")
+            print("%-34s %9.0f %9.0f %15s %15s %15s" % (what, rate, messages, *pairs), flush=True)
 
 
 if __name__ == "__main__":
