@@ -19,10 +19,9 @@ build:
 	@scripts/setup
 	$(SWIFT_BUILD)
 
-# Without the index: editors make their own, and a clean build is shorter.
 test:
 	@scripts/setup --tests
-	MARTLET_STRICT=1 $(SWIFT_BUILD) --disable-index-store --build-tests
+	MARTLET_STRICT=1 $(SWIFT_BUILD) --build-tests
 	scripts/test
 
 # What CI looks at beside the tests.
