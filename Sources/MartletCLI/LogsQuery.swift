@@ -49,10 +49,24 @@ struct LogsQuery: AsyncParsableCommand {
             let answer = try await call(client, "GetQueryResults", [.init("queryId", .string(id))])
             switch answer["status"]?.stringValue {
             case "Scheduled", "Running": try await Task.sleep(for: .milliseconds(50))
-            case "Complete": return print(Self.rows(of: answer))
+            case "Complete": return print(Self.rows(of: try await whole(answer, of: id, client)))
             case let status: throw CommandFailure("The query ended as \(status ?? "nothing that is known").")
             }
         }
+    }
+
+    /// The answer with the results of the pages behind it.
+    private func whole(_ first: JSONValue, of id: String, _ client: ServerClient) async throws -> JSONValue {
+        var (page, results) = (first, first["results"]?.arrayValue ?? [])
+        while let token = page["nextToken"]?.stringValue {
+            page = try await call(
+                client,
+                "GetQueryResults",
+                [.init("queryId", .string(id)), .init("nextToken", .string(token))]
+            )
+            results += page["results"]?.arrayValue ?? []
+        }
+        return .object([.init("results", .array(results))])
     }
 
     private func start(_ client: ServerClient) async throws -> String {

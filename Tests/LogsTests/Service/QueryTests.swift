@@ -21,9 +21,9 @@ extension LogsTestBench {
         return try await client.call(LogsOperations.startQuery, input).queryId ?? ""
     }
 
-    func results(of id: String) async throws -> GetQueryResultsOutput {
+    func results(of id: String, from token: String? = nil) async throws -> GetQueryResultsOutput {
         var input = GetQueryResultsInput()
-        input.queryId = id
+        (input.queryId, input.nextToken) = (id, token)
         return try await client.call(LogsOperations.getQueryResults, input)
     }
 
@@ -36,8 +36,17 @@ extension LogsTestBench {
         }
     }
 
+    /// All rows, page by page.
     func query(_ query: String, of groups: [String] = ["g"]) async throws -> [[String: String]] {
-        try await finished(startQuery(query, of: groups)).rows
+        let id = try await startQuery(query, of: groups)
+        var page = try await finished(id)
+        var rows = page.rows
+        while let token = page.nextToken {
+            page = try await results(of: id, from: token)
+            #expect(page.rows.count <= 10_000)
+            rows += page.rows
+        }
+        return rows
     }
 }
 
@@ -88,6 +97,11 @@ extension GetQueryResultsOutput {
             #expect(rows.count == 10_000)
             #expect(rows.first?["n"] == "11999")
             #expect(rows.last?["n"] == "2000")
+            #expect(try await logs.query("fields n").count == 10_000)
+            // More than a page, and never more quietly than was asked for.
+            #expect(try await logs.query("fields n | limit 11500").count == 11_500)
+            #expect(try await logs.query("fields n | limit 100000").count == 12_000)
+            await #expect(throws: ClientError.self) { try await logs.query("fields n | limit 100001") }
         }
     }
 

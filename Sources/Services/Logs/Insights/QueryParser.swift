@@ -275,10 +275,10 @@ struct QueryParser {
     private mutating func limit() throws(QueryFault) {
         let stopsScan = scanner.takeWord("any")
         let before = scanner
-        guard let number = try scanner.number(), let count = Int(exactly: number), count > 0 else {
-            throw before.unexpected
-        }
-        plan.stages.append(.limit(min(count, QueryPlan.maximumResults), stopsScan: stopsScan))
+        guard let number = try scanner.number(), let count = Int(exactly: number),
+            1...QueryPlan.maximumResults ~= count
+        else { throw before.unexpected }
+        plan.stages.append(.limit(count, stopsScan: stopsScan))
     }
 
     private mutating func dedup() throws(QueryFault) {

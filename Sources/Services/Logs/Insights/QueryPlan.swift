@@ -3,8 +3,9 @@ import RegularExpressions
 
 /// A query that can be run: its stages in order, and what is shown of the rows that come out.
 struct QueryPlan: Sendable {
-    /// What may be asked of one query.
-    static let maximumResults = 10_000
+    /// What may be asked of one query, and what it gives that was asked for no number.
+    static let maximumResults = 100_000
+    static let usualResults = 10_000
     static let maximumStages = 100
 
     indirect enum Stage: Sendable {
@@ -23,6 +24,12 @@ struct QueryPlan: Sendable {
             case .stats, .sort, .limit, .dedup: false
             }
         }
+    }
+
+    /// Rows that are kept when StartQuery names no limit.
+    var resultLimit: Int {
+        let isLimited = stages.contains { if case .limit = $0 { true } else { false } }
+        return isLimited ? Self.maximumResults : Self.usualResults
     }
 
     struct Computed: Sendable {

@@ -38,7 +38,7 @@ extension LogsService {
             plan: plan,
             groups: groups,
             range: start...end,
-            limit: min(input.limit ?? QueryPlan.maximumResults, QueryPlan.maximumResults),
+            limit: min(input.limit ?? plan.resultLimit, QueryPlan.maximumResults),
             createdAt: now,
             identity: context.principal.arn.description
         )
@@ -90,7 +90,7 @@ extension LogsService {
         let entry = try requireQuery(input.queryId, context)
         let start = try input.nextToken.map { try Self.cursor($0, keys: 1)[0] }.map { Int($0) ?? 0 } ?? 0
         let rest = entry.results.dropFirst(max(start, 0))
-        let page = input.maxItems.map { rest.prefix(max($0, 1)) } ?? rest
+        let page = rest.prefix(max(input.maxItems ?? QueryPlan.usualResults, 1))
         var output = GetQueryResultsOutput()
         output.queryLanguage = .cwli
         output.status = entry.status
