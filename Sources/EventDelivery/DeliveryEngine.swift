@@ -18,6 +18,7 @@ package final class DeliveryEngine: Service {
     let node: String
     let limits: DeliveryLimits
     let logger: Logger
+    let counter = DeliveryCounter()
     private let ends: DeliveryEnds
 
     /// - Parameter node: names this node in sessions; the same after a restart, so that it takes its own back at once.
@@ -112,6 +113,7 @@ package final class DeliveryEngine: Service {
         let verdict =
             await dispatch.handler(of: held.queue)?.attempt(held.delivery)
             ?? .throttled(after: .seconds(60), detail: held.delivery.detail)
+        counter.note(verdict, of: held.queue)
         let now = clock.now
         let heirSession = dispatch.ended(held, verdict, at: now)
         ends.note(DeliveryEnds.End(held: held, verdict: verdict, at: now, heirSession: heirSession))

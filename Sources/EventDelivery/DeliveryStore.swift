@@ -194,6 +194,21 @@ struct DeliveryStore: Sendable {
         let ofQueue: SQL = queue.map { "WHERE queue = \($0)" } ?? ""
         return try await database.read { tx in try tx.count("SELECT COUNT(*) FROM delivery \(ofQueue)") }
     }
+
+    func backlog() async throws -> [Backlog] {
+        try await database.read { tx in
+            try tx.rows(
+                Backlog.self,
+                """
+                SELECT waiting.queue, waiting.number, delivery.accepted_at
+                FROM (
+                    SELECT queue, COUNT(*) AS number, MIN(sequence) AS first FROM delivery
+                    WHERE session IS NULL AND is_behind = 0 GROUP BY queue) AS waiting
+                JOIN delivery ON delivery.sequence = waiting.first
+                """
+            )
+        }
+    }
 }
 
 private struct OptionalInstant: RowDecodable {

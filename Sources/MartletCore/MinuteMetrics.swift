@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import NIOConcurrencyHelpers
 
-/// Keeps measurements by the minute, in memory, until a service that stores them takes them.
+/// Keeps measurements by the minute, in memory, until a service that stores them takes them; and what each series comes to
+/// since the server's start.
 ///
 /// Bounded: the oldest minute leaves when there are `minutes` of them, and series beyond `seriesAMinute` are counted as
-/// dropped.
+/// dropped. As many series have totals.
 package final class MinuteMetrics: MetricSink {
     private struct Series: Hashable {
         var scope: Scope
@@ -12,10 +13,23 @@ package final class MinuteMetrics: MetricSink {
         var name: String
         var dimensions: [String: String]
         var unit: String
+
+        func measurement(_ statistics: Measurement.Statistics, at instant: Instant) -> Measurement {
+            Measurement(
+                namespace: namespace,
+                name: name,
+                dimensions: dimensions,
+                statistics: statistics,
+                unit: unit,
+                timestamp: instant,
+                scope: scope
+            )
+        }
     }
 
     private struct State {
         var minutes: [Int64: [Series: Measurement.Statistics]] = [:]
+        var totals: [Series: Measurement.Statistics] = [:]
         var dropped = 0
     }
 
@@ -45,6 +59,11 @@ package final class MinuteMetrics: MetricSink {
             } else {
                 state.dropped &+= 1
             }
+            if state.totals[series] != nil {
+                state.totals[series]? += measurement.statistics
+            } else if state.totals.count < seriesAMinute {
+                state.totals[series] = measurement.statistics
+            }
             if state.minutes.count > minutes, let oldest = state.minutes.keys.min() { state.minutes[oldest] = nil }
         }
     }
@@ -53,17 +72,14 @@ package final class MinuteMetrics: MetricSink {
     package func measurements() -> [Measurement] {
         state.withLockedValue { $0.minutes }.flatMap { minute, all in
             all.map { series, statistics in
-                Measurement(
-                    namespace: series.namespace,
-                    name: series.name,
-                    dimensions: series.dimensions,
-                    statistics: statistics,
-                    unit: series.unit,
-                    timestamp: Instant(milliseconds: minute * Self.millisecondsAMinute),
-                    scope: series.scope
-                )
+                series.measurement(statistics, at: Instant(milliseconds: minute * Self.millisecondsAMinute))
             }
         }
+    }
+
+    /// Each series since the start, dated as `now` says.
+    package func totals(at now: Instant) -> [Measurement] {
+        state.withLockedValue { $0.totals }.map { $0.key.measurement($0.value, at: now) }
     }
 
     package var dropped: Int { state.withLockedValue { $0.dropped } }

@@ -106,7 +106,7 @@ enum Platform {
         let images = try await imageStore(settings, storage, ids, logger)
         let sandboxes = try await functionSandboxes(settings, storage, logger)
         let gateway = SandboxGateway()
-        // Until there is a CloudWatch that stores them.
+        // Until there is a CloudWatch that stores them; /_martlet/metrics shows what they come to.
         let metrics = MinuteMetrics()
         var environment = LambdaDataPlane.Environment(
             sandboxes: sandboxes,
@@ -182,7 +182,10 @@ enum Platform {
             PrometheusReport(
                 meter: data.meter,
                 stemCells: { data.stemCellFigures },
-                memory: { data.memoryFigures }
+                memory: { data.memoryFigures },
+                deliveries: { try await deliveries.figures() },
+                measurements: metrics,
+                clock: clock
             ),
             QueueReport { try await sqs.peek(at: $0, in: $1, limit: $2) }, EventReport(feed: targets.feed),
         ]

@@ -5,9 +5,10 @@ import json
 import secrets
 import subprocess
 import time
+import urllib.request
 
 from botocore.exceptions import ClientError
-from harness import EndToEndTest, client, endpoint
+from harness import EndToEndTest, client, endpoint, eventually
 from server import BINARY, clean_environment
 from test_logs import aws_output
 
@@ -130,6 +131,13 @@ class Insights(EndToEndTest):
             metricTransformations=[{"metricName": "Errors", "metricNamespace": "Own", "metricValue": "1", "defaultValue": 0}])
         [kept] = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
         self.assertEqual(kept["metricTransformations"][0]["defaultValue"], 0)
+        self.put(group, ['{"level": "error"}', '{"level": "info"}', '{"level": "error"}'])
+
+        def measured():
+            lines = urllib.request.urlopen(endpoint() + "/_martlet/metrics").read().decode().splitlines()
+            return [line.rsplit(" ", 1)[1] for line in lines if line.startswith("martlet_measurements_sum{") and 'namespace="Own",name="Errors"' in line]
+
+        eventually(lambda: measured() == ["2.0"])
         matches = logs.test_metric_filter(filterPattern="[ip, ..., bytes]", logEventMessages=["1.2.3.4 GET 17"])["matches"]
         self.assertEqual(matches[0]["extractedValues"], {"$ip": "1.2.3.4", "$2": "GET", "$bytes": "17"})
         made = logs.put_query_definition(name="mine", queryString="fields @message", logGroupNames=[group])

@@ -69,6 +69,18 @@ class Usage(EndToEndTest):
         self.assertEqual(found["martlet_lambda_errors_total"], 0)
         self.assertGreater(found["martlet_lambda_gigabyte_seconds_total"], 0)
 
+    def test_prometheus_reads_how_events_fare(self):
+        function = self.create(SOURCE)
+        function.invoke(1, InvocationType="Event")
+
+        def lines():
+            text = get(endpoint() + "/_martlet/metrics").splitlines()
+            received = [line for line in text if 'name="AsyncEventsReceived"' in line and 'dimension_FunctionName="%s"' % function.name in line]
+            finished = [line for line in text if line.startswith('martlet_delivery_tries_total{queue="lambda",result="finished"}')]
+            return received and finished and float(finished[0].rsplit(" ", 1)[1]) >= 1 and float(received[0].rsplit(" ", 1)[1]) >= 1
+
+        eventually(lines)
+
     def test_hits_and_misses_of_stem_cells_are_counted(self):
         def counted():
             text = get(endpoint() + "/_martlet/metrics")

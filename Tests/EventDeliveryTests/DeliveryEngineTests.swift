@@ -19,6 +19,26 @@ import Testing
         }
     }
 
+    @Test("its figures tell how tries ended, and what waits since when") func figures() async throws {
+        let script: ScriptedHandler.Script = {
+            $0.target == "bad" ? .again(after: .seconds(60), detail: "") : .finished()
+        }
+        try await Ground.run(verdicts: script) { ground in
+            #expect(try await ground.engine.figures() == [])
+            try await ground.accept("a", count: 2)
+            try await ground.accept("bad", count: 1)
+            let accepted = ground.clock.now
+            await ground.handler.untilTries(3)
+            await ground.untilStored(1)
+            await ground.untilWaiting(1)
+            let figures = try await ground.engine.figures()
+            #expect(figures.count == 1)
+            #expect(figures.first?.tries == .init(finished: 2, retried: 1))
+            #expect(figures.first?.waiting == 1)
+            #expect(figures.first?.oldest == accepted)
+        }
+    }
+
     @Test("a target that hangs holds up nobody else, however much it has waiting") func fairness() async throws {
         var limits = DeliveryLimits()
         (limits.running, limits.held) = (8, 32)

@@ -167,6 +167,10 @@ import Testing
             kept.first { $0.name == "a" && $0.timestamp == noon }?.statistics
                 == .init(samples: 2, sum: 4, minimum: 1, maximum: 3)
         )
+        // Since the start, and as many series.
+        let totals = sink.totals(at: noon)
+        #expect(Set(totals.map(\.name)) == ["old", "a"])
+        #expect(totals.first { $0.name == "a" }?.statistics == .init(samples: 3, sum: 5, minimum: 1, maximum: 3))
         #expect(sink.dropped == 1)
     }
 
