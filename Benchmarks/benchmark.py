@@ -22,7 +22,7 @@ from bars import bar_of
 from client import Connection, at_once, create_body, first_byte, invoke_bytes, load, request_bytes
 from process import MeasuredServer, memory_of
 
-CLIENTS = (1, 10, 50)
+CLIENTS = (1, 10, 50, 100)
 MARK = "<!-- figures -->"
 VENV_PYTHON = os.path.join(ROOT, ".venv/bin/python")
 MINOR_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
@@ -93,6 +93,7 @@ class Benchmark:
                     self.measure_first_byte()
                     self.measure_throughput(self.kinds[0])
                     self.measure_throughput(self.kinds[1])
+                    self.measure_throughput_of_many(self.kinds[0])
                     self.measure_burst(self.kinds[1])
                     self.measure_control_plane(self.kinds[0])
                     self.measure_jailer()
@@ -201,8 +202,8 @@ class Benchmark:
         self.serial += 1
         return "bench-%s-%d" % (what, self.serial)
 
-    def create(self, kind, **more):
-        name = self.name("f")
+    def create(self, kind, name=None, **more):
+        name = name or self.name("f")
         self.connection.exchange(request_bytes("POST", "/2015-03-31/functions", kind.body(name, **more)))
         self.wait_until_active(name)
         return name
@@ -320,6 +321,18 @@ class Benchmark:
             result = load(self.load_program, self.server.port, clients, self.options.seconds, invoke_bytes(name))
             self.note("invocations per second, %s, %d clients" % (kind.title, clients), "1/s", result.per_second)
         self.delete([name])
+
+    def measure_throughput_of_many(self, kind, count=100):
+        """As many functions, in turn: what they have in common shows."""
+        prefix = self.name("many")
+        names = [self.create(kind, name="%s-%08d" % (prefix, number)) for number in range(count)]
+        at_once(self.server.port, [invoke_bytes(name) for name in names])
+        for clients in CLIENTS:
+            data = invoke_bytes(prefix + "-@@@@@@@@")
+            load(self.load_program, self.server.port, clients, 0.5, data, numbers=count)
+            result = load(self.load_program, self.server.port, clients, self.options.seconds, data, numbers=count)
+            self.note("invocations per second, %d functions, %s, %d clients" % (count, kind.title, clients), "1/s", result.per_second)
+        self.delete(names)
 
     def measure_burst(self, kind, count=50):
         names = [self.create(kind) for _ in range(count)]

@@ -143,9 +143,9 @@ class Load:
         return self.answers / self.seconds
 
 
-def load(program, port, connections, seconds, data):
+def load(program, port, connections, seconds, data, numbers=100_000_000):
     done = subprocess.run(
-        [program, "127.0.0.1", str(port), str(connections), str(seconds)], input=data, capture_output=True, check=False)
+        [program, "127.0.0.1", str(port), str(connections), str(seconds), str(numbers)], input=data, capture_output=True, check=False)
     if done.returncode != 0:
         raise Failed(done.stderr.decode())
     numbers = done.stdout.split()

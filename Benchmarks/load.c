@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A lean HTTP/1.1 load client: one thread, one epoll, keep-alive connections, the next request as soon as the answer is there.
 //
-// usage: load HOST PORT CONNECTIONS SECONDS <request
+// usage: load HOST PORT CONNECTIONS SECONDS [NUMBERS] <request
 //
-// The request is sent as it is read, headers and all; a run of eight @ in it becomes a number that counts up. Prints
+// The request is sent as it is read, headers and all; a run of eight @ in it becomes a number that counts up, and begins
+// anew after NUMBERS. Prints
 // one line: answers, failures (another status than 2xx, or a function error), seconds, then the median and the 99th
 // percentile in microseconds.
 #define _GNU_SOURCE
@@ -30,7 +31,7 @@ struct connection {
 static char request[REQUEST_BYTES];
 static size_t request_length;
 static char *counter_at;
-static unsigned counter;
+static unsigned counter, numbers = 100000000u;
 static float samples[MAX_SAMPLES];
 static size_t answers, failures;
 
@@ -53,8 +54,8 @@ static void read_request(void) {
 
 static void send_request(struct connection *connection) {
     if (counter_at) {
-        char digits[DIGITS + 1];
-        snprintf(digits, sizeof digits, "%08u", counter++ % 100000000u);
+        char digits[16];
+        snprintf(digits, sizeof digits, "%08u", counter++ % numbers);
         memcpy(counter_at, digits, DIGITS);
     }
     connection->length = 0;
@@ -116,7 +117,11 @@ static int by_value(const void *left, const void *right) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 5) { fprintf(stderr, "usage: load HOST PORT CONNECTIONS SECONDS <request\n"); return 2; }
+    if (count < 5 || count > 6) {
+        fprintf(stderr, "usage: load HOST PORT CONNECTIONS SECONDS [NUMBERS] <request\n");
+        return 2;
+    }
+    if (count == 6 && atoi(arguments[5]) > 0 && (unsigned)atoi(arguments[5]) < numbers) numbers = (unsigned)atoi(arguments[5]);
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(arguments[2]))};
     if (inet_pton(AF_INET, arguments[1], &address.sin_addr) != 1) { fprintf(stderr, "load: not an IPv4 address\n"); return 2; }
     int width = atoi(arguments[3]);
