@@ -167,6 +167,10 @@ import Testing
             try await Script.run("test_event_proofs")
         }
 
+        @Test("does for the AWS CLI what scripts do with events") func commandLineEvents() async throws {
+            try await Script.run("test_aws_cli")
+        }
+
         @Test("reads the same each time Terraform refreshes") func terraform() async throws {
             try await Script.run("test_terraform")
         }
