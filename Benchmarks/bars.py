@@ -23,7 +23,7 @@ BARS = [
     (r"warm invoke p50, (Python$|official|static)", ("142", "7,200 (MiniStack)", "300", "180")),
     (r"warm invoke p99, (Python$|official|static)", ("", "12,000–15,000 (MiniStack)", "2,000", "1,000")),
     (r"server CPU per warm invoke, (Python$|official|static)", ("19–50", "", "120", "60")),
-    (r"invocations per second, Python, 10", ("7,260", "500–630 (MiniStack)", "3,000", "5,500")),
+    (r"invocations per second, Python, 10 clients", ("7,260", "500–630 (MiniStack)", "3,000", "5,500")),
     (r"idle environment .*, Python$", ("4.3", "a container each", "8", "5")),
     (r"idle environment .*, Node", ("6.4", "a container each", "10", "7")),
 ]

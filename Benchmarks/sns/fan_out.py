@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 import urllib.parse
-import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -97,7 +96,7 @@ class WebServer:
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.confirmations) >= count, 120)
         for body in self.confirmations:
-            urllib.request.urlopen(json.loads(body)["SubscribeURL"]).close()
+            topics.call("ConfirmSubscription", TopicArn=topic, Token=json.loads(body)["Token"])
 
     def accept(self):
         while True:
