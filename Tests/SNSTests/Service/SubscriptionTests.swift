@@ -219,6 +219,28 @@ import Testing
         }
     }
 
+    @Test("have dead-letter queues of the kind that a delivery without, or with, a message group can reach")
+    func kindOfDeadLetters() async throws {
+        @Sendable func queue(_ name: String) -> String { "arn:aws:sqs:us-east-1:000000000000:\(name)" }
+        @Sendable func policy(_ name: String) -> String { #"{"deadLetterTargetArn":"\#(queue(name))"}"# }
+        try await SNSTestBench.run { sns in
+            let topic = try await sns.createTopic()
+            let wrong = invalid("RedrivePolicy: must use a standard queue as DLQ for a standard Topic.")
+            await #expect(throws: wrong) {
+                try await sns.subscribe(topic, "sqs", queue("a"), ["RedrivePolicy": policy("d.fifo")])
+            }
+            let arn = try await sns.subscribe(topic, "sqs", queue("a"), ["RedrivePolicy": policy("d")])
+            await #expect(throws: wrong) { try await sns.set("RedrivePolicy", policy("d.fifo"), of: arn) }
+            let fifo = try await sns.createTopic("t.fifo")
+            let mixed = invalid("RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.")
+            await #expect(throws: mixed) {
+                try await sns.subscribe(fifo, "sqs", queue("a.fifo"), ["RedrivePolicy": policy("d")])
+            }
+            try await sns.subscribe(fifo, "sqs", queue("a.fifo"), ["RedrivePolicy": policy("d.fifo")])
+            try await sns.subscribe(fifo, "sqs", queue("b"), ["RedrivePolicy": policy("d")])
+        }
+    }
+
     @Test("keep filter policies that fit their scope, and lose them when they are emptied")
     func filters() async throws {
         try await SNSTestBench.run { sns in

@@ -44,6 +44,7 @@ struct SubscriptionAttributes: Sendable, Equatable {
         _ name: String,
         to value: String?,
         _ wire: SubscriptionProtocol,
+        endpoint: String,
         isFIFO: Bool
     ) throws {
         guard let name = Name(rawValue: name) else { throw InvalidParameterException.of("AttributeName") }
@@ -52,7 +53,11 @@ struct SubscriptionAttributes: Sendable, Equatable {
             self[name] = nil
             return
         }
-        try check(name, value, wire, isFIFO: isFIFO)
+        if name == .redrivePolicy {
+            try RedrivePolicy(value).check(endpoint: endpoint, isFIFO: isFIFO)
+        } else {
+            try check(name, value, wire, isFIFO: isFIFO)
+        }
         self[name] = value
     }
 
@@ -83,7 +88,7 @@ struct SubscriptionAttributes: Sendable, Equatable {
                     "RawMessageDelivery: Invalid value [\(value)]. Must be true or false."
                 )
             }
-        case .redrivePolicy: _ = try RedrivePolicy(value)
+        case .redrivePolicy: break
         case .subscriptionRoleARN: throw InvalidParameterException.of("AttributeName")
         case .replayPolicy:
             guard isFIFO else {
@@ -94,12 +99,17 @@ struct SubscriptionAttributes: Sendable, Equatable {
     }
 
     /// Sets several at once. The scope goes before the policy, which it decides about.
-    mutating func set(_ all: [String: String], _ wire: SubscriptionProtocol, isFIFO: Bool) throws {
+    mutating func set(
+        _ all: [String: String],
+        _ wire: SubscriptionProtocol,
+        endpoint: String,
+        isFIFO: Bool
+    ) throws {
         if let scope = all[Name.filterPolicyScope.rawValue] {
-            try set(Name.filterPolicyScope.rawValue, to: scope, wire, isFIFO: isFIFO)
+            try set(Name.filterPolicyScope.rawValue, to: scope, wire, endpoint: endpoint, isFIFO: isFIFO)
         }
         for (name, value) in all.sorted(by: { $0.key < $1.key }) where name != Name.filterPolicyScope.rawValue {
-            try set(name, to: value, wire, isFIFO: isFIFO)
+            try set(name, to: value, wire, endpoint: endpoint, isFIFO: isFIFO)
         }
     }
 }
@@ -117,6 +127,20 @@ struct RedrivePolicy: Sendable, Equatable {
             arn.scope != nil
         else { throw InvalidParameterException.of("RedrivePolicy: deadLetterTargetArn is an invalid arn") }
         queue = arn
+    }
+
+    /// A dead letter is delivered like the message: with a group to FIFO queues from FIFO topics, without one from others.
+    /// Throws `InvalidParameterException`, for standard topics in our words.
+    func check(endpoint: String, isFIFO: Bool) throws {
+        let leadsToFIFO = queue.resource.hasSuffix(TopicName.fifoSuffix)
+        if isFIFO, endpoint.hasSuffix(TopicName.fifoSuffix), !leadsToFIFO {
+            throw InvalidParameterException.of(
+                "RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+            )
+        }
+        guard isFIFO || !leadsToFIFO else {
+            throw InvalidParameterException.of("RedrivePolicy: must use a standard queue as DLQ for a standard Topic.")
+        }
     }
 }
 

@@ -17,7 +17,7 @@ extension SNSService {
         }
         try wire.check(endpoint, isFIFO: reference.isFIFO)
         var attributes = SubscriptionAttributes()
-        try attributes.set(input.attributes ?? [:], wire, isFIFO: reference.isFIFO)
+        try attributes.set(input.attributes ?? [:], wire, endpoint: endpoint, isFIFO: reference.isFIFO)
         let owner = context.principal.account
         let request = SubscribeRequest(
             reference: reference,

@@ -67,6 +67,7 @@ extension SNSService {
                 input.attributeName,
                 to: input.attributeValue,
                 subscription.wire,
+                endpoint: subscription.endpoint,
                 isFIFO: topic.isFIFO
             )
             try Self.checkFilter(of: subscription)
