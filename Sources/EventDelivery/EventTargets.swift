@@ -22,7 +22,8 @@ package final class EventTargets: Sendable {
 
     package func target(of service: String) -> (any EventTarget)? { targets.withLockedValue { $0[service] } }
 
-    /// Returns once the target has accepted the event durably. Throws its own error, or `NotImplemented`.
+    /// Returns once the target has accepted the event durably, or its remainder where it refuses the whole. Throws the
+    /// target's own error, or `NotImplemented`.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
         do {
             guard let target = target(of: arn) else {
@@ -31,8 +32,10 @@ package final class EventTargets: Sendable {
             try await target.deliver(event, to: arn)
             show(event, to: arn, .delivered)
         } catch {
-            show(event, to: arn, error.isFinal ? .failed : .retried, error.sentence)
-            throw error
+            let shortened = error.isFinal ? event.shortened : nil
+            show(event, to: arn, error.isFinal && shortened == nil ? .failed : .retried, error.sentence)
+            guard let shortened else { throw error }
+            try await deliver(shortened, to: arn)
         }
     }
 

@@ -48,6 +48,11 @@ package struct StoredEvent: Sendable {
             ("deduplication", event.deduplicationID), ("trace", event.traceHeader),
         ]
         members += texts.compactMap { name, text in text.map { .init(name, .string($0)) } }
+        switch event.remainder {
+        case .payload(let payload)?: members.append(.init("remainder", .string(String(buffer: payload))))
+        case .withoutAttributes?: members.append(.init("remainder", .null))
+        case nil: break
+        }
         let attributes = event.attributes.sorted { $0.key < $1.key }
         members.append(.init("attributes", .object(attributes.map { .init($0.key, $0.value.json) })))
         return JSONValue.object(members).compactText
@@ -71,6 +76,11 @@ package struct StoredEvent: Sendable {
         event.messageGroupID = json["group"]?.stringValue
         event.deduplicationID = json["deduplication"]?.stringValue
         event.traceHeader = json["trace"]?.stringValue
+        switch json["remainder"] {
+        case .string(let text)?: event.remainder = .payload(ByteBuffer(string: text))
+        case .null?: event.remainder = .withoutAttributes
+        default: break
+        }
         if case .object(let members)? = json["attributes"] {
             for member in members { event.attributes[member.name] = EventAttribute(json: member.value) }
         }

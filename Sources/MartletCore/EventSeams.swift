@@ -26,12 +26,35 @@ package struct EventDelivery: Sendable {
     /// `Root=…;Parent=…;Sampled=…;Lineage=…`
     package var traceHeader: String?
     package var source: EventSource
+    /// What is delivered where the target refuses the whole.
+    package var remainder: EventRemainder?
 
     package init(_ payload: ByteBuffer, from source: EventSource) {
         self.payload = payload
         self.source = source
         attributes = [:]
     }
+
+    /// The event as its remainder, which has none itself; nil without one.
+    package var shortened: EventDelivery? {
+        guard let remainder else { return nil }
+        var event = self
+        event.remainder = nil
+        switch remainder {
+        case .payload(let payload): event.payload = payload
+        case .withoutAttributes: event.attributes = [:]
+        }
+        return event
+    }
+}
+
+/// What is left of an event for a target that refuses all of it, as it does what is larger than it takes. Only the target knows
+/// its limit: queues and topics have settings for it.
+package enum EventRemainder: Sendable, Equatable {
+    /// Another body.
+    case payload(ByteBuffer)
+    /// The same body and nothing beside it.
+    case withoutAttributes
 }
 
 /// A typed value beside a message's body, as SQS and SNS have them.

@@ -6,6 +6,8 @@ import json
 import re
 import uuid
 
+from botocore.exceptions import ClientError
+
 from harness import NODE, EndToEndTest, client
 
 ECHO = "def handler(event, context): return event"
@@ -134,11 +136,16 @@ class Invoke(EndToEndTest):
 
     def test_a_payload_beyond_the_limits_is_refused(self):
         function = self.create(ECHO)
-        for size, limit, kind in ((7_000_000, 6_291_456, "RequestResponse"), (1_100_000, 1_048_576, "Event")):
+        event = "1100002 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+        request = "Request must be smaller than 6291456 bytes for the InvokeFunction operation"
+        cases = ((7_000_000, "RequestResponse", request), (7_000_000, "Event", request), (1_100_000, "Event", event))
+        for size, kind, message in cases:
             response = self.assertFails(
                 "RequestEntityTooLargeException", 413, function.invoke, json.dumps("x" * size).encode(), InvocationType=kind)
-            self.assertEqual(
-                response["Error"]["Message"], "Request must be smaller than %d bytes for the InvokeFunction operation" % limit)
+            self.assertEqual(response["Error"]["Message"], message)
+        with self.assertRaises(ClientError) as refused:
+            self.lambda_.invoke_async(FunctionName=function.name, InvokeArgs=json.dumps("x" * 1_100_000).encode())
+        self.assertEqual(refused.exception.response["Error"]["Message"], event)
         self.assertEqual(self.result(function, 1), 1)
 
     def test_the_request_id_is_one_everywhere(self):

@@ -45,6 +45,8 @@ class Mappings(EndToEndTest):
         log = [line.strip() for line in self.log_of(function, invocations=10) if line.startswith("got")]
         members = "['attributes', 'awsRegion', 'body', 'eventSource', 'eventSourceARN', 'md5OfBody', 'messageAttributes', 'messageId', 'receiptHandle']"
         self.assertEqual(sorted(log), ["got %d %s" % (n, members) for n in range(10)])
+        # AWS tells the result of the last batch of streams' mappings alone.
+        self.assertNotIn("LastProcessingResult", self.lambda_.get_event_source_mapping(UUID=uuid))
 
         self.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
         self.settle(uuid, "Disabled")

@@ -48,6 +48,53 @@ import Testing
         #expect((read.event.source.arn, read.event.source.role) == (Self.target, Self.role))
     }
 
+    @Test(
+        "an event's remainder comes out of the store, too",
+        arguments: [EventRemainder.withoutAttributes, .payload(.init(string: "é{}"))]
+    )
+    func remainder(_ remainder: EventRemainder) throws {
+        var event = Self.event
+        event.remainder = remainder
+        let stored = StoredEvent(event, to: Self.target)
+        #expect(
+            try StoredEvent(Self.delivery(stored, acceptedAt: Instant(milliseconds: 0))).event.remainder == remainder
+        )
+    }
+
+    private struct Picky: EventTarget {
+        let service = "sqs"
+        let refusal: any Error
+        let seen = NIOLockedValueBox<[String]>([])
+
+        func deliver(_ event: EventDelivery, to arn: ARN) async throws {
+            seen.withLockedValue { $0.append(String(buffer: event.payload) + " \(event.attributes.count)") }
+            if event.remainder != nil { throw refusal }
+        }
+    }
+
+    @Test("a target that refuses an event gets its remainder, one that fails does not") func refusedWhole() async throws
+    {
+        let targets = EventTargets()
+        let refusing = Picky(refusal: CommonError("InvalidParameterValue", "too long"))
+        targets.register(refusing)
+        let items = try #require(targets.feed.watch(EventFeed.Filter()))
+        var event = Self.event
+        event.remainder = .payload(ByteBuffer(string: "short"))
+        try await targets.deliver(event, to: Self.target)
+        event.remainder = .withoutAttributes
+        try await targets.deliver(event, to: Self.target)
+        #expect(refusing.seen.withLockedValue { $0 } == ["payload 2", "short 2", "payload 2", "payload 0"])
+        targets.feed.close()
+        var shown: [EventPassage.Result] = []
+        for await case .passage(let passage) in items { shown.append(passage.result) }
+        #expect(shown == [.retried, .delivered, .retried, .delivered])
+
+        let failing = Picky(refusal: Self.fault)
+        targets.register(failing)
+        await #expect(throws: Self.fault) { try await targets.deliver(event, to: Self.target) }
+        #expect(failing.seen.withLockedValue { $0 }.count == 1)
+    }
+
     private struct Target: EventTarget {
         let service = "sqs"
         let refusals: NIOLockedValueBox<[any Error]>

@@ -82,27 +82,26 @@ import Testing
         }
     }
 
-    @Test("an event of a function that is gone, or that can never run, is dropped and counted") func gone() async throws
-    {
+    @Test("an event of a function that is gone is dropped, counted and shown") func gone() async throws {
         try await AsyncGround.run(nil) { ground in
+            let items = try #require(ground.feed.watch(EventFeed.Filter()))
             try await ground.accept()
             await ground.untilStored(0)
+            #expect(await ground.shown(items) == ["failed: the function is gone"])
             #expect(ground.runs.isEmpty)
             #expect(ground.sink.names == ["AsyncEventsReceived", "AsyncEventsDropped"])
         }
-        try await AsyncGround.run(AsyncSettings(), results: [.refusal]) { ground in
-            try await ground.accept()
-            await ground.untilStored(0)
-            #expect(ground.runs.count == 1)
-            #expect(ground.sink.names.contains("AsyncEventsDropped"))
-        }
     }
 
-    @Test("a record that its target refuses is lost after some tries, and a metric says so") func lost() async throws {
+    @Test("a record that its target refuses for good is lost, and a metric says so") func lost() async throws {
         var settings = AsyncSettings(role: AsyncGround.role)
         (settings.onFailure, settings.deadLetters) = (ARN(Self.queue), ARN(Self.queue))
         settings.maximumRetries = 0
-        try await AsyncGround.run(settings, results: [.failure], refusesDeliveries: true) { ground in
+        try await AsyncGround.run(
+            settings,
+            results: [.failure],
+            answer: { _ in throw CommonError("QueueDoesNotExist", "") }
+        ) { ground in
             try await ground.accept()
             await ground.untilStored(0)
             #expect(ground.sink.names.contains("DestinationDeliveryFailures"))
@@ -128,158 +127,4 @@ import Testing
             throw CommonError("AccessDenied", "no", status: 403)
         }
     }
-}
-
-/// An engine with Lambda's handlers, on functions that do what a list says.
-private struct AsyncGround: Sendable {
-    static let role = ARN(service: "iam", region: "", account: "000000000000", resource: "role/path/r")
-
-    enum Result: Sendable { case success, failure, throttle, fault, refusal }
-
-    struct Told: Sendable {
-        var arn: String
-        var payload: ByteBuffer
-        var attributes: [String: EventAttribute]
-    }
-
-    let clock = MemoryClock()
-    let sink = RecordingSink()
-    private let engine: DeliveryEngine
-    private let events: AsyncEvents
-    private let target = RecordingTarget()
-    private let runTimes = NIOLockedValueBox<[Instant]>([])
-
-    var runs: [Instant] { runTimes.withLockedValue { $0 } }
-    var delivered: [Told] { target.told.withLockedValue { $0 } }
-
-    static func run(
-        _ settings: AsyncSettings?,
-        results: [Result] = [],
-        refusesDeliveries: Bool = false,
-        authorizer: any Authorizer = PermissiveAuthorizer(),
-        _ body: (AsyncGround) async throws -> Void
-    ) async throws {
-        let database = try SQLiteDatabase.ephemeral()
-        let ground = try await AsyncGround(database, settings, results, refusesDeliveries, authorizer)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await ground.engine.run() }
-            await ground.clock.untilSleepers(2)
-            try await body(ground)
-            group.cancelAll()
-            // Cancellation is how a test ends.
-            try? await group.waitForAll()
-        }
-        await database.close()
-    }
-
-    private init(
-        _ database: any Database,
-        _ settings: AsyncSettings?,
-        _ results: [Result],
-        _ refusesDeliveries: Bool,
-        _ authorizer: any Authorizer
-    ) async throws {
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let ids = SystemIDSource()
-        engine = try await DeliveryEngine(database: database, clock: clock, ids: ids, node: "n", logger: logger)
-        let metrics = AsyncMetrics(sink: sink, clock: clock)
-        events = AsyncEvents(engine: engine, metrics: metrics)
-        let targets = EventTargets()
-        target.refuses.withLockedValue { $0 = refusesDeliveries }
-        for service in ["sqs", "sns"] { targets.register(Forwarding(service: service, to: target)) }
-        let outcomes = AsyncOutcomes(
-            targets: targets,
-            permissions: OutcomePermissions(authorizer: authorizer, clock: clock),
-            metrics: metrics,
-            clock: clock,
-            ids: ids,
-            logger: logger
-        )
-        engine.register(outcomes.handler)
-        let script = NIOLockedValueBox(results)
-        engine.register(
-            AsyncInvocations(
-                settings: FixedSettings(settings: settings),
-                outcomes: outcomes,
-                metrics: metrics,
-                clock: clock,
-                ids: ids,
-                logger: logger,
-                run: { [runTimes, clock] _ in
-                    runTimes.withLockedValue { $0.append(clock.now) }
-                    return try Self.perform(script.withLockedValue { $0.isEmpty ? .success : $0.removeFirst() })
-                }
-            )
-        )
-    }
-
-    private static func perform(_ result: Result) throws -> AsyncResponse {
-        switch result {
-        case .success:
-            return AsyncResponse(
-                executedVersion: "$LATEST",
-                functionError: nil,
-                payload: ByteBuffer(string: #""done""#)
-            )
-        case .failure:
-            let payload = ByteBuffer(string: #"{"errorMessage":"boom"}"#)
-            return AsyncResponse(executedVersion: "$LATEST", functionError: "Unhandled", payload: payload)
-        case .throttle: throw TooManyRequestsException("Rate Exceeded.")
-        case .fault: throw MartletError("test", "a fault")
-        case .refusal: throw InvalidRequestContentException("never right")
-        }
-    }
-
-    func accept() async throws {
-        var event = AsyncEvent.example()
-        event.acceptedAt = clock.now
-        try await events.accept(event)
-    }
-
-    /// Moves the clock until the targets have been told that often.
-    func untilDelivered(_ count: Int) async throws -> [Told] {
-        while delivered.count < count { await tick() }
-        return delivered
-    }
-
-    func untilStored(_ count: Int) async {
-        while (try? await engine.count()) != count { await tick() }
-    }
-
-    private func tick() async {
-        await clock.advance(by: .seconds(1))
-        _ = try? await engine.count()
-    }
-}
-
-private struct FixedSettings: AsyncSettingsSource {
-    var settings: AsyncSettings?
-    func asyncSettings(of function: FunctionReference) async throws -> AsyncSettings? { settings }
-}
-
-private final class RecordingTarget: Sendable {
-    let told = NIOLockedValueBox<[AsyncGround.Told]>([])
-    let refuses = NIOLockedValueBox(false)
-}
-
-private struct Forwarding: EventTarget {
-    let service: String
-    let recorder: RecordingTarget
-
-    init(service: String, to recorder: RecordingTarget) { (self.service, self.recorder) = (service, recorder) }
-
-    func deliver(_ event: EventDelivery, to arn: ARN) async throws {
-        #expect(event.source.role == AsyncGround.role)
-        guard !recorder.refuses.withLockedValue({ $0 }) else { throw CommonError("InternalFailure", "", status: 500) }
-        recorder.told.withLockedValue {
-            $0.append(.init(arn: arn.description, payload: event.payload, attributes: event.attributes))
-        }
-    }
-}
-
-final class RecordingSink: MetricSink {
-    private let measurements = NIOLockedValueBox<[Measurement]>([])
-    func record(_ measurement: Measurement) { measurements.withLockedValue { $0.append(measurement) } }
-    var names: [String] { measurements.withLockedValue { $0.map(\.name) } }
 }

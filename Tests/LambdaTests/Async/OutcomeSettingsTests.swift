@@ -44,8 +44,11 @@ import Testing
     }
 
     @Test(
-        "a dead-letter queue that is neither queue nor topic is refused",
-        arguments: ["arn:aws:s3:::bucket", "arn:aws:lambda:us-east-1:000000000000:function:g"]
+        "a dead-letter queue that is neither a standard queue nor a standard topic is refused",
+        arguments: [
+            "arn:aws:s3:::bucket", "arn:aws:lambda:us-east-1:000000000000:function:g", "\(queue).fifo",
+            "arn:aws:sns:us-east-1:000000000000:t.fifo",
+        ]
     )
     func noQueue(arn: String) async throws {
         try await ControlGround.run { ground in
@@ -93,6 +96,14 @@ import Testing
                         "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=\(unknown)), onFailure=null) is invalid."
                     )
             )
+            for fifo in ["\(Self.queue).fifo", "arn:aws:sns:us-east-1:000000000000:t.fifo"] {
+                #expect(
+                    await Self.put(ground, success(fifo))
+                        == .invalid(
+                            "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=\(fifo)), onFailure=null) is invalid."
+                        )
+                )
+            }
             let itself = "\(ControlGround.arn):f"
             #expect(
                 await Self.put(ground, success(itself))

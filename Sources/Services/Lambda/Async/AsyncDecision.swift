@@ -12,6 +12,14 @@ enum AsyncResult: Sendable {
     case throttled
     /// It did not run: something of the platform failed.
     case platformFailed
+    /// It did not run and never will: a loop that is ended, a directory that is gone.
+    case refused(AsyncRefusal)
+}
+
+/// What a synchronous caller would have been told.
+struct AsyncRefusal: Sendable, Equatable {
+    var status: Int
+    var message: String
 }
 
 /// What the function answered. AWS: responseContext, responsePayload
@@ -62,6 +70,8 @@ enum AsyncDecision: Sendable, Equatable {
         let pause: Duration
         switch result {
         case .success: return .end(.success)
+        // AWS has no condition of its own for it, and no more tries are left.
+        case .refused: return .end(.retriesExhausted)
         case .functionError:
             guard event.history.invokes <= settings.maximumRetries else { return .end(.retriesExhausted) }
             pause = firstRetry * max(1, event.history.invokes)

@@ -50,24 +50,19 @@ struct AsyncInvocations: DeliveryHandler {
             let response = try await run(event)
             event.history.invokes += 1
             result = response.functionError == nil ? .success(response) : .functionError(response)
+        } catch let error as any ServiceError where Self.isFinal(error) {
+            log(event, "is never run", error)
+            result = .refused(AsyncRefusal(status: error.httpStatus, message: error.message))
         } catch {
-            guard !Self.isFinal(error) else { return drop(event, because: "\(error)") }
             event.history.refusals += 1
             result = error.isThrottle ? .throttled : .platformFailed
             if !error.isThrottle { log(event, "could not be run and waits", error) }
         }
         let decision = AsyncDecision.after(result, event, settings, at: clock.now, draw: ids.fraction())
-        show(event, result, decision)
         return verdict(decision, event, result, settings)
     }
 
-    private func show(_ event: AsyncEvent, _ result: AsyncResult, _ decision: AsyncDecision) {
-        let passed: EventPassage.Result =
-            switch decision {
-            case .end(.success): .delivered
-            case .end: .failed
-            case .retry, .backOff: .retried
-            }
+    private func show(_ event: AsyncEvent, _ passed: EventPassage.Result, _ reason: String?) {
         feed.show(
             EventPassage(
                 at: clock.now,
@@ -76,7 +71,7 @@ struct AsyncInvocations: DeliveryHandler {
                 to: event.functionARN.description,
                 passed,
                 id: event.id,
-                reason: result.reason
+                reason: reason
             )
         )
     }
@@ -87,6 +82,7 @@ struct AsyncInvocations: DeliveryHandler {
         _ result: AsyncResult?,
         _ settings: AsyncSettings
     ) -> DeliveryVerdict {
+        show(event, decision.passed, result?.reason ?? decision.reason)
         switch decision {
         case .retry(let pause): return .again(after: pause, detail: event.detail)
         case .backOff(let pause):
@@ -98,15 +94,18 @@ struct AsyncInvocations: DeliveryHandler {
                 event: event,
                 condition: condition,
                 response: result?.response,
+                refusal: result?.refusal,
                 endedAt: clock.now
             )
             return .finished(then: outcomes.deliveries(of: record, settings))
         }
     }
 
+    /// Without a function there are no settings, so there is nobody to tell.
     private func drop(_ event: AsyncEvent, because reason: String) -> DeliveryVerdict {
         metrics.record(.dropped, of: event.function)
         log(event, "is dropped", reason)
+        show(event, .failed, reason)
         return .finished()
     }
 
@@ -117,11 +116,10 @@ struct AsyncInvocations: DeliveryHandler {
         )
     }
 
-    /// Trying again cannot help: the function is gone, or its request was never right. A conflict is a state that passes, and
+    /// Trying again cannot help: it is in a loop, or its request was never right. A conflict is a state that passes, and
     /// so are a snapshot that is being made and one that could not be restored.
-    private static func isFinal(_ error: any Error) -> Bool {
-        guard error.isFinal, let code = (error as? any ServiceError)?.code else { return false }
-        return code != "ResourceConflictException" && !code.hasPrefix("SnapStart")
+    private static func isFinal(_ error: any ServiceError) -> Bool {
+        error.isFinal && error.code != "ResourceConflictException" && !error.code.hasPrefix("SnapStart")
     }
 }
 
@@ -129,8 +127,12 @@ extension AsyncResult {
     fileprivate var response: AsyncResponse? {
         switch self {
         case .success(let response), .functionError(let response): response
-        case .throttled, .platformFailed: nil
+        case .throttled, .platformFailed, .refused: nil
         }
+    }
+
+    fileprivate var refusal: AsyncRefusal? {
+        if case .refused(let refusal) = self { refusal } else { nil }
     }
 
     fileprivate var reason: String? {
@@ -139,6 +141,22 @@ extension AsyncResult {
         case .functionError(let response): "the function failed: \(response.functionError ?? "")"
         case .throttled: "throttled"
         case .platformFailed: "could not be run"
+        case .refused(let refusal): refusal.message
         }
+    }
+}
+
+extension AsyncDecision {
+    fileprivate var passed: EventPassage.Result {
+        switch self {
+        case .end(.success): .delivered
+        case .end: .failed
+        case .retry, .backOff: .retried
+        }
+    }
+
+    /// Of an end without a try.
+    fileprivate var reason: String? {
+        if case .end(let condition) = self { condition.rawValue } else { nil }
     }
 }

@@ -7,11 +7,12 @@ import MartletCore
 /// Carries records to destinations and dead-letter queues, as the function's role.
 struct AsyncOutcomes: Sendable {
     static let queue = "lambda-outcome"
-    /// Five tries within some minutes; then the record is lost, and a metric says so.
-    private static let patience = TargetQueue.Patience(
-        tries: 5,
-        age: .seconds(3_600),
-        backoff: Backoff(first: .seconds(1), longest: .seconds(60))
+    /// A record is the last that is known of an event: for a day, in pauses that grow to five minutes, so about 300 times. Then
+    /// it is lost, and a metric says so. AWS does not say how long it tries.
+    static let patience = TargetQueue.Patience(
+        tries: 1_000,
+        age: .seconds(86_400),
+        backoff: Backoff(first: .seconds(1), longest: .seconds(300))
     )
 
     var targets: EventTargets
@@ -33,9 +34,8 @@ struct AsyncOutcomes: Sendable {
         )
         var events: [StoredEvent] = []
         if let destination = isSuccess ? settings.onSuccess : settings.onFailure {
-            var event = EventDelivery(record.json, from: source)
-            event.traceHeader = record.event.traceHeader
-            events.append(StoredEvent(event, to: destination, context: Kind.destination.text(of: function)))
+            let told = record.told(from: source)
+            events.append(StoredEvent(told, to: destination, context: Kind.destination.text(of: function)))
         }
         if !isSuccess, let queue = settings.deadLetters {
             let letter = record.deadLetter(from: source)

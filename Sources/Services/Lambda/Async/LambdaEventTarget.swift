@@ -30,7 +30,7 @@ package struct LambdaEventTarget: ProbedTarget {
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
         let function = try await found(arn, event.source)
         guard event.payload.readableBytes <= LambdaLimits.eventBytes else {
-            throw LambdaInvoker.tooLarge(LambdaLimits.eventBytes)
+            throw LambdaInvoker.eventTooLarge(event.payload.readableBytes)
         }
         guard JSONScan.isWellFormed(event.payload) else {
             throw InvalidRequestContentException(

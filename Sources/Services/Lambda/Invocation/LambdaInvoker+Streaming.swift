@@ -13,7 +13,7 @@ extension LambdaInvoker {
         _ input: InvokeWithResponseStreamInput,
         _ context: RequestContext
     ) async throws -> InvokeWithResponseStreamOutput {
-        let payload = try checkedPayload(input.payload, limit: LambdaLimits.requestBytes)
+        let payload = try checkedPayload(input.payload, isEvent: false)
         let clientContext = try input.clientContext.map(decodeClientContext)
         var resolved = try await directory.resolve(
             function: input.functionName,

@@ -18,10 +18,7 @@ struct LambdaInvoker: Sendable {
     func invoke(_ input: InvokeInput, _ context: RequestContext) async throws -> InvokeOutput {
         if let name = input.durableExecutionName { throw CommonError.notImplemented("durable executions (\(name))") }
         let type = input.invocationType?.rawValue ?? "RequestResponse"
-        let payload = try checkedPayload(
-            input.payload,
-            limit: type == "Event" ? LambdaLimits.eventBytes : LambdaLimits.requestBytes
-        )
+        let payload = try checkedPayload(input.payload, isEvent: type == "Event")
         let clientContext = try input.clientContext.map(decodeClientContext)
         var resolved = try await directory.resolve(
             function: input.functionName,
@@ -73,12 +70,13 @@ struct LambdaInvoker: Sendable {
         switch input.invokeArgs {
         case .buffer(let buffer)?: payload = buffer
         case .sequence(let pieces, _)?:
+            var size = 0
             for try await var piece in pieces {
-                guard payload.readableBytes + piece.readableBytes <= LambdaLimits.eventBytes else {
-                    throw Self.tooLarge(LambdaLimits.eventBytes)
-                }
-                payload.writeBuffer(&piece)
+                size += piece.readableBytes
+                // What is too large is counted to its end, which the server's limit of bodies sets.
+                if size <= LambdaLimits.eventBytes { payload.writeBuffer(&piece) }
             }
+            guard size <= LambdaLimits.eventBytes else { throw Self.eventTooLarge(size) }
         case nil: break
         }
         let invoke = InvokeInput(
@@ -99,7 +97,7 @@ struct LambdaInvoker: Sendable {
             draw: drawWeight()
         )
         try Tenancy.assign(event.tenantID, to: &resolved.version)
-        // AWS drops it too: a loop must not be tried again.
+        // A loop must not be tried again: its event goes to the dead-letter queue and the on-failure destination.
         guard let trace = enter(resolved, event.traceHeader) else {
             throw RecursiveInvocationException(Self.recursion)
         }
@@ -174,9 +172,11 @@ struct LambdaInvoker: Sendable {
 
     // MARK: Checking the request
 
-    func checkedPayload(_ payload: Blob?, limit: Int) throws -> ByteBuffer {
+    func checkedPayload(_ payload: Blob?, isEvent: Bool) throws -> ByteBuffer {
         guard let payload, payload.readableBytes > 0 else { return ByteBuffer(string: "{}") }
-        guard payload.readableBytes <= limit else { throw Self.tooLarge(limit) }
+        let size = payload.readableBytes
+        guard size <= LambdaLimits.requestBytes else { throw Self.tooLarge(LambdaLimits.requestBytes) }
+        guard !isEvent || size <= LambdaLimits.eventBytes else { throw Self.eventTooLarge(size) }
         guard JSONScan.isWellFormed(payload) else {
             throw InvalidRequestContentException(
                 "Could not parse request body into json: the payload is not a well-formed JSON text"
@@ -185,7 +185,15 @@ struct LambdaInvoker: Sendable {
         return payload
     }
 
-    static func tooLarge(_ limit: Int) -> CommonError {
+    static func eventTooLarge(_ size: Int) -> CommonError {
+        CommonError(
+            "RequestEntityTooLargeException",
+            "\(size) byte payload is too large for the Event invocation type (limit \(LambdaLimits.eventBytes) bytes)",
+            status: 413
+        )
+    }
+
+    private static func tooLarge(_ limit: Int) -> CommonError {
         CommonError(
             "RequestEntityTooLargeException",
             "Request must be smaller than \(limit) bytes for the InvokeFunction operation",

@@ -7,9 +7,9 @@ enum DeadLetterRules {
     /// Nil when the caller wants none: AWS takes an empty ARN as that.
     static func target(_ config: DeadLetterConfig?) throws -> String? {
         guard let text = config?.targetArn, !text.isEmpty else { return nil }
-        guard let arn = ARN(text), ["sqs", "sns"].contains(arn.service), arn.scope != nil else {
+        guard let arn = ARN(text), ["sqs", "sns"].contains(arn.service), arn.scope != nil, !arn.isFIFO else {
             throw InvalidParameterValueException(
-                "The target ARN \(text) of DeadLetterConfig is invalid. It must be the ARN of an SQS queue or an SNS topic."
+                "The target ARN \(text) of DeadLetterConfig is invalid. It must be the ARN of a standard SQS queue or a standard SNS topic."
             )
         }
         return text
@@ -50,7 +50,7 @@ extension LambdaService {
         of function: FunctionReference,
         _ config: DestinationConfig?
     ) async throws -> ARN {
-        guard let arn = ARN(text), OutcomePermissions.actions[arn.service] != nil else {
+        guard let arn = ARN(text), OutcomePermissions.actions[arn.service] != nil, !arn.isFIFO else {
             throw InvalidParameterValueException(
                 "The provided destination config DestinationConfig(onSuccess=\(Self.shown("OnSuccess", config?.onSuccess?.named)), onFailure=\(Self.shown("OnFailure", config?.onFailure?.named))) is invalid."
             )
@@ -88,6 +88,9 @@ extension LambdaService {
 }
 
 extension ARN {
+    /// A queue or a topic that wants a message group, which records have not: AWS names standard ones alone.
+    fileprivate var isFIFO: Bool { ["sqs", "sns"].contains(service) && resource.hasSuffix(".fifo") }
+
     /// As AWS's messages name it.
     fileprivate var writingCall: String {
         switch service {
