@@ -20,9 +20,9 @@ struct EventsTail: AsyncParsableCommand {
         commandName: "tail",
         abstract: "Print a line for each event that reaches its target, or does not, until interrupted.",
         discussion: """
-            Asynchronous invokes, batches of event source mappings, deliveries of topics, destinations and dead letters. Nothing
-            is kept: events before the command are not shown. Where the server wants signatures, the account's root key is
-            needed.
+            Asynchronous invokes, batches of event source mappings, deliveries of topics and of log subscriptions, destinations and
+            dead letters. Nothing is kept: events before the command are not shown. Where the server wants signatures, the
+            account's root key is needed.
 
             EXAMPLES
               martlet events tail

@@ -22,7 +22,7 @@ package struct EventPassage: Sendable, Equatable {
     package var id: String
     /// How many events travelled together.
     package var count: Int
-    /// What the target said, when it is not `delivered`.
+    /// What the target said, when it is not `delivered`; of a dead letter, what made it one.
     package var reason: String?
 
     package init(

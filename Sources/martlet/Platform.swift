@@ -83,7 +83,7 @@ enum Platform {
             logger: logger
         )
         let (targets, sources) = (EventTargets(), EventSources())
-        let sqs = try await queues(storage, authorizer, settings, clock, ids, logger)
+        let sqs = try await queues(storage, authorizer, settings, clock, ids, logger, feed: targets.feed)
         resourcePolicies.register(SQSResourcePolicies(sqs))
         let web = WebClient(policy: isOpen ? .withLoopback : .withoutLoopback, logger: logger)
         let sns = try await topics(
@@ -161,6 +161,7 @@ enum Platform {
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
         logs.neighbours.register(authorizer)
         logs.neighbours.register(metrics)
+        logs.neighbours.register(targets.feed)
         if let functions = targets.target(of: "lambda") { logs.neighbours.register(functions) }
 
         // The front door.
@@ -231,9 +232,10 @@ enum Platform {
         _ settings: PlatformSettings,
         _ clock: any WallClock,
         _ ids: any IDSource,
-        _ logger: Logger
+        _ logger: Logger,
+        feed: EventFeed
     ) async throws -> SQSService {
-        let service = SQSService(
+        var service = SQSService(
             database: storage.database,
             clock: clock,
             ids: ids,
@@ -245,6 +247,7 @@ enum Platform {
                 enforcesPolicies: settings.auth == .enforced
             )
         )
+        service.feed = feed
         try await service.migrate()
         return service
     }

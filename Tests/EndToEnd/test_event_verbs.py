@@ -168,6 +168,40 @@ class Events(EndToEndTest):
             tail.find(lambda line: "sns:%s → sqs:%s" % (name, name) in line, provoke)
             tail.find(lambda line: "sqs:%s → lambda:%s" % (name, function.name) in line, provoke)
 
+    def test_a_subscription_of_a_log_group_and_a_dead_letter_are_seen(self):
+        sqs, logs, name = self.account.sqs, self.account.logs, "verbs-" + secrets.token_hex(4)
+        function = self.create("def handler(e, c): return None")
+        logs.create_log_group(logGroupName=name)
+        self.addCleanup(logs.delete_log_group, logGroupName=name)
+        logs.create_log_stream(logGroupName=name, logStreamName="s")
+        logs.put_subscription_filter(logGroupName=name, filterName="f", filterPattern="", destinationArn=function.arn)
+        dead = sqs.create_queue(QueueName=name + "-dead")["QueueUrl"]
+        dead_arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        url = sqs.create_queue(QueueName=name, Attributes={
+            "VisibilityTimeout": "0", "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": "1"})})["QueueUrl"]
+        for queue_url in (url, dead):
+            self.addCleanup(sqs.delete_queue, QueueUrl=queue_url)
+
+        def provoke():
+            logs.put_log_events(
+                logGroupName=name, logStreamName="s", logEvents=[{"timestamp": int(time.time() * 1_000), "message": "m"}])
+            sqs.send_message(QueueUrl=url, MessageBody="poison")
+            for _ in range(2):
+                sqs.receive_message(QueueUrl=url)
+
+        with Tail("--json", "--source", name) as tail:
+            line = tail.find(lambda line: "log-group:%s" % name in line, provoke)
+            self.assertEqual((json.loads(line)["result"], json.loads(line)["target"]), ("delivered", function.arn))
+        with Tail("--target", name + "-dead") as tail:
+            self.assertIn("sqs:%s → sqs:%s-dead" % (name, name), tail.find(lambda line: True, provoke))
+
+    def test_an_event_that_may_not_run_is_seen(self):
+        function = self.create("def handler(e, c): return None")
+        self.lambda_.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
+        provoke = lambda: function.invoke({}, InvocationType="Event")
+        with Tail("--target", function.name, "--result", "failed") as tail:
+            self.assertIn("ZeroReservedConcurrency", tail.find(lambda line: True, provoke))
+
     def test_the_stream_ends_with_the_server(self):
         with Server("--ephemeral") as server:
             process = subprocess.Popen(

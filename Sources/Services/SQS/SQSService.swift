@@ -19,6 +19,8 @@ package struct SQSService: SQSAPI, ServiceProvider {
     let authorizer: any Authorizer
     let sweeper: QueueSweeper
     let mover: MessageMover
+    /// Hears of each message that goes to a dead-letter queue.
+    package var feed = EventFeed()
 
     /// `migrate` is to be called before anything else. The authorizer decides what other services deliver; what clients ask
     /// is decided before it comes here.

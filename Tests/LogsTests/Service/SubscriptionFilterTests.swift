@@ -99,7 +99,10 @@ extension LogsTestBench {
         let busy = CommonError("TooManyRequestsException", "busy", status: 429)
         let gone = CommonError("ResourceNotFoundException", "gone", status: 404)
         let function = FakeFunction(failingWith: [busy, busy, gone])
+        let feed = EventFeed()
+        let passages = try #require(feed.watch(EventFeed.Filter()))
         try await LogsTestBench.run(delivering: true, targets: [function]) { logs in
+            logs.service.neighbours.register(feed)
             try await logs.create("g", streams: ["s"])
             try await logs.subscribe("g")
             try await logs.put([(logs.now, "refused in the end")], to: "s", in: "g")
@@ -113,7 +116,16 @@ extension LogsTestBench {
             try await logs.put([(logs.now, "taken")], to: "s", in: "g")
             let events = try #require(await function.next()).document()["logEvents"]?.arrayValue ?? []
             #expect(events.map { $0["message"]?.stringValue } == ["taken"])
+            while try await logs.rows(in: "logs_outbox") > 0 { await Task.yield() }
         }
+        feed.close()
+        var shown: [String] = []
+        for await case .passage(let passage) in passages {
+            #expect(passage.source == "arn:aws:logs:us-east-1:000000000000:log-group:g")
+            #expect(passage.target == LogsTestBench.function && passage.count == 1)
+            shown.append(passage.result.rawValue)
+        }
+        #expect(shown == ["retried", "retried", "failed", "delivered"])
     }
 
     @Test("what was not delivered when the server ended is delivered by the next one")

@@ -32,6 +32,32 @@ import Testing
         }
     }
 
+    @Test("whoever watches events sees it go there, once it has gone")
+    func shown() async throws {
+        let feed = EventFeed()
+        let items = try #require(feed.watch(EventFeed.Filter()))
+        try await SQSTestBench.run(feed: feed) { sqs in
+            let pair = try await sqs.createPair(maxReceives: 1)
+            let sent = try await sqs.send("poison", to: pair.source)
+            _ = try await sqs.receive(from: pair.source, visibility: 0)
+            _ = try await sqs.receive(from: pair.source)
+            _ = try await sqs.receive(from: pair.dead)
+            feed.close()
+            var shown: [EventFeed.Item] = []
+            for await item in items { shown.append(item) }
+            let passage = EventPassage(
+                at: sqs.clock.now,
+                scope: Scope(account: .local, region: .usEast1),
+                from: "arn:aws:sqs:us-east-1:000000000000:source",
+                to: pair.arn,
+                .delivered,
+                id: sent.messageId ?? "",
+                reason: "received too often"
+            )
+            #expect(shown == [.passage(passage)])
+        }
+    }
+
     @Test("in a FIFO queue the group goes on behind the message that has gone")
     func fifo() async throws {
         try await SQSTestBench.run { sqs in

@@ -21,11 +21,12 @@ struct SQSTestBench: Sendable {
         configuration: SQSConfiguration = SQSConfiguration(),
         authorizer: any Authorizer = PermissiveAuthorizer(),
         moving: Bool = false,
+        feed: EventFeed = EventFeed(),
         _ body: @Sendable (SQSTestBench) async throws -> Void
     ) async throws {
         let made = Made()
         let providers = { @Sendable (ground: TestGround) -> TestAssembly in
-            let sqs = SQSService(
+            var sqs = SQSService(
                 database: ground.database,
                 clock: ground.clock,
                 ids: ground.ids,
@@ -33,6 +34,7 @@ struct SQSTestBench: Sendable {
                 logger: ground.logger,
                 configuration: configuration
             )
+            sqs.feed = feed
             try await sqs.migrate()
             await made.set(sqs)
             var assembly: TestAssembly = [sqs]

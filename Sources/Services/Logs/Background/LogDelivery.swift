@@ -98,13 +98,17 @@ package final class LogDelivery: Service {
     private func retryLater(_ entry: OutboxEntry, _ error: any Error) async throws {
         let metadata: Logger.Metadata = ["entry": "\(entry.id)", "error": "\(error)"]
         let now = clock.now
-        guard now - entry.acceptedAt < LogLimits.deliveryAge, !Self.isFinal(error) else {
+        guard mayTryAgain(entry, after: error) else {
             logger.warning("log events are not delivered", metadata: metadata)
             return try await store.complete(entry)
         }
         let pause = min(Self.longestPause, .seconds(1 << min(max(entry.hold.count - 1, 0), 9)))
         logger.debug("log events are delivered later", metadata: metadata)
         try await store.postpone(entry, to: now + pause)
+    }
+
+    private func mayTryAgain(_ entry: OutboxEntry, after error: any Error) -> Bool {
+        clock.now - entry.acceptedAt < LogLimits.deliveryAge && !Self.isFinal(error)
     }
 
     /// A destination that says no will say no again; one that is busy, or fails, will not always.
@@ -168,17 +172,32 @@ extension LogDelivery {
             return events.isEmpty ? nil : (subscription, document)
         }
         guard let (subscription, document) = work else { return }
-        try await send(document, to: subscription, in: entry.scope)
+        let target = try SubscriptionTarget(subscription.destination, role: subscription.role)
+        // An account's subscription would go round in circles here: what the function writes about an event is an event.
+        guard target.ownLogGroup != document.group || target.arn.scope != entry.scope else { return }
+        let passage = EventPassage(
+            at: clock.now,
+            scope: entry.scope,
+            from: entry.scope.arn("logs", "log-group:\(document.group)").description,
+            to: target.arn.description,
+            .delivered,
+            count: document.events.count
+        )
+        do {
+            try await send(document, to: target, subscription, in: entry.scope)
+            neighbours.feed.show(passage)
+        } catch {
+            neighbours.feed.show(passage.ended(mayTryAgain(entry, after: error) ? .retried : .failed, error))
+            throw error
+        }
     }
 
     private func send(
         _ document: SubscriptionDocument,
-        to subscription: Subscription,
+        to target: SubscriptionTarget,
+        _ subscription: Subscription,
         in scope: Scope
     ) async throws {
-        let target = try SubscriptionTarget(subscription.destination, role: subscription.role)
-        // An account's subscription would go round in circles here: what the function writes about an event is an event.
-        guard target.ownLogGroup != document.group || target.arn.scope != scope else { return }
         guard let neighbour = neighbours.target(target.arn.service) else {
             throw CommonError.notImplemented("log subscriptions to \(target.arn.service)")
         }
@@ -219,6 +238,15 @@ extension LogDelivery {
             }
         }
         for measurement in measurements { metrics.record(measurement) }
+    }
+}
+
+extension EventPassage {
+    fileprivate func ended(_ result: Result, _ error: any Error) -> EventPassage {
+        var passage = self
+        passage.result = result
+        passage.reason = (error as? any ServiceError).map { "\($0.code): \($0.message)" } ?? "\(error)"
+        return passage
     }
 }
 

@@ -10,6 +10,7 @@ package final class LogsNeighbours: Sendable {
         var targets: [String: any EventTarget] = [:]
         var metrics: (any MetricSink)?
         var authorizer: any Authorizer = PermissiveAuthorizer()
+        var feed = EventFeed()
     }
 
     private let state = NIOLockedValueBox(State())
@@ -27,7 +28,11 @@ package final class LogsNeighbours: Sendable {
     /// Who decides whether CloudWatch Logs may invoke a function.
     package func register(_ authorizer: any Authorizer) { state.withLockedValue { $0.authorizer = authorizer } }
 
+    /// Who hears of each delivery to a subscription.
+    package func register(_ feed: EventFeed) { state.withLockedValue { $0.feed = feed } }
+
     func target(_ service: String) -> (any EventTarget)? { state.withLockedValue { $0.targets[service] } }
     var metrics: (any MetricSink)? { state.withLockedValue { $0.metrics } }
     var authorizer: any Authorizer { state.withLockedValue { $0.authorizer } }
+    var feed: EventFeed { state.withLockedValue { $0.feed } }
 }

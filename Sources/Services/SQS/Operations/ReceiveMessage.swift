@@ -62,12 +62,31 @@ extension SQSService {
             try Self.checkInFlight(of: queue, inFlight, queues.rows, at: now)
             return try queues.receive(order, from: queue, at: now)
         }
-        if let target = found.deadLettersTo { waiters.signal(target, count: SQSLimits.messagesPerReceive) }
+        if let letters = found.deadLetters {
+            waiters.signal(letters.target.id, count: SQSLimits.messagesPerReceive)
+            show(letters, of: found.queue, at: now)
+        }
         guard !found.messages.isEmpty else { return found }
         inFlight.add(found.messages.count, to: found.queue.pileID)
         let seconds = order.visibilitySeconds ?? found.queue.settings.visibilitySeconds
         waiters.note(found.queue.id, dueAt: now + .seconds(Int64(seconds)))
         return found
+    }
+
+    private func show(_ letters: DeadLetters, of queue: Queue, at now: Instant) {
+        for id in letters.messageIDs {
+            feed.show(
+                EventPassage(
+                    at: now,
+                    scope: queue.address.scope,
+                    from: queue.address.arn.description,
+                    to: letters.target.address.arn.description,
+                    .delivered,
+                    id: id,
+                    reason: "received too often"
+                )
+            )
+        }
     }
 
     private static func checkInFlight(

@@ -8,10 +8,16 @@ struct Catch: Sendable {
     var messages: [StoredMessage] = []
     /// When the next message that is hidden now can be had, where none was to be had.
     var nextDueAt: Instant?
-    /// The dead-letter queue, when messages were moved there.
-    var deadLettersTo: Int?
+    /// What was moved to the dead-letter queue on the way.
+    var deadLetters: DeadLetters?
     /// Whether there may be more that is visible now.
     var isCutShort = false
+}
+
+/// Messages that were received too often, and where they are now.
+struct DeadLetters: Sendable {
+    var target: Queue
+    var messageIDs: [String] = []
 }
 
 /// What a receiver asks for.
@@ -86,7 +92,8 @@ extension QueueChanges {
                 var unreceived = message
                 unreceived.receives -= 1
                 try move(unreceived, from: queue, to: target.queue, at: now, source: queue.address.arn)
-                found.deadLettersTo = target.queue.id
+                found.deadLetters = found.deadLetters ?? DeadLetters(target: target.queue)
+                found.deadLetters?.messageIDs.append(message.id)
             } else {
                 kept.append(message)
             }
