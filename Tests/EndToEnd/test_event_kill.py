@@ -38,8 +38,11 @@ def send(url, entries):
     assert not answer.get("Failed"), answer
 
 def handler(event, context):
-    send(os.environ["MAPPED_URL"], [
-        {"Id": str(i), "MessageBody": r["body"]} for i, r in enumerate(event["Records"])])
+    def entry(number, record):
+        of = record["attributes"]
+        ordered = {"MessageGroupId": of["MessageGroupId"], "MessageDeduplicationId": record["body"]} if "MessageGroupId" in of else {}
+        return {"Id": str(number), "MessageBody": record["body"], **ordered}
+    send(os.environ["MAPPED_URL"], [entry(i, r) for i, r in enumerate(event["Records"])])
 '''
 
 
@@ -71,18 +74,23 @@ class Ledger:
 
 
 class EventKill(EndToEndTest):
-    KINDS = ("standard", "fifo", "topic", "invoke", "mapping")
+    KINDS = ("standard", "fifo", "topic", "ordered-topic", "invoke", "failed", "dead", "mapping", "ordered-mapping")
+    #: The queues of these kinds are FIFO.
+    ORDERED = ("fifo", "ordered-topic", "ordered-mapping", "ordered-source")
+    #: Kinds whose messages are told apart by a record's payload: where their function was run twice, they are twice there.
+    RECORDS = ("invoke", "failed")
 
     def test_every_acknowledged_event_arrives_however_often_the_server_is_killed(self):
         rng = random.Random(1815)
         self.ledger, self.stop = Ledger(), threading.Event()
         with Server("--log-level", "error") as server:
             self.make(Account(server.endpoint))
-            producers = [self.send_standard, self.send_fifo, self.publish, self.invoke, self.feed]
-            consumers = [(self.consume, kind) for kind in self.urls if kind != "source"]
+            producers = [self.send_standard, self.send_fifo, self.publish, self.publish_in_order, self.invoke, self.fail_at,
+                         self.feed, self.feed_in_order]
+            self.refusals = []
             threads = [threading.Thread(target=self.work, args=(server, body)) for body in producers]
             ending = threading.Event()
-            readers = [threading.Thread(target=self.read, args=(server, kind, ending)) for _, kind in consumers]
+            readers = [threading.Thread(target=self.read, args=(server, kind, ending)) for kind in self.KINDS]
             for thread in threads + readers:
                 thread.start()
             try:
@@ -102,36 +110,49 @@ class EventKill(EndToEndTest):
                 ending.set()
                 for thread in threads + readers:
                     thread.join()
+            self.assertEqual(self.refusals, [], "a call was refused")
             self.check()
             self.assertEqual(server.stop(), 0)
 
     def check(self):
         for kind in self.KINDS:
             self.assertGreater(len(self.ledger.acknowledged.get(kind, ())), KILLS // 2, kind)
-        doubled = {body: marks for body, marks in self.ledger.arrived["fifo"].items() if len(marks) > 1}
-        self.assertEqual(doubled, {}, "sent again within the deduplication window, and there twice")
+        for kind in ("fifo", "ordered-topic", "ordered-mapping"):
+            doubled = {body: marks for body, marks in self.ledger.arrived[kind].items() if len(marks) > 1}
+            self.assertEqual(doubled, {}, "sent again within the deduplication window, and there twice")
         for group, order in self.ledger.order.items():
-            self.assertEqual(order, sorted(order), "group " + group)
+            self.assertEqual(order, sorted(order), "group %s of %s" % (group[1], group[0]))
 
     # What there is
 
     def make(self, account):
         sqs, sns = account.sqs, account.sns
         self.urls = {}
-        for kind in ("standard", "topic", "invoke", "mapping", "source"):
-            self.urls[kind] = sqs.create_queue(QueueName=kind, Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
-        self.urls["fifo"] = sqs.create_queue(
-            QueueName="fifo.fifo", Attributes={"FifoQueue": "true", "VisibilityTimeout": "5"})["QueueUrl"]
+        for kind in self.KINDS + ("source", "ordered-source"):
+            name, attributes = kind, {"VisibilityTimeout": "5"}
+            if kind in self.ORDERED:
+                name, attributes["FifoQueue"] = kind + ".fifo", "true"
+            self.urls[kind] = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
         arn = lambda name: "arn:aws:sqs:%s:%s:%s" % (REGION, ACCOUNT, name)
         self.topic = sns.create_topic(Name="topic")["TopicArn"]
         sns.subscribe(
             TopicArn=self.topic, Protocol="sqs", Endpoint=arn("topic"), Attributes={"RawMessageDelivery": "true"})
+        self.ordered_topic = sns.create_topic(Name="topic.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+        sns.subscribe(
+            TopicArn=self.ordered_topic, Protocol="sqs", Endpoint=arn("ordered-topic.fifo"),
+            Attributes={"RawMessageDelivery": "true"})
         echo = account.create("def handler(e, c): return e", name="echo", MemorySize=256)
         account.lambda_.put_function_event_invoke_config(
             FunctionName=echo.name, DestinationConfig={"OnSuccess": {"Destination": arn("invoke")}})
-        account.create(FORWARDER, name="forwarder", Timeout=5, MemorySize=256,
-                       Environment={"Variables": {"MAPPED_URL": self.urls["mapping"]}})
-        account.lambda_.create_event_source_mapping(FunctionName="forwarder", EventSourceArn=arn("source"), BatchSize=10)
+        thrower = account.create(
+            "def handler(e, c): raise ValueError(e)", name="thrower", MemorySize=256, DeadLetterConfig={"TargetArn": arn("dead")})
+        account.lambda_.put_function_event_invoke_config(
+            FunctionName=thrower.name, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arn("failed")}})
+        for name, source, kind in (
+                ("forwarder", "source", "mapping"), ("ordered-forwarder", "ordered-source.fifo", "ordered-mapping")):
+            account.create(FORWARDER, name=name, Timeout=5, MemorySize=256,
+                           Environment={"Variables": {"MAPPED_URL": self.urls[kind]}})
+            account.lambda_.create_event_source_mapping(FunctionName=name, EventSourceArn=arn(source), BatchSize=10)
 
     # Producers: each call sends a few and notes them once they are acknowledged
 
@@ -142,8 +163,12 @@ class EventKill(EndToEndTest):
                 produce(account, step)
             except (BotoCoreError, ClientError) as error:
                 if isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
-                    raise
+                    self.refusals.append("%s: %s" % (produce.__name__, error))
+                    return
                 time.sleep(0.02)
+            except Exception as error:
+                self.refusals.append("%s: %r" % (produce.__name__, error))
+                return
             step += 1
             # Enough to be under way at each kill, and little enough to be read in time.
             time.sleep(0.01)
@@ -155,27 +180,52 @@ class EventKill(EndToEndTest):
         self.ledger.acknowledge("standard", *(entry["Id"] for entry in answer["Successful"]))
 
     def send_fifo(self, account, step):
-        """As clients do it: again with the same deduplication id until it is acknowledged."""
         body = "f-%d" % step
+        self.repeat(lambda: account.sqs.send_message(
+            QueueUrl=self.urls["fifo"], MessageBody=body, MessageGroupId=str(step % 3), MessageDeduplicationId=body))
+        self.ledger.acknowledge("fifo", body)
+
+    @staticmethod
+    def repeat(send):
+        """As clients do it: again with the same deduplication id until it is acknowledged."""
         while True:
             try:
-                account.sqs.send_message(
-                    QueueUrl=self.urls["fifo"], MessageBody=body, MessageGroupId=str(step % 3), MessageDeduplicationId=body)
-                return self.ledger.acknowledge("fifo", body)
+                return send()
             except BotoCoreError:
+                time.sleep(0.02)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                    raise
                 time.sleep(0.02)
 
     def publish(self, account, step):
         account.sns.publish(TopicArn=self.topic, Message="t-%d" % step)
         self.ledger.acknowledge("topic", "t-%d" % step)
 
+    def publish_in_order(self, account, step):
+        body = "o-%d" % step
+        self.repeat(lambda: account.sns.publish(
+            TopicArn=self.ordered_topic, Message=body, MessageGroupId=str(step % 3), MessageDeduplicationId=body))
+        self.ledger.acknowledge("ordered-topic", body)
+
     def invoke(self, account, step):
         account.lambda_.invoke(FunctionName="echo", InvocationType="Event", Payload='"i-%d"' % step)
         self.ledger.acknowledge("invoke", "i-%d" % step)
 
+    def fail_at(self, account, step):
+        account.lambda_.invoke(FunctionName="thrower", InvocationType="Event", Payload='"e-%d"' % step)
+        for kind in ("failed", "dead"):
+            self.ledger.acknowledge(kind, "e-%d" % step)
+
     def feed(self, account, step):
         account.sqs.send_message(QueueUrl=self.urls["source"], MessageBody="m-%d" % step)
         self.ledger.acknowledge("mapping", "m-%d" % step)
+
+    def feed_in_order(self, account, step):
+        body = "p-%d" % step
+        self.repeat(lambda: account.sqs.send_message(
+            QueueUrl=self.urls["ordered-source"], MessageBody=body, MessageGroupId=str(step % 3), MessageDeduplicationId=body))
+        self.ledger.acknowledge("ordered-mapping", body)
 
     # Consumers
 
@@ -193,10 +243,13 @@ class EventKill(EndToEndTest):
             MessageSystemAttributeNames=["All"]).get("Messages", [])
         for message in found:
             body, attributes = message["Body"], message["Attributes"]
-            if kind == "invoke":
+            if kind in self.RECORDS:
                 body = json.loads(body)["requestPayload"]
+            elif kind == "dead":
+                body = json.loads(body)
+            group = attributes.get("MessageGroupId")
             self.ledger.arrive(
-                kind, body, attributes.get("SequenceNumber", message["MessageId"]), attributes.get("MessageGroupId"))
+                kind, body, attributes.get("SequenceNumber", message["MessageId"]), group and (kind, group))
         if found:
             account.sqs.delete_message_batch(
                 QueueUrl=self.urls[kind],
