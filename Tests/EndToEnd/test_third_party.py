@@ -81,7 +81,10 @@ class ThirdParty(EndToEndTest):
         self.assertEqual((greeting["function_name"], greeting["function_arn"]), (function.name, function.arn))
         [metric] = [record for record in records if "_aws" in record]
         self.assertEqual((metric["Greetings"], metric["_aws"]["CloudWatchMetrics"][0]["Namespace"]), ([1.0], "Shop"))
-        self.assertIn("ColdStart", answers[0].log)
+        [cold] = [json.loads(line) for line in answers[0].lines if line.startswith("{") and "ColdStart" in line]
+        self.assertEqual((cold["ColdStart"], cold["function_name"]), ([1.0], function.name))
+        self.assertEqual(cold["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Shop")
+        self.assertNotIn("ColdStart", answers[1].log)
 
     def test_the_xray_sdk_finds_the_trace_of_its_caller(self):
         function = self.function(XRAY, powertools_files(under="python"))
