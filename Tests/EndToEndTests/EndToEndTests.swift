@@ -33,6 +33,10 @@ import Testing
             try await Script.run("test_stem_cells")
         }
 
+        @Test("are started by the wrapper that they name") func wrappers() async throws {
+            try await Script.run("test_wrappers")
+        }
+
         @Test("start from snapshots where SnapStart says so") func snapStart() async throws {
             try await Script.run("test_snapstart")
         }

@@ -6,6 +6,12 @@
 struct JavaOptions: Sendable, Equatable {
     let flags: [String]
 
+    /// What the bootstrap's manifest says, for commands that name its class instead of its archive.
+    static let mainClass = "martlet.Bootstrap"
+    static let openPackages = [
+        "--add-opens=java.base/java.io=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
+    ]
+
     /// Of the function's memory, in hundredths; the rest is for classes, threads and compiled code.
     private static let heapShare = 85
 

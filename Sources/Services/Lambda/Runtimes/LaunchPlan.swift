@@ -66,22 +66,13 @@ struct LaunchPlan: Sendable, Equatable {
             mounts += interpreter.prefixes.map { SandboxMount(source: $0, target: $0) }
         }
         mounts += instance.compiled
-        command = Self.command(version, runtime, instance.bootstrap)
-        environment = Self.environment(version, runtime, instance)
+        let variables = Self.environment(version, runtime, instance)
+        environment = variables
+        command =
+            runtime.interpreter.map {
+                RuntimeCommand(version, $0, bootstrap: instance.bootstrap, environment: variables).words
+            } ?? [instance.bootstrap]
         if let image = runtime.image { root = .directory(image.root) }
-    }
-
-    private static func command(_ version: ExecutableVersion, _ runtime: RuntimeChoice, _ bootstrap: String) -> [String]
-    {
-        guard let interpreter = runtime.interpreter else { return [bootstrap] }
-        switch RuntimeFamily(version.runtime) {
-        // Without `site`: the bootstrap adds the site-packages itself, last, and starts sooner.
-        case .python: return [interpreter.path, "-S", "-s", "-B", bootstrap]
-        // Without RubyGems, which the bootstrap loads when something needs it; texts are UTF-8 whatever locales the host has.
-        case .ruby: return [interpreter.path, "--disable-gems", "-EUTF-8", bootstrap]
-        case .java: return [interpreter.path] + JavaOptions(version).flags + ["-jar", bootstrap]
-        default: return [interpreter.path, bootstrap]
-        }
     }
 
     private static func environment(

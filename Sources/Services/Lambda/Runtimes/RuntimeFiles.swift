@@ -20,6 +20,9 @@ package final class RuntimeFiles: Sendable {
         try Self.write(PackageResources.node_cjs, to: "\(directory)/node.cjs")
         try Self.write(PackageResources.ruby_rb, to: "\(directory)/ruby.rb")
         try Self.write(PackageResources.java_jar, to: "\(directory)/java.jar")
+        try Self.write(PackageResources.wrapper_sh, to: "\(directory)/wrapper.sh")
+        // Where the SDK of Node.js is mounted, which happens inside of this directory's mount.
+        try Self.makeDirectory("\(directory)/node_modules")
     }
 
     /// The bootstrap for a Python: compiled by that very interpreter once, which saves 6 ms of each cold start. The source

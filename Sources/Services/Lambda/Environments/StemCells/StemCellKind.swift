@@ -76,7 +76,7 @@ struct StemCellKind: Hashable, Sendable {
             "LD_", "PYTHON", "NODE_", "RUBY", "GEM_", "BUNDLE_", "JAVA_", "_JAVA_", "JDK_", "MALLOC_", "GLIBC_", "LC_",
             "UV_", "OPENSSL_", "SSL_CERT_", "MARTLET_",
         ]
-        return ["LANG", "LANGUAGE", "AWS_LAMBDA_EXEC_WRAPPER"].contains(name)
+        return ["LANG", "LANGUAGE", RuntimeCommand.wrapperVariable].contains(name)
             || prefixes.contains { name.hasPrefix($0) }
     }
 }
