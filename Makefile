@@ -8,7 +8,9 @@ ARGS ?=
 
 .PHONY: run build release test check format codegen bench clean-venv
 
+# Functions find boto3 as on AWS, where pip is there to install it once.
 run: release
+	@$(RELEASE) runtimes sdk python --if-missing || true
 	$(RELEASE) serve $(ARGS)
 
 release:

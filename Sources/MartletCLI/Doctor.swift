@@ -14,6 +14,9 @@ package struct Doctor: AsyncParsableCommand {
         discussion: "The exit status is 0 when functions can run in the default sandbox, 1 when they cannot."
     )
 
+    @Option(help: "The server's data directory. (default: ~/.martlet, as root /var/lib/martlet)")
+    var dataDir: String?
+
     package init() {}
 
     package func run() async throws {
@@ -32,7 +35,10 @@ package struct Doctor: AsyncParsableCommand {
             "martlet serve --sandbox chooses one for all functions, --function-sandbox PATTERN=SANDBOX for some.\n\n"
         )
         FileHandles.standardOutput("runtimes\n")
-        for line in RuntimeReport(finder: .ofThisHost()).lines { FileHandles.standardOutput("  \(line)\n") }
+        let sdks = RuntimeSDKs(data: dataDir ?? DefaultDirectory.data)
+        for line in RuntimeReport(finder: .ofThisHost(), sdks: sdks).lines {
+            FileHandles.standardOutput("  \(line)\n")
+        }
         guard isUsable else {
             FileHandles.standardError(
                 "\nFunctions cannot run in the default sandbox here. See the lines marked ✗, or use: martlet serve --sandbox process\n"

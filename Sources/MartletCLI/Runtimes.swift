@@ -17,13 +17,14 @@ package enum DefaultDirectory {
 /// `martlet runtimes`: how each runtime identifier is served here, and images to serve them with.
 package struct Runtimes: AsyncParsableCommand {
     package static let configuration = CommandConfiguration(
-        abstract: "List how each runtime is served on this host, or pull an image to serve one with.",
+        abstract: "List how each runtime is served on this host, pull an image to serve one with, install the AWS SDK.",
         discussion: """
             EXAMPLES
               martlet runtimes
               martlet runtimes pull REGISTRY/REPOSITORY:TAG --for python3.12
+              martlet runtimes sdk python
             """,
-        subcommands: [RuntimeList.self, RuntimePull.self],
+        subcommands: [RuntimeList.self, RuntimePull.self, RuntimeSDK.self],
         defaultSubcommand: RuntimeList.self
     )
 

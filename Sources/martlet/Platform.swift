@@ -132,6 +132,8 @@ enum Platform {
             metrics: metrics
         )
         environment.stemCellBudgetMiB = settings.stemCellBudgetMiB
+        environment.snapshotBudgetBytes = settings.snapshotBudgetBytes
+        environment.sdks = settings.sdks
         environment.networks = settings.networks
         environment.folders = settings.folders
         environment.egress = try await wayOut(settings, sandboxes, clock, logger)

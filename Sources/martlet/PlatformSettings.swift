@@ -30,6 +30,10 @@ struct PlatformSettings: Sendable {
     var images: ImagePolicy
     /// What waiting stem cells may take, in MiB; zero: none are booted.
     var stemCellBudgetMiB: Int
+    /// What snapshots of functions may take in all, in bytes; zero: none are taken.
+    var snapshotBudgetBytes: Int
+    /// The SDKs that functions find without bringing them.
+    var sdks: RuntimeSDKs
     /// What functions can reach.
     var networks: NetworkRules
     /// Directories of this host that functions may mount.
@@ -62,6 +66,8 @@ struct PlatformSettings: Sendable {
         allowedHosts = reader.string(forKey: "allowedHosts", default: "").split(separator: ",").map(String.init)
         images = try Self.imagePolicy(reader, isOpen: auth == .open)
         stemCellBudgetMiB = try Self.number(reader, "stemCells", default: 768, in: 0...1_048_576)
+        snapshotBudgetBytes = try Self.snapshotBudget(reader)
+        sdks = try Self.sdks(reader, data: dataDirectory)
         registryLogins = reader.string(forKey: "registryLogins")
         networks = try Self.networks(reader, sandboxes)
         folders = try Self.folders(reader, sandboxes)
@@ -182,11 +188,11 @@ struct PlatformSettings: Sendable {
         return HostFolders(folders)
     }
 
-    private static func list(_ reader: ConfigReader, _ key: ConfigKey) -> [String] {
+    static func list(_ reader: ConfigReader, _ key: ConfigKey) -> [String] {
         reader.string(forKey: key, default: "").split(separator: ",").map(String.init)
     }
 
-    private static func number(
+    static func number(
         _ reader: ConfigReader,
         _ key: String,
         default: Int,

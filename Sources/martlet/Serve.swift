@@ -127,6 +127,18 @@ struct Serve: AsyncParsableCommand {
             "Memory in MiB for runtimes that are booted ahead, so that functions start sooner; 0 for none. (default: 768)"
     )
     var stemCells: Int?
+    @Option(
+        help:
+            "GiB that the snapshots of functions with SnapStart may take; 0 for none: SnapStart is refused. (default: 64)"
+    )
+    var snapshots: Int?
+    @Option(
+        name: .customLong("runtime-sdk"),
+        parsing: .singleValue,
+        help:
+            "A directory with the AWS SDK that functions find without bringing it: python=/PATH or nodejs=/PATH. May be repeated. (default: what martlet runtimes sdk has installed)"
+    )
+    var runtimeSDKs: [String] = []
     @Option(help: "A file of registry logins, as docker login writes it.")
     var registryLogins: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
@@ -179,6 +191,8 @@ struct Serve: AsyncParsableCommand {
         texts["networkAllow"] = Self.list(networkAllowances)
         texts["mounts"] = Self.list(mounts)
         texts["registryLogins"] = registryLogins
+        texts["snapshots"] = snapshots.map(String.init)
+        texts["runtimeSdks"] = Self.list(runtimeSDKs)
         texts["stemCells"] = stemCells.map(String.init)
         texts["microvmKernel"] = microVMKernel
         texts["microvmEmulation"] = microVMEmulation ? "true" : nil

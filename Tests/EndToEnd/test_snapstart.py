@@ -4,10 +4,11 @@
 import os
 import subprocess
 import sys
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import JAVA, PYTHON, REGION, Account, EndToEndTest, endpoint, eventually, java_classes, wait_until_settled
+from harness import JAVA, PYTHON, REGION, Account, EndToEndTest, client, endpoint, eventually, java_classes, wait_until_settled
 from server import Server
 from vendored import boto3_files
 
@@ -35,12 +36,15 @@ def handler(event, context):
     }
 """
 CALLER = """
-import boto3
+import boto3, time
 client = boto3.client("sts")
 first = client.get_caller_identity()["Arn"]
+key = client._request_signer._credentials.get_frozen_credentials().access_key
 def handler(event, context):
+    time.sleep((event or {}).get("seconds", 0))
     credentials = client._request_signer._credentials.get_frozen_credentials()
-    return [first, client.get_caller_identity()["Arn"], credentials.access_key]
+    return {"first": first, "now": client.get_caller_identity()["Arn"], "key": credentials.access_key, "secret": credentials.secret_key,
+            "token": credentials.token, "at_init": key, "until": client._request_signer._credentials._expiry_time.timestamp()}
 """
 ENABLED = {"ApplyOn": "PublishedVersions"}
 #: AWS has no snapshots of older ones; the nearest interpreter of this machine serves.
@@ -127,10 +131,18 @@ class SnapStart(EndToEndTest):
     def test_clients_made_at_the_init_phase_have_the_credentials_of_their_environment(self):
         function, version = self.published({"app.py": CALLER, **boto3_files()}, Timeout=60)
         with ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(lambda _: self.call(function, version).json, range(2)))
-        for first, now, _ in results:
-            self.assertIn("assumed-role/end-to-end", first)
-            self.assertEqual(first, now)
+            results = list(pool.map(lambda _: self.call(function, version, {"seconds": 2}).json, range(2)))
+        [at_init] = {got["at_init"] for got in results}  # both are copies of one process
+        keys = {got["key"] for got in results}
+        self.assertEqual(len(keys), 2, results)
+        self.assertNotIn(at_init, keys)
+        for got in results:
+            self.assertIn("assumed-role/end-to-end", got["first"])
+            self.assertEqual(got["first"], got["now"])
+            # The template's last 15 minutes; an environment's far longer.
+            self.assertGreater(got["until"], time.time() + 3_600)
+            outside = client("sts", key=got["key"], secret=got["secret"], token=got["token"])
+            self.assertEqual(outside.get_caller_identity()["Arn"], got["now"])
 
     def test_a_function_that_fails_to_initialise_has_no_version(self):
         function = self.create("raise ValueError('no')\ndef handler(e, c): pass", runtime=RUNTIME, SnapStart=ENABLED)
@@ -190,3 +202,28 @@ class SnapStart(EndToEndTest):
             self.assertEqual(len(os.listdir(snapshots)), 2)
             account.lambda_.delete_function(FunctionName=function.name)
             eventually(lambda: not os.listdir(snapshots))
+
+    def test_a_server_can_do_without_snapshots(self):
+        with Server() as server:
+            account = Account(server.endpoint)
+            function = account.create(SOURCE, runtime=RUNTIME, SnapStart=ENABLED)
+            version = self.publish(function)
+            snapshots = os.path.join(server.data, "lambda", "snapshots")
+            self.assertEqual(len(os.listdir(snapshots)), 1)
+            server.stop()
+            server.options = ("--snapshots", "0")
+            server.start()
+            function.lambda_ = Account(server.endpoint).lambda_
+            self.assertFalse(os.path.exists(snapshots))
+            answer = self.call(function, version)  # a version of earlier starts plainly
+            self.assertEqual((answer.json["type"], answer.json["hooks"]), ("on-demand", []))
+            self.assertIn("Init Duration", answer.report())
+            with self.assertRaises(Exception) as caught:
+                Account(server.endpoint).create(SOURCE, runtime=RUNTIME, SnapStart=ENABLED)
+            self.assertEqual(caught.exception.response["ResponseMetadata"]["HTTPStatusCode"], 501)
+            self.assertIn("which takes no snapshots", str(caught.exception))
+            server.stop()
+            server.options = ()
+            server.start()
+            function.lambda_ = Account(server.endpoint).lambda_
+            eventually(lambda: os.path.exists(snapshots) and self.call(function, version).json["type"] == "snap-start")

@@ -37,6 +37,10 @@ import Testing
             try await Script.run("test_wrappers")
         }
 
+        @Test("find the AWS SDK without bringing it") func sdk() async throws {
+            try await Script.run("test_sdk")
+        }
+
         @Test("start from snapshots where SnapStart says so") func snapStart() async throws {
             try await Script.run("test_snapstart")
         }

@@ -124,7 +124,9 @@ package struct LambdaControlPlane: Sendable {
     /// Throws what whoever asks for SnapStart is to get when this server has no snapshots.
     func checkSnapStart(_ settings: FunctionSettings, of function: FunctionReference) throws {
         guard settings.appliesSnapStart else { return }
-        guard let snapshots else { throw CommonError.notImplemented("SnapStart (ApplyOn PublishedVersions)") }
+        guard let snapshots else {
+            throw CommonError.notImplemented("SnapStart on this server, which takes no snapshots")
+        }
         try snapshots.checkHost(for: function)
     }
 

@@ -39,6 +39,11 @@ package struct LambdaDataPlane: Sendable {
         package var egress: (any EgressGateway)?
         /// What functions may mount.
         package var folders = HostFolders()
+        /// What functions find without bringing it.
+        package var sdks = RuntimeSDKs()
+        /// What snapshots may take in all, in bytes; zero: none are taken, and none that were are kept.
+        package var snapshotBudgetBytes = Self.usualSnapshotGiB << 30
+        package static let usualSnapshotGiB = 64
         /// Takes AWS/Lambda's metrics.
         package var metrics: (any MetricSink)?
 
@@ -128,7 +133,7 @@ package struct LambdaDataPlane: Sendable {
             eventLoops: environment.eventLoops
         )
         cells = Self.stemCells(environment, doors, supervisor)
-        let shelf = Self.shelf(environment, supervisor)
+        let shelf = try Self.shelf(environment, supervisor)
         memory = MemoryWatch(
             pool: pool,
             cells: cells,
@@ -191,20 +196,27 @@ package struct LambdaDataPlane: Sendable {
                     ids: environment.ids,
                     logger: environment.logger
                 )
-            }
+            },
+            sdks: environment.sdks
         )
     }
 
-    private static func shelf(_ environment: Environment, _ supervisor: Supervisor) -> SnapshotShelf? {
-        environment.directory.map { directory in
-            SnapshotShelf(
-                folder: "\(directory)/snapshots",
-                sandboxes: environment.sandboxes,
-                clock: environment.clock,
-                supervisor: supervisor,
-                logger: environment.logger
-            )
+    /// Images hold what functions had in memory: where there are to be none, those of earlier go.
+    private static func shelf(_ environment: Environment, _ supervisor: Supervisor) throws -> SnapshotShelf? {
+        guard let directory = environment.directory else { return nil }
+        let folder = "\(directory)/snapshots"
+        guard environment.snapshotBudgetBytes > 0 else {
+            try HostPath(folder).remove()
+            return nil
         }
+        return SnapshotShelf(
+            folder: folder,
+            budgetBytes: environment.snapshotBudgetBytes,
+            sandboxes: environment.sandboxes,
+            clock: environment.clock,
+            supervisor: supervisor,
+            logger: environment.logger
+        )
     }
 
     /// How often new environments found a stem cell, and how many wait.

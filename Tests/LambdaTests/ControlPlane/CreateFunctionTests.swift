@@ -344,7 +344,7 @@ import Testing
         static let all = [
             Unhonoured("VpcConfig") { $0.vpcConfig = VpcConfig(subnetIds: ["subnet-1"]) },
             Unhonoured("KMSKeyArn") { $0.kmsKeyArn = "arn:aws:kms:us-east-1:000000000000:key/k" },
-            Unhonoured("SnapStart (ApplyOn PublishedVersions)") {
+            Unhonoured("SnapStart on this server, which takes no snapshots") {
                 $0.snapStart = SnapStart(applyOn: .publishedVersions)
             },
             Unhonoured("code from S3 (S3Bucket)") { $0.code = FunctionCode(s3Bucket: "bucket", s3Key: "key") },

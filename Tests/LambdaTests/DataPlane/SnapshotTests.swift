@@ -180,7 +180,7 @@ import Testing
     func room() async throws {
         try await SnapshotBench.run { bench in
             var snapshot = bench.driver.snapshot
-            snapshot.bytes = LambdaLimits.snapshotBytes
+            snapshot.bytes = LambdaDataPlane.Environment.usualSnapshotGiB << 30
             _ = try bench.shelf.beginTaking(bench.version.key)
             #expect(await bench.shelf.endTaking(bench.version.key, snapshot))
             var other = bench.version.key

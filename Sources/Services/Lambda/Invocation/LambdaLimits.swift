@@ -26,8 +26,6 @@ enum LambdaLimits {
     static let snapshotInitSeconds = 130
     /// From the start of a restore to the runtime's readiness.
     static let restoreSeconds = 10
-    /// Of all snapshots on a node together; Martlet's.
-    static let snapshotBytes = 64 << 30
     static let accountConcurrency = 1_000
     /// New environments per function: 1,000 in 10 seconds.
     static let startsPerWindow = 1_000

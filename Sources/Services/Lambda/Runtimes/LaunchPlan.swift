@@ -46,6 +46,8 @@ struct LaunchPlan: Sendable, Equatable {
         var initialization = InitializationType.onDemand
         /// What was compiled ahead of the version's Python, as mounts below `PythonCompiler.visibleRoot`.
         var compiled: [SandboxMount] = []
+        /// The SDK that the runtime has on AWS.
+        var sdk: SandboxMount? = nil
         var network = FunctionNetwork.endpoint
     }
 
@@ -64,6 +66,7 @@ struct LaunchPlan: Sendable, Equatable {
         if let interpreter = runtime.interpreter {
             mounts.append(SandboxMount(source: runtimeFiles, target: Self.runtimeRoot))
             mounts += interpreter.prefixes.map { SandboxMount(source: $0, target: $0) }
+            if let sdk = instance.sdk { mounts.append(sdk) }
         }
         mounts += instance.compiled
         let variables = Self.environment(version, runtime, instance)
@@ -178,6 +181,8 @@ struct LaunchPlan: Sendable, Equatable {
         }
         // The bootstraps frame records of several lines on the output pipe, so that each stays one log event.
         if hasBootstrap { variables["MARTLET_LOG_FD"] = "2" }
+        // The bootstrap puts it last on its path. Node.js finds its own by the NODE_PATH of AWS.
+        if case .python = RuntimeFamily(version.runtime) { variables["MARTLET_SDK"] = instance.sdk?.target }
         if !instance.compiled.isEmpty {
             // A path for each, as a sandbox that cannot mount has them in different places; what is missing is empty.
             variables["MARTLET_COMPILED"] = PythonCompiler.folders.map { folder in

@@ -35,6 +35,7 @@ final class SnapshotShelf: Sendable {
     private static let useGrain = Duration.seconds(3_600)
 
     private let root: HostPath
+    private let budgetBytes: Int
     private let sandboxes: FunctionSandboxes
     private let clock: any WallClock
     private let supervisor: Supervisor
@@ -47,12 +48,13 @@ final class SnapshotShelf: Sendable {
 
     init(
         folder: String,
+        budgetBytes: Int = LambdaDataPlane.Environment.usualSnapshotGiB << 30,
         sandboxes: FunctionSandboxes,
         clock: any WallClock,
         supervisor: Supervisor,
         logger: Logger
     ) {
-        root = HostPath(folder)
+        (root, self.budgetBytes) = (HostPath(folder), budgetBytes)
         (self.sandboxes, self.clock, self.supervisor, self.logger) = (sandboxes, clock, supervisor, logger)
         (missed, miss) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(1_024))
     }
@@ -150,7 +152,7 @@ final class SnapshotShelf: Sendable {
     func endTaking(_ key: VersionKey, _ snapshot: (any SandboxSnapshot)?) async -> Bool {
         let fits = state.withLockedValue { state in
             let taken = state.places.values.reduce(0) { $0 + ($1.snapshot?.bytes ?? 0) }
-            let fits = snapshot.map { $0.bytes <= LambdaLimits.snapshotBytes - taken } ?? true
+            let fits = snapshot.map { $0.bytes <= budgetBytes - taken } ?? true
             state.places[key.generation] = snapshot.flatMap { fits ? .there($0) : nil } ?? .empty
             state.usedAt[key.generation] = nil
             return fits

@@ -37,6 +37,7 @@ extension StartPlanner {
                 initialization: initialization,
                 // What is compiled may come between a template and its copy, and the copy has it in memory.
                 compiled: initialization == .snapStart ? [] : compiled(version, runtime),
+                sdk: sdks.mount(for: version.runtime, runtime),
                 network: network
             )
         )

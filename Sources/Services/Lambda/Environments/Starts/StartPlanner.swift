@@ -19,6 +19,7 @@ struct StartPlanner: Sendable {
     var folders = HostFolders()
     /// Nil: each environment compiles its Python itself.
     var compiler: PythonCompiler? = nil
+    var sdks = RuntimeSDKs()
 
     private static let credentialLifetime: Duration = .seconds(12 * 3_600)
     /// Of those that a snapshot may keep: SDKs renew them at the first use in a copy.

@@ -65,7 +65,8 @@ struct StemCellKind: Hashable, Sendable {
 
     /// Equal for all functions of a runtime, since those that set one of them get no cell. A claim brings the rest.
     private static let booting: Set<String> = [
-        "LANG", "LD_LIBRARY_PATH", "PATH", "TZ", "MARTLET_LOG_FD", "MARTLET_LAYERS", "AWS_LAMBDA_RUNTIME_API",
+        "LANG", "LD_LIBRARY_PATH", "PATH", "TZ", "MARTLET_LOG_FD", "MARTLET_LAYERS", "MARTLET_SDK",
+        "AWS_LAMBDA_RUNTIME_API",
     ]
 
     /// Variables that the loader, an interpreter or its libraries look at once, when the process starts.

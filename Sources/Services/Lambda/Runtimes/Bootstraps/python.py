@@ -15,8 +15,9 @@ import _socket
 
 API = "/2018-06-01/runtime/"
 NO_BREAK_SPACE = "\u00a0"
-HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD", "MARTLET_LAYERS", "MARTLET_COMPILED")
+HIDDEN_VARIABLES = ("MARTLET_LOG_FD", "_LAMBDA_TELEMETRY_LOG_FD", "MARTLET_CLAIM_FD", "MARTLET_LAYERS", "MARTLET_SDK", "MARTLET_COMPILED")
 LAYERS = os.environ.get("MARTLET_LAYERS", "/opt")  # elsewhere where the sandbox cannot mount
+SDK = os.environ.get("MARTLET_SDK")  # the directory with boto3, where the server has one
 RESTORES = 8  # how often a process asks again to be restored; a copy has one broken connection behind it
 
 
@@ -624,7 +625,7 @@ def wait_for_claim(fd):
 
 
 def search_path(claimed):
-    """Function first, then layers, then the interpreter's own, then its site packages."""
+    """Function first, then layers, then the interpreter's own, then the SDK, then the interpreter's site packages."""
     version = "python%d.%d" % sys.version_info[:2]
     task = os.environ.get("LAMBDA_TASK_ROOT", "/var/task")
     paths = [task, LAYERS + "/python/lib/" + version + "/site-packages", LAYERS + "/python"]
@@ -632,7 +633,7 @@ def search_path(claimed):
         paths += [path for path in os.environ.get("PYTHONPATH", "").split(":") if path]
     here = os.path.dirname(os.path.abspath(__file__))
     paths += [path for path in sys.path if path not in ("", here)]
-    sys.path[:] = dict.fromkeys(paths + site_paths())
+    sys.path[:] = dict.fromkeys(paths + ([SDK] if SDK else []) + site_paths())
     return task
 
 

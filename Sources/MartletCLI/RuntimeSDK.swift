@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import ArgumentParser
+import Glibc
+import Lambda
+import MartletCore
+
+extension RuntimeSDKs.Family: ExpressibleByArgument {}
+
+/// `martlet runtimes sdk`
+struct RuntimeSDK: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sdk",
+        abstract: "Install the AWS SDK that functions find without bringing it, as on AWS.",
+        discussion: """
+            The host's pip or npm installs it into the data directory, from the registry that it is set up for. Functions of the
+            family find it from their next cold start on; a copy of their own, or of a layer, goes first. Run it again to update.
+            Without PACKAGE: boto3, or the clients of the services that Martlet speaks for.
+
+            EXAMPLES
+              martlet runtimes sdk python
+              martlet runtimes sdk python boto3==1.40.0 aws-lambda-powertools
+              martlet runtimes sdk nodejs @aws-sdk/client-sqs @aws-sdk/client-s3
+              martlet runtimes sdk python --from /srv/site-packages
+            """
+    )
+
+    @Argument(help: "python or nodejs.")
+    var family: RuntimeSDKs.Family
+    @Argument(help: "What pip or npm is to install instead.")
+    var packages: [String] = []
+    @Option(help: "A directory that holds the packages, to be copied instead.")
+    var from: String?
+    @Flag(help: "Do nothing when there is one already.")
+    var ifMissing = false
+    @OptionGroup var options: RuntimeOptions
+
+    func validate() throws {
+        if from != nil, !packages.isEmpty { throw ValidationError("Name packages or a directory, not both.") }
+    }
+
+    func run() async throws {
+        let data = options.dataDir ?? DefaultDirectory.data
+        let folder = SDKFolder(data: data, family)
+        if ifMissing, folder.current != nil { return }
+        do {
+            try Self.makeDirectory(data)
+            let draft = try folder.begin(SystemIDSource())
+            do {
+                try fill(draft.path)
+            } catch {
+                try folder.abandon(draft)
+                throw error
+            }
+            try folder.finish(draft)
+        } catch let error as MartletError {
+            FileHandles.standardError("martlet: \(error.message)\n")
+            throw ExitCode(1)
+        }
+        FileHandles.standardOutput("functions of \(family.rawValue) find it from their next cold start on\n")
+    }
+
+    private func fill(_ draft: String) throws {
+        // Sandboxes have users of their own, who are to read it.
+        umask(0o022)
+        let install = try SDKInstall(
+            family,
+            from.map { .directory($0) } ?? .packages(packages),
+            into: draft,
+            finder: .ofThisHost(),
+            searchPath: getenv("PATH").map { String(cString: $0) } ?? ""
+        )
+        for step in install.steps {
+            let status = try ForegroundProgram.run(step.command)
+            guard status != 0 else { continue }
+            guard let excuse = step.excuse else {
+                throw MartletError("cli.sdk", "\(step.command.prefix(4).joined(separator: " ")) … failed (\(status))")
+            }
+            FileHandles.standardError("martlet: \(excuse)\n")
+        }
+    }
+
+    /// With the mode that the server gives it.
+    private static func makeDirectory(_ path: String) throws {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw MartletError("cli.sdk", "cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+}

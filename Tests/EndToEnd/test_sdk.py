@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The AWS SDK that functions find without bringing it: `martlet runtimes sdk` and `martlet serve --runtime-sdk`."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import zipfile
+
+from harness import ACCOUNT, NODE, PYTHON, Account, EndToEndTest, zip_of
+from server import BINARY, Server, clean_environment
+from vendored import boto3_files
+
+IDENTITY = """
+import boto3, botocore, os, sys
+def handler(event, context):
+    arn = boto3.client("sts").get_caller_identity()["Arn"]
+    return {"arn": arn, "from": boto3.__file__, "cached": botocore.session.__cached__, "martlet": [n for n in os.environ if n.startswith("MARTLET")],
+            "exists": os.path.exists(botocore.session.__cached__), "cell": b"AWS_LAMBDA_FUNCTION_NAME" not in open("/proc/self/environ", "rb").read()}
+"""
+WORD = "import word\ndef handler(e, c): return [word.WORD, word.__file__]"
+NODE_WORD = "const word = require('word');\nexports.handler = async () => [word, require.resolve('word')];"
+SITE = "/var/lang/lib/%s/site-packages" % PYTHON
+
+
+def martlet(*words, **environment):
+    command = [BINARY, *words]
+    return subprocess.run(command, capture_output=True, text=True, env=clean_environment(**environment))
+
+
+def write(folder, files):
+    for path, content in files.items():
+        place = os.path.join(folder, path)
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(place, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
+    return folder
+
+
+def wheel(folder, version):
+    """The smallest wheel there is."""
+    path = os.path.join(folder, "word-%s-py3-none-any.whl" % version)
+    info = "word-%s.dist-info/" % version
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("word.py", "WORD = 'wheel %s'\n" % version)
+        archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: word\nVersion: %s\n" % version)
+        archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(info + "RECORD", "word.py,,\n%sMETADATA,,\n%sWHEEL,,\n%sRECORD,,\n" % (info, info, info))
+    return path
+
+
+class SDK(EndToEndTest):
+    def setUp(self):
+        self.scratch = tempfile.mkdtemp(prefix="martlet-sdk-")
+        self.addCleanup(shutil.rmtree, self.scratch, ignore_errors=True)
+
+    @property
+    def account(self):
+        return self.own
+
+    def serve(self, *options, **more):
+        server = Server(*options, **more)
+        server.__enter__()
+        self.addCleanup(server.__exit__, None, None, None)
+        self.own = Account(server.endpoint)
+        return server
+
+    def folder(self, name, files):
+        return write(os.path.join(self.scratch, name), files)
+
+    def layer(self, files):
+        made = self.lambda_.publish_layer_version(LayerName="layer", Content={"ZipFile": zip_of(files)})
+        return made["LayerVersionArn"]
+
+    def assertIsRole(self, got, function):
+        self.assertEqual(got["arn"], "arn:aws:sts::%s:assumed-role/end-to-end/%s" % (ACCOUNT, function.name))
+
+    def test_boto3_is_there_and_nobody_brought_it(self):
+        self.serve("--runtime-sdk", "python=" + self.folder("sdk", boto3_files()))
+        function = self.create(IDENTITY, Timeout=60, MemorySize=1_769)
+        got = self.result(function)
+        self.assertIsRole(got, function)
+        self.assertEqual((got["from"], got["martlet"]), (SITE + "/boto3/__init__.py", []))
+        # Functions cannot write there.
+        hostile = self.create("def handler(e, c):\n    open('%s/boto3/__init__.py', 'a')" % SITE).invoke()
+        self.assertIn(hostile.json["errorType"], ("OSError", "PermissionError"), hostile.body)
+
+    def test_runtimes_that_were_booted_ahead_have_it_too(self):
+        self.serve("--runtime-sdk", "python=" + self.folder("sdk", boto3_files()))
+        for _ in range(20):
+            function = self.create(IDENTITY, Timeout=60, MemorySize=1_769)
+            got = self.result(function)
+            self.assertIsRole(got, function)
+            if got["cell"]:
+                return self.assertEqual(got["from"], SITE + "/boto3/__init__.py")
+            time.sleep(0.3)  # refilling goes on beside the requests, and nothing tells when it is done
+        self.fail("no function got a stem cell")
+
+    def test_copies_of_the_function_and_of_layers_go_first(self):
+        python = self.folder("python", {"word.py": "WORD = 'sdk'"})
+        node = self.folder("node", {"node_modules/word/index.js": "module.exports = 'sdk';"})
+        self.serve("--runtime-sdk", "python=" + python, "--runtime-sdk", "nodejs=" + node)
+        self.assertEqual(self.result(self.create(WORD)), ["sdk", SITE + "/word.py"])
+        own = self.create({"app.py": WORD, "word.py": "WORD = 'function'"})
+        self.assertEqual(self.result(own), ["function", "/var/task/word.py"])
+        layer = self.layer({"python/word.py": "WORD = 'layer'", "nodejs/node_modules/word/index.js": "module.exports = 'layer';"})
+        self.assertEqual(self.result(self.create(WORD, Layers=[layer])), ["layer", "/opt/python/word.py"])
+        chosen = self.create(WORD, Layers=[layer], Environment={"Variables": {"PYTHONPATH": "/var/task/mine"}})
+        self.assertEqual(self.result(chosen)[0], "layer")
+        mine = self.create({"app.py": WORD, "mine/word.py": "WORD = 'path'"}, Environment={"Variables": {"PYTHONPATH": "/var/task/mine"}})
+        self.assertEqual(self.result(mine)[0], "path")
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE)), ["sdk", "/var/runtime/node_modules/word/index.js"])
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE, Layers=[layer]))[0], "layer")
+        brought = self.create({"index.js": NODE_WORD, "node_modules/word/index.js": "module.exports = 'function';"}, runtime=NODE, handler="index.handler")
+        self.assertEqual(self.result(brought)[0], "function")
+
+    def test_the_process_sandbox_has_it_where_it_lies(self):
+        sdk = self.folder("sdk", boto3_files())
+        node = self.folder("node", {"word/index.js": "module.exports = 'sdk';"})
+        self.serve("--sandbox", "process", "--runtime-sdk", "python=" + sdk, "--runtime-sdk", "nodejs=" + node)
+        function = self.create(IDENTITY, Timeout=60, MemorySize=1_769)
+        got = self.result(function)
+        self.assertIsRole(got, function)
+        self.assertEqual((got["from"], got["martlet"]), (sdk + "/boto3/__init__.py", []))
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "sdk")
+
+    def test_an_install_is_found_from_the_next_cold_start_on(self):
+        server = self.serve()
+        missing = self.create(WORD).invoke()
+        self.assertEqual(missing.json["errorMessage"], "Unable to import module 'app': No module named 'word'")
+        first = self.folder("first", {"word.py": "WORD = 'first'"})
+        os.chmod(os.path.join(first, "word.py"), 0o600)  # its owner alone
+        done = martlet("runtimes", "sdk", "python", "--from", first, "--data-dir", server.data)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        function = self.create(WORD)
+        self.assertEqual(self.result(function), ["first", SITE + "/word.py"])
+        second = self.folder("second", {"word.py": "WORD = 'second'"})
+        again = martlet("runtimes", "sdk", "python", "--from", second, "--data-dir", server.data, "--if-missing")
+        self.assertEqual((again.returncode, again.stdout), (0, ""))
+        self.assertEqual(self.result(self.create(WORD))[0], "first")
+        martlet("runtimes", "sdk", "python", "--from", second, "--data-dir", server.data)
+        self.assertEqual(self.result(self.create(WORD))[0], "second")
+        self.assertEqual(self.result(function)[0], "first")  # warm, and its files are still there
+        self.assertIn("✓ boto3 for Python: " + server.data, martlet("doctor", "--data-dir", server.data).stdout)
+
+    def test_an_install_is_compiled_ahead(self):
+        server = self.serve()
+        folder = self.folder("sdk", boto3_files())
+        self.assertEqual(martlet("runtimes", "sdk", "python", "--from", folder, "--data-dir", server.data).returncode, 0)
+        got = self.result(self.create(IDENTITY, Timeout=60, MemorySize=1_769))
+        self.assertTrue(got["exists"], got)
+        self.assertTrue(got["cached"].startswith(SITE + "/botocore/__pycache__/session.cpython-"), got)
+
+    def test_pip_installs_what_is_named(self):
+        server, path = self.serve(), wheel(self.scratch, "1.0")
+        done = martlet("runtimes", "sdk", "python", path, "--data-dir", server.data, PATH=os.environ["PATH"], PIP_NO_INDEX="1")
+        if "has pip" in done.stderr:
+            self.skipTest(done.stderr)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.result(self.create(WORD))[0], "wheel 1.0")
+        failed = martlet("runtimes", "sdk", "python", "no-such-package", "--data-dir", server.data, PATH=os.environ["PATH"], PIP_NO_INDEX="1")
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("failed (1)", failed.stderr)
+        self.assertEqual(self.result(self.create(WORD))[0], "wheel 1.0")
+
+    def test_what_is_no_directory_is_refused_and_doctor_says_what_to_type(self):
+        empty = os.path.join(self.scratch, "data")
+        self.assertIn("martlet runtimes sdk python", martlet("doctor", "--data-dir", empty).stdout)
+        self.assertIn("martlet runtimes sdk nodejs", martlet("doctor", "--data-dir", empty).stdout)
+        for text, reason in (("python=/no/such", "not a directory"), ("python=relative", "names no SDK"), ("perl=/tmp", "names no SDK")):
+            refused = martlet("serve", "--runtime-sdk", text, "--port", "0", "--ephemeral")
+            self.assertEqual(refused.returncode, 64)
+            self.assertIn(reason, refused.stderr)
+        refused = martlet("runtimes", "sdk", "python", "--from", "/no/such", "--data-dir", empty)
+        self.assertEqual((refused.returncode, "is not a directory" in refused.stderr), (1, True), refused.stderr)
+        self.assertEqual(martlet("runtimes", "sdk", "cobol", "--data-dir", empty).returncode, 64)
