@@ -107,13 +107,13 @@ class Concurrency(EndToEndTest):
         function.update(Environment={"Variables": {}})
         eventually(lambda: not processes_with(mark))
 
-    def test_twenty_cold_starts_at_once_are_all_answered(self):
-        functions = [self.create("def handler(e, c): return e", wait=False) for _ in range(20)]
+    def test_fifty_cold_starts_at_once_are_all_answered(self):
+        functions = [self.create("def handler(e, c): return e", wait=False) for _ in range(50)]
         for function in functions:
             function.wait()
-        with ThreadPoolExecutor(20) as pool:
+        with ThreadPoolExecutor(50) as pool:
             got = list(pool.map(lambda pair: self.result(pair[1], pair[0]), enumerate(functions)))
-        self.assertEqual(got, list(range(20)))
+        self.assertEqual(got, list(range(50)))
 
     def test_a_caller_that_hangs_up_leaves_the_environment_usable(self):
         function = self.create("import time\ncount = 0\ndef handler(e, c):\n    global count\n    count += 1\n    time.sleep(e)\n    return count")

@@ -8,6 +8,12 @@ import Testing
 @Suite("Sandbox escape attempts") struct SandboxEscapeTests {
     @Test("what a function may not do fails", arguments: await DriverKind.isolating(), escapeAttempts)
     func attempt(kind: DriverKind, attempt: EscapeAttempt) async throws {
+        guard !attempt.needsOtherNumbers else {
+            withKnownIssue("the numbers of the system calls are x86-64's, so nothing is tried") {
+                Issue.record("\(attempt.name) is not tried on this processor")
+            }
+            return
+        }
         try await withTemporaryDirectory { directory async throws in
             writeFile(directory + "/secret", "the server's secret", mode: 0o666)
             try await kind.withDriver { driver async throws in
@@ -26,14 +32,35 @@ import Testing
     @Test("the same attempts reach their goals where nothing isolates")
     func control() async throws {
         guard await DriverKind.usable().contains(.process) else { return }
-        let harmless = ["see the host's directories", "see the server's process", "see more than its own processes"]
-        try await DriverKind.process.withDriver { driver async throws in
-            for attempt in escapeAttempts where harmless.contains(attempt.name) {
-                let outcome = try await driver.python(EscapeAttempt.prelude + attempt.script) {
-                    $0.environment["SERVER_PID"] = "\(getpid())"
+        let harmless = [
+            "read the server's files", "see the host's directories", "read the host's secrets in /etc",
+            "see the server's process", "see more than its own processes", "see cgroups",
+        ]
+        try await withTemporaryDirectory { directory async throws in
+            writeFile(directory + "/secret", "the server's secret", mode: 0o666)
+            try await DriverKind.process.withDriver { driver async throws in
+                for attempt in escapeAttempts where harmless.contains(attempt.name) {
+                    let outcome = try await driver.python(EscapeAttempt.prelude + attempt.script) {
+                        $0.environment["SECRET_DIRECTORY"] = directory
+                        $0.environment["SERVER_PID"] = "\(getpid())"
+                    }
+                    #expect(outcome.output.hasPrefix("REACHED"), "\(attempt.name)")
                 }
-                #expect(outcome.output.hasPrefix("REACHED"), "\(attempt.name)")
             }
+        }
+    }
+
+    @Test(
+        "a call that the kernel makes, or refuses for another reason than the wall, is told",
+        arguments: await DriverKind.usable()
+    )
+    func deniedIsACheck(kind: DriverKind) async throws {
+        guard !EscapeAttempt("", "denied(").needsOtherNumbers else { return }
+        try await kind.withDriver { driver async throws in
+            let script = "denied('getppid', 110, (), (1,))\ndenied('close', 3, (-1,), (1,))\n"
+            let output = try await driver.python(EscapeAttempt.prelude + script).output
+            let lines = output.split(separator: "\n")
+            #expect(lines.count == 2 && lines.allSatisfy { $0.hasPrefix("NOT DENIED") }, "\(output)")
         }
     }
 
@@ -158,6 +185,15 @@ struct EscapeAttempt: Sendable, CustomTestStringConvertible {
     var name: String
     var script: String
     var testDescription: String { name }
+
+    /// It makes system calls by number, and those here are x86-64's.
+    var needsOtherNumbers: Bool {
+        #if arch(x86_64)
+        false
+        #else
+        script.contains("denied(")
+        #endif
+    }
 
     init(_ name: String, _ script: String) {
         self.name = name
