@@ -90,6 +90,21 @@ class ProvisionedConcurrency(EndToEndTest):
         self.assertFails("ProvisionedConcurrencyConfigNotFoundException", 404, self.get, function, version)
         eventually(lambda: self.call(function, version)["type"] == "on-demand")
 
+    def test_what_is_provisioned_is_the_versions_own(self):
+        function, version = self.published()
+        self.lambda_.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=1)
+        self.put(function, version, 1)
+        self.until(function, version)
+        self.assertEqual(self.call(function, version)["type"], "provisioned-concurrency")
+        # All of the reservation is provisioned: the unpublished version has no part in it.
+        response = self.assertFails("TooManyRequestsException", 429, function.invoke, {})
+        self.assertEqual(response["Reason"], "ReservedFunctionConcurrentInvocationLimitExceeded")
+        self.assertFails(
+            "InvalidParameterValueException", 400, self.lambda_.put_function_concurrency, FunctionName=function.name,
+            ReservedConcurrentExecutions=0)
+        self.lambda_.delete_function_concurrency(FunctionName=function.name)
+        self.assertEqual(function.invoke({}).json["type"], "on-demand")
+
     def test_what_aws_refuses_is_refused(self):
         function, version = self.published()
         put = lambda qualifier, count: self.lambda_.put_provisioned_concurrency_config(

@@ -125,7 +125,7 @@ class SnapStart(EndToEndTest):
         self.assertEqual([line.split(" ")[0].strip() for line in init], ["INIT_START", "initialised", "INIT_REPORT"])
         self.assertRegex(init[2], r"^INIT_REPORT Init Duration: [\d.]+ ms\n$")
         restore = [line for line in lines if line.startswith("RESTORE_")]
-        self.assertRegex(restore[0], r"^RESTORE_START Runtime Version: python:3.12\tRuntime Version ARN: arn:aws:lambda:")
+        self.assertRegex(restore[0], r"^RESTORE_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn:aws:lambda:")
         self.assertRegex(restore[1], r"^RESTORE_REPORT Restore Duration: [\d.]+ ms\n$")
 
     def test_clients_made_at_the_init_phase_have_the_credentials_of_their_environment(self):

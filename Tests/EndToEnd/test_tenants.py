@@ -64,13 +64,21 @@ class Tenants(EndToEndTest):
     def tenants(self, source=COUNTER, **settings):
         return self.create(source, TenancyConfig={"TenantIsolationMode": "PER_TENANT"}, **settings)
 
-    def test_an_address_names_no_tenant_so_nothing_runs(self):
+    def test_addresses_and_provisioned_concurrency_name_no_tenant_and_are_refused(self):
         function = self.tenants()
-        url = self.lambda_.create_function_url_config(FunctionName=function.name, AuthType="NONE")["FunctionUrl"]
-        connection = http.client.HTTPConnection(urllib.parse.urlsplit(endpoint()).netloc)
-        connection.request("GET", "/", headers={"Host": urllib.parse.urlsplit(url).netloc})
-        self.assertEqual(connection.getresponse().status, 502)
-        connection.close()
+        self.assertFails(
+            "InvalidParameterValueException", 400, self.lambda_.create_function_url_config, FunctionName=function.name, AuthType="NONE")
+        version = self.lambda_.publish_version(FunctionName=function.name)["Version"]
+        self.assertFails(
+            "InvalidParameterValueException", 400, self.lambda_.put_provisioned_concurrency_config, FunctionName=function.name,
+            Qualifier=version, ProvisionedConcurrentExecutions=1)
+
+    def test_records_in_json_name_the_tenant(self):
+        function = self.tenants(LoggingConfig={"LogFormat": "JSON"})
+        function.invoke(1, TenantId="blue")
+        records = [json.loads(line) for line in self.log_of(function) if '"platform.' in line]
+        named = {record["type"]: record["record"].get("tenantId") for record in records}
+        self.assertEqual((named["platform.start"], named["platform.report"]), ("blue", "blue"))
 
     def test_each_tenant_has_environments_of_its_own(self):
         function = self.tenants()

@@ -82,7 +82,7 @@ import Testing
                 .init(functionName: "f", reservedConcurrentExecutions: 3)
             )
             #expect(try await resolve(ground).reservedConcurrency == 3)
-            #expect(try await ground.control.directory.totalReservedConcurrency(in: Self.scope) == 3)
+            #expect(try await ground.control.directory.claimedConcurrency(in: Self.scope) == .init(reserved: 3))
             #expect(try await resolve(ground).version.key == second.version.key)
         }
     }

@@ -227,6 +227,17 @@ private struct NoLogQueue: LogQueue {
         #expect(await take(pool) == nil)
     }
 
+    @Test("a provisioned environment is taken before one that was started on demand, whichever was used last")
+    func provisionedFirst() async throws {
+        let pool = pool()
+        let (provisioned, onDemand) = (try environment(1).0, try environment(2).0)
+        provisioned.isProvisioned = true
+        await pool.giveBack(provisioned)
+        await pool.giveBack(onDemand)
+        #expect(await take(pool) === provisioned)
+        #expect(await take(pool) === onDemand)
+    }
+
     @Test("a waiting request gets the environment that comes back first, in order of arrival")
     func waiting() async throws {
         let pool = pool()

@@ -70,6 +70,13 @@ import Testing
         #expect(end.figures.isColdStart && end.figures.billedMilliseconds == 12)
     }
 
+    @Test("the first of a provisioned environment is billed the same and is no cold start, since nobody has waited")
+    func initializedAhead() {
+        let end = end(.success(ByteBuffer()), start: .initialized(.milliseconds(10), isAhead: true))
+        #expect(end.lines.last?.contains("Init Duration: 10.00 ms\t") == true)
+        #expect(!end.figures.isColdStart && end.figures.billedMilliseconds == 12)
+    }
+
     @Test("a timeout is told before END, and by the REPORT's status")
     func timeout() {
         let end = end(.failure(.timedOut(after: .seconds(3), requestID: "id")))

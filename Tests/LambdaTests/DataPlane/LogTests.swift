@@ -197,16 +197,69 @@ import Testing
     func initializationTypes() {
         let info = log("INFO")
         #expect(info.initDone(duration: .milliseconds(5), at: now).joined().isEmpty)
-        let provisioned = info.initDone(duration: .milliseconds(5), .provisioned, at: now).joined()
+        let provisioned = info.initDone(duration: .milliseconds(5), .init(initialization: .provisioned), at: now)
+            .joined()
         #expect(
             provisioned.contains(
                 #""type":"platform.initReport","record":{"initializationType":"provisioned-concurrency""#
             )
         )
         let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
-        #expect(text.initDone(duration: .milliseconds(5), .provisioned, at: now).isEmpty)
+        #expect(text.initDone(duration: .milliseconds(5), .init(initialization: .provisioned), at: now).isEmpty)
         #expect(
-            text.initDone(duration: .milliseconds(5), .snapStart, at: now) == ["INIT_REPORT Init Duration: 5.00 ms\n"]
+            text.initDone(duration: .milliseconds(5), .init(initialization: .snapStart), at: now) == [
+                "INIT_REPORT Init Duration: 5.00 ms\n"
+            ]
+        )
+    }
+
+    @Test("a failed init phase says of which try it is, and of a time-out no type")
+    func failedInit() {
+        let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
+        let broken = InitFailure(errorType: "Runtime.ExitError", status: .error)
+        let late = InitFailure(errorType: "Sandbox.Timedout", status: .timeout)
+        #expect(
+            text.initReport(duration: .milliseconds(4), failure: broken, .init(isSecondTry: true), at: now)
+                == "INIT_REPORT Init Duration: 4.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n"
+        )
+        #expect(
+            text.initReport(duration: .milliseconds(4), failure: late, at: now)
+                == "INIT_REPORT Init Duration: 4.00 ms\tPhase: init\tStatus: timeout\n"
+        )
+        #expect(
+            log("WARN").initReport(duration: .milliseconds(4), failure: late, at: now).hasSuffix(
+                #""phase":"init","status":"timeout","metrics":{"durationMs":4.00}}}"# + "\n"
+            )
+        )
+    }
+
+    @Test("a subscription of an extension is a line, or a record")
+    func subscriptions() {
+        #expect(
+            log("INFO").subscription(name: "e", .telemetry, [.platform, .extensionLines], at: now).hasSuffix(
+                #""type":"platform.telemetrySubscription","record":{"name":"e","state":"Subscribed","types":["platform","extension"]}}"#
+                    + "\n"
+            )
+        )
+        let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
+        #expect(
+            text.subscription(name: "e", .logs, [.extensionLines], at: now)
+                == "LOGS\tName: e\tState: Subscribed\tTypes: [Extension]\n"
+        )
+    }
+
+    @Test("a record names the tenant whose invocation it is, and text does not")
+    func tenants() {
+        var report = report("success")
+        report.tenantID = "blue"
+        let log = log("DEBUG")
+        for line in [
+            log.start(requestID: "r", version: "1", tenantID: "blue", at: now), log.runtimeDone(report, at: now),
+            log.report(report, at: now),
+        ] { #expect(line.hasSuffix(#","tenantId":"blue"}}"# + "\n")) }
+        let text = PlatformLog(FunctionLogging(format: "Text", group: "g"))
+        #expect(
+            text.start(requestID: "r", version: "1", tenantID: "blue", at: now) == "START RequestId: r Version: 1\n"
         )
     }
 
@@ -293,76 +346,6 @@ import Testing
         #expect(isWellFormed(String(repeating: "[", count: 512) + String(repeating: "]", count: 512)))
         #expect(!isWellFormed(String(repeating: "[", count: 513) + String(repeating: "]", count: 513)))
         #expect(!isWellFormed(String(repeating: "[", count: 1_000_000)))
-    }
-}
-
-@Suite("Concurrency ledger") struct ConcurrencyLedgerTests {
-    private let scope = Scope(account: .local, region: .usEast1)
-
-    @Test("reserved concurrency is a limit and a guarantee")
-    func reserved() {
-        let ledger = ConcurrencyLedger(accountLimit: 2)
-        #expect(ledger.enter("a", in: scope, reserved: 1, totalReserved: 1) == nil)
-        #expect(ledger.enter("a", in: scope, reserved: 1, totalReserved: 1) == .functionLimit)
-        #expect(ledger.enter("b", in: scope, reserved: nil, totalReserved: 1) == nil)
-        #expect(ledger.enter("c", in: scope, reserved: nil, totalReserved: 1) == .accountLimit)
-        ledger.leave("b", in: scope, wasReserved: false)
-        #expect(ledger.enter("c", in: scope, reserved: nil, totalReserved: 1) == nil)
-        ledger.leave("a", in: scope, wasReserved: true)
-        #expect(ledger.enter("a", in: scope, reserved: 1, totalReserved: 1) == nil)
-    }
-
-    @Test("a reservation of zero throttles everything")
-    func zero() {
-        let ledger = ConcurrencyLedger()
-        #expect(ledger.enter("a", in: scope, reserved: 0, totalReserved: 0) == .functionLimit)
-    }
-
-    @Test("accounts do not share a pool")
-    func accounts() throws {
-        let ledger = ConcurrencyLedger(accountLimit: 1)
-        let other = Scope(account: try #require(AccountID("111111111111")), region: .usEast1)
-        #expect(ledger.enter("a", in: scope, reserved: nil, totalReserved: 0) == nil)
-        #expect(ledger.enter("a", in: other, reserved: nil, totalReserved: 0) == nil)
-        #expect(ledger.enter("a", in: other, reserved: nil, totalReserved: 0) == .accountLimit)
-    }
-
-    @Test("a thousand environments may start in ten seconds, then the window must pass")
-    func startRate() {
-        let ledger = ConcurrencyLedger()
-        for _ in 0..<1_000 { #expect(ledger.mayStart("a", in: scope, at: 0)) }
-        #expect(!ledger.mayStart("a", in: scope, at: 9_999_999))
-        #expect(ledger.mayStart("b", in: scope, at: 0))
-        #expect(ledger.mayStart("a", in: scope, at: 10_000_000))
-    }
-
-    @Test("however many functions start and run, little is remembered of them")
-    func bounded() throws {
-        let ledger = ConcurrencyLedger()
-        for number in 0..<10_000 { _ = ledger.mayStart("f\(number)", in: scope, at: Int64(number) * 10_000) }
-        #expect(ledger.remembered.starts <= ConcurrencyLedger.rememberedStarts)
-        // All at once, so that no window is over.
-        for number in 0..<10_000 { _ = ledger.mayStart("g\(number)", in: scope, at: 200_000_000) }
-        #expect(ledger.remembered.starts <= ConcurrencyLedger.rememberedStarts)
-        for number in 0..<100 {
-            let account = try #require(AccountID(String(100_000_000_000 + number)))
-            let other = Scope(account: account, region: .usEast1)
-            #expect(ledger.enter("a", in: other, reserved: nil, totalReserved: 0) == nil)
-            ledger.leave("a", in: other, wasReserved: false)
-        }
-        #expect(ledger.remembered.accounts == 0)
-    }
-
-    @Test("a window that is not over outlives the forgetting of those that are")
-    func windowsLast() {
-        let ledger = ConcurrencyLedger()
-        for number in 0..<(ConcurrencyLedger.rememberedStarts - 1) {
-            _ = ledger.mayStart("f\(number)", in: scope, at: 0)
-        }
-        for _ in 0..<1_000 { #expect(ledger.mayStart("a", in: scope, at: 10_000_000)) }
-        #expect(ledger.mayStart("b", in: scope, at: 10_000_001))
-        #expect(ledger.remembered.starts == 2)
-        #expect(!ledger.mayStart("a", in: scope, at: 10_000_002))
     }
 }
 

@@ -107,7 +107,7 @@ import Testing
         tally.add(invocation(key(), milliseconds: 30, isError: true), at: noon + .seconds(59))
         tally.addThrottle(key(), nil, at: noon)
         tally.add(.init(function: 2, account: 5, unreserved: 4), key(), at: noon)
-        tally.add(.init(function: 3, account: 6, unreserved: 4), key(), at: noon)
+        tally.add(.init(function: 3, account: 6, unreserved: 4), .init(reserved: 7, provisioned: 2), key(), at: noon)
         tally.add(invocation(key()), at: noon + .seconds(60))
         #expect(tally.take(before: noon + .seconds(59)).isEmpty)
         let measurements = tally.take(before: noon + .seconds(60))
@@ -125,6 +125,8 @@ import Testing
         #expect(statistics("ConcurrentExecutions", [:])?.maximum == 6)
         #expect(statistics("UnreservedConcurrentExecutions", [:])?.maximum == 4)
         #expect(statistics("UnreservedConcurrentExecutions") == nil)
+        #expect(statistics("ClaimedAccountConcurrency", [:]) == .init(samples: 2, sum: 17, minimum: 4, maximum: 13))
+        #expect(statistics("ClaimedAccountConcurrency") == nil)
         #expect(measurements.allSatisfy { $0.namespace == "AWS/Lambda" && $0.timestamp == noon })
         #expect(measurements.first { $0.name == "Duration" }?.unit == "Milliseconds")
         #expect(tally.take(before: nil).contains { $0.timestamp == noon + .seconds(60) })
@@ -214,14 +216,13 @@ import Testing
     }
 
     @Test("the ledger tells what runs of a function, of the account, and unreserved")
-    func load() {
+    func load() throws {
         let ledger = ConcurrencyLedger()
-        #expect(ledger.enter("a", in: scope, reserved: nil, totalReserved: 0) == nil)
-        #expect(ledger.enter("a", in: scope, reserved: nil, totalReserved: 0) == nil)
-        #expect(ledger.enter("b", in: scope, reserved: 5, totalReserved: 5) == nil)
+        for _ in 0..<2 { #expect(try ledger.enter(.init(key: key("a")), at: 0) == .unreserved) }
+        #expect(try ledger.enter(.init(key: key("b"), reserved: 5, claims: .init(reserved: 5)), at: 0) == .reserved)
         #expect(ledger.load(of: "a", in: scope) == .init(function: 2, account: 3, unreserved: 2))
-        ledger.leave("a", in: scope, wasReserved: false)
-        ledger.leave("b", in: scope, wasReserved: true)
+        ledger.leave(key("a"), .unreserved)
+        ledger.leave(key("b"), .reserved)
         #expect(ledger.load(of: "b", in: scope) == .init(function: 0, account: 1, unreserved: 1))
     }
 

@@ -117,6 +117,87 @@ import Testing
         #expect(both(.subscription(name: "e", .telemetry, [.platform]))[1] == nil)
     }
 
+    @Test("the phases are told by the Telemetry API alone, each with its end")
+    func phases() throws {
+        let time = Instant(milliseconds: 1_665_532_815_064)
+        let telemetry = try parse(Self.whole)
+        let logs = try parse(Self.whole.replacing("2022-07-01", with: "2021-03-18"), .logs)
+        func record(_ event: TelemetryEvent) -> String? {
+            #expect(event.document(for: logs, at: time, keepsObjects: true) == nil)
+            return event.document(for: telemetry, at: time, keepsObjects: true)
+                .map { String($0.dropFirst(#"{"time":"2022-10-12T00:00:15.064Z","type":"platform."#.utf8.count)) }
+        }
+        let second = InitPhase(initialization: .provisioned, isSecondTry: true)
+        let failed = PhaseEnd(InitFailure(errorType: "Runtime.ExitError", status: .error))
+        let late = PhaseEnd(InitFailure(errorType: "Sandbox.Timedout", status: .timeout))
+        #expect(
+            record(.initRuntimeDone(failed, second))
+                == #"initRuntimeDone","record":{"initializationType":"provisioned-concurrency","phase":"invoke","status":"error","errorType":"Runtime.ExitError"}}"#
+        )
+        #expect(
+            record(.initReport(.microseconds(1_500), late, InitPhase()))
+                == #"initReport","record":{"initializationType":"on-demand","phase":"init","status":"timeout","metrics":{"durationMs":1.5}}}"#
+        )
+        #expect(record(.restoreRuntimeDone(.success)) == #"restoreRuntimeDone","record":{"status":"success"}}"#)
+        #expect(
+            record(.restoreReport(.milliseconds(2), failed))
+                == #"restoreReport","record":{"status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":2}}}"#
+        )
+        let facts = TelemetryEvent.InitFacts(
+            phase: second,
+            functionName: "f",
+            functionVersion: "7",
+            runtimeVersion: "python:3.12.v1",
+            runtimeVersionARN: "arn",
+            instanceID: "i",
+            memoryMiB: 128
+        )
+        #expect(
+            record(.initStart(facts))
+                == #"initStart","record":{"initializationType":"provisioned-concurrency","phase":"invoke","runtimeVersion":"python:3.12.v1","runtimeVersionArn":"arn","functionName":"f","functionVersion":"7","instanceId":"i","instanceMaxMemory":134217728}}"#
+        )
+    }
+
+    @Test("an invocation is told with what it produced and when, and of a tenant's with whose it was")
+    func invocations() throws {
+        let time = Instant(milliseconds: 1_665_532_815_064)
+        let telemetry = try parse(Self.whole)
+        func record(_ event: TelemetryEvent) throws -> String {
+            let document = try #require(event.document(for: telemetry, at: time, keepsObjects: true))
+            return String(document.dropFirst(#"{"time":"2022-10-12T00:00:15.064Z","type":"platform."#.utf8.count))
+        }
+        var done = TelemetryEvent.RuntimeDone(
+            requestID: "r",
+            handedAt: time,
+            duration: .milliseconds(2_000),
+            latency: .milliseconds(30),
+            producedBytes: 7
+        )
+        #expect(
+            try record(.runtimeDone(done))
+                == #"runtimeDone","record":{"requestId":"r","status":"success","metrics":{"durationMs":2000,"producedBytes":7},"spans":[{"name":"responseLatency","start":"2022-10-12T00:00:15.064Z","durationMs":30},{"name":"responseDuration","start":"2022-10-12T00:00:15.094Z","durationMs":1970}]}}"#
+        )
+        done.tenantID = "blue"
+        #expect(try record(.runtimeDone(done)).hasSuffix(#","tenantId":"blue"}}"#))
+        let start = TelemetryEvent.start(requestID: "r", version: "1", traceHeader: "t", tenantID: "blue")
+        #expect(try record(start).hasSuffix(#","tenantId":"blue"}}"#))
+        var report = InvocationReport(
+            requestID: "r",
+            duration: .microseconds(1_500),
+            initDuration: .milliseconds(10),
+            memoryMiB: 128,
+            maxMemoryMiB: 40,
+            status: "timeout",
+            errorType: "Sandbox.Timedout"
+        )
+        #expect(
+            try record(.report(report, extensionOverhead: .milliseconds(3)))
+                == #"report","record":{"requestId":"r","metrics":{"durationMs":1.5,"billedDurationMs":12,"memorySizeMB":128,"maxMemoryUsedMB":40,"initDurationMs":10},"status":"timeout","errorType":"Sandbox.Timedout","spans":[{"name":"extensionOverhead","durationMs":3}]}}"#
+        )
+        report.tenantID = "blue"
+        #expect(try record(.report(report, extensionOverhead: nil)).hasSuffix(#","tenantId":"blue"}}"#))
+    }
+
     private static let whole = subscription()
 }
 

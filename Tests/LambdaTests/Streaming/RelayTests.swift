@@ -103,6 +103,23 @@ import Testing
         logTail: []
     )
 
+    @Test("it counts what the runtime writes and when that begins, also when the caller has gone")
+    func received() async throws {
+        let clock = MemoryClock()
+        let relay = ResponseRelay(clock: clock)
+        relay.begin(contentType: nil) {}
+        #expect(relay.received == .init())
+        await clock.advance(by: .milliseconds(3))
+        let began = clock.monotonicMicroseconds
+        _ = relay.offer(ByteBuffer())
+        #expect(relay.received.firstAt == nil)
+        _ = relay.offer(ByteBuffer(string: "abc"))
+        await clock.advance(by: .seconds(1))
+        relay.abandon()
+        _ = relay.offer(ByteBuffer(string: "de"))
+        #expect(relay.received == .init(bytes: 5, firstAt: began))
+    }
+
     @Test("who waits for the beginning hears of an answer that came as a whole")
     func whole() async throws {
         let relay = ResponseRelay(clock: MemoryClock())

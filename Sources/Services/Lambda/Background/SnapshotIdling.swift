@@ -73,7 +73,7 @@ struct WakingDirectory: VersionDirectory {
         }
     }
 
-    func totalReservedConcurrency(in scope: Scope) async throws -> Int {
-        try await cache.totalReservedConcurrency(in: scope)
+    func claimedConcurrency(in scope: Scope) async throws -> ClaimedConcurrency {
+        try await cache.claimedConcurrency(in: scope)
     }
 }

@@ -16,6 +16,8 @@ final class EnvironmentPool: Sendable {
         var reapAfter: Duration = .seconds(600)
         /// Before its role credentials run out.
         var maximumAge: Duration = .seconds(11 * 3_600)
+        /// A provisioned one is replaced from here on, so that no request finds one too old.
+        var renewAfter: Duration = .seconds(10 * 3_600)
         /// Of all functions on this node; a start beyond it first ends the longest idle one.
         var maximumEnvironments = 1_000
 
@@ -93,6 +95,11 @@ final class EnvironmentPool: Sendable {
         }
         // A sandbox that cannot be thawed has ended; the next one is as good.
         return idle.isFrozen ? (try? await idle.environment.thaw()) != nil : true
+    }
+
+    /// Whether another should be there in its place before long.
+    func isAgeing(_ environment: ExecutionEnvironment) -> Bool {
+        clock.now - environment.startedAt >= configuration.renewAfter
     }
 
     /// What a waiting request gets.

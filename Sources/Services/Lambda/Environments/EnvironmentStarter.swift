@@ -21,10 +21,11 @@ struct EnvironmentStarter: Sendable {
     /// Throws `RuntimeUnavailable`, `SandboxError`, EFSMountFailureException, or what the credential vendor throws.
     func start(
         _ version: ExecutableVersion,
-        initialization: InitializationType = .onDemand
+        initialization: InitializationType = .onDemand,
+        isSecondTry: Bool = false
     ) async throws -> ExecutionEnvironment {
         guard version.snapStarts, initialization == .onDemand, let shelf else {
-            return try await begin(planner.plan(version, initialization))
+            return try await begin(planner.plan(version, initialization, isSecondTry: isSecondTry))
         }
         shelf.noteUse(version.key)
         if !shelf.isPassedOver(version.key), let snapshot = await shelf.snapshot(of: version.key) {
@@ -67,7 +68,7 @@ struct EnvironmentStarter: Sendable {
         if let environment = await claimed(plan) { return environment }
         let sandbox = try await started(plan)
         let environment = environment(plan, in: sandbox, on: doors.eventLoops.next())
-        environment.expectExtensions(plan.launch.extensions)
+        environment.expectExtensions(plan.launch.extensions, holdsRuntime: plan.isHeld)
         do {
             environment.own(try await doors.open(sandbox, on: environment.eventLoop, for: environment))
         } catch {

@@ -17,6 +17,12 @@ struct EnvironmentState {
     var alarm: (at: NIODeadline, scheduled: Scheduled<Void>)?
     var initWaiter: CheckedContinuation<InitOutcome, Never>?
     var initOutcome: InitOutcome?
+    /// Decided, and perhaps not known to whoever waits for it: subscribers hear of it first.
+    var isInitOver = false
+    /// Subscribers have heard how the runtime's part of the phase ended.
+    var isRuntimeDoneTold = false
+    /// It stands short of its command until the extensions have registered.
+    var isRuntimeHeld = false
     var initError: InitFailure?
     var initializedAt: Int64?
     /// When the runtime heard that it is a copy.

@@ -33,11 +33,14 @@ extension ExecutionEnvironment {
     }
 
     static func initFailure(_ exit: SandboxExit) -> InitFailure {
-        InitFailure(
-            payload: nil,
-            errorType: exit == .outOfMemory ? "Runtime.OutOfMemory" : "Runtime.ExitError",
-            status: .error,
-            exit: exit
-        )
+        InitFailure(payload: nil, errorType: initErrorType(exit), status: .error, exit: exit)
+    }
+
+    private static func initErrorType(_ exit: SandboxExit) -> String {
+        switch exit {
+        case .outOfMemory: "Runtime.OutOfMemory"
+        case .notExecuted: "Runtime.InvalidEntrypoint"
+        case .exited, .signalled, .killed: "Runtime.ExitError"
+        }
     }
 }

@@ -26,29 +26,36 @@ extension ExecutionEnvironment {
     func initPhaseEnded() {
         let now = clock.monotonicMicroseconds
         state.withLockedValue { $0.initializedAt = now }
-        let duration = Duration.microseconds(now - startedMicroseconds)
-        log.telemetry.post(
-            beginning.role.isRestored
-                ? .restoreReport(duration, nil, errorType: nil)
-                : .initReport(duration, nil, errorType: nil, beginning.initialization)
-        )
         finishInit(.ready)
     }
 
-    func failInit(errorType: String, message: String) {
+    /// False: the phase was over before.
+    @discardableResult
+    func failInit(errorType: String, message: String) -> Bool {
         finishInit(
             .failed(InitFailure(payload: nil, errorType: errorType, status: .error, exit: nil, message: message))
         )
     }
 
-    func finishInit(_ outcome: InitOutcome) {
-        let waiter = state.withLockedValue { state -> CheckedContinuation<InitOutcome, Never>? in
-            guard state.initOutcome == nil else { return nil }
+    /// The phase ends once. Subscribers hear of it before an invocation, or the end of the environment, can follow.
+    @discardableResult
+    func finishInit(_ outcome: InitOutcome) -> Bool {
+        let isFirst = state.withLockedValue { state in
+            defer { state.isInitOver = true }
+            return !state.isInitOver
+        }
+        guard isFirst else { return false }
+        switch outcome {
+        case .ready: tellPhaseReport(.success)
+        case .failed(let failure): tellFailedPhase(failure)
+        }
+        let waiter = state.withLockedValue { state in
             state.initOutcome = outcome
             defer { state.initWaiter = nil }
             return state.initWaiter
         }
         waiter?.resume(returning: outcome)
+        return true
     }
 
     /// What came before the first invocation, once: it belongs to that one's REPORT. Nil before the environment is ready.
@@ -57,7 +64,9 @@ extension ExecutionEnvironment {
             guard !state.hasReportedStart, let readyAt = state.initializedAt else { return nil }
             state.hasReportedStart = true
             let duration = Duration.microseconds(readyAt - startedMicroseconds)
-            guard beginning.role.isRestored, let copiedAt = state.copiedAt else { return .initialized(duration) }
+            guard beginning.role.isRestored, let copiedAt = state.copiedAt else {
+                return .initialized(duration, isAhead: beginning.initialization == .provisioned)
+            }
             return .restored(duration, billed: .microseconds(readyAt - copiedAt))
         }
     }

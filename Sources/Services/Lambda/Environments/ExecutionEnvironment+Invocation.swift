@@ -75,9 +75,13 @@ extension ExecutionEnvironment {
             return state.running
         }
         guard let running else { return }
-        let duration = Duration.microseconds(now - (running.handedAt ?? now))
+        let handedAt = running.handedAt ?? now
         running.finish.resume(
-            returning: InvocationResult(outcome: outcome, duration: duration)
+            returning: InvocationResult(
+                outcome: outcome,
+                duration: .microseconds(now - handedAt),
+                latency: running.invocation.relay?.received.firstAt.map { .microseconds($0 - handedAt) }
+            )
         )
     }
 

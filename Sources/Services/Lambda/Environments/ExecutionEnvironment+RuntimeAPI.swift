@@ -47,7 +47,6 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         }
         if let error { return request.reject(error) }
         request.accept()
-        log.telemetry.post(.initRuntimeDone(.error, errorType: type, beginning.initialization))
         finishInit(.failed(failure))
     }
 
@@ -78,7 +77,6 @@ extension ExecutionEnvironment: RuntimeAPIDelegate {
         }
         if let error { return request.reject(error) }
         request.accept()
-        log.telemetry.post(.restoreRuntimeDone(.error, errorType: type))
         finishInit(.failed(failure))
     }
 

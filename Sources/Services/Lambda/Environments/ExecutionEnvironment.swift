@@ -15,8 +15,11 @@ final class ExecutionEnvironment: Sendable {
     struct Beginning: Sendable {
         var initialization = InitializationType.onDemand
         var role = SnapshotRole.none
+        var isSecondTry = false
         /// Nil where they stand in its environment.
         var credentials: EnvironmentCredentials? = nil
+
+        var phase: InitPhase { InitPhase(initialization: initialization, isSecondTry: isSecondTry) }
     }
 
     let key: VersionKey

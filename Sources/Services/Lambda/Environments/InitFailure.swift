@@ -53,11 +53,16 @@ extension ExecutionEnvironment {
         _ meter: FunctionMeter?
     ) async {
         if let invocation {
-            log.platform(format.start(requestID: invocation.id, version: version.key.version, at: clock.now))
+            log.platform(
+                format.start(
+                    requestID: invocation.id,
+                    version: version.key.version,
+                    tenantID: version.key.tenantID,
+                    at: clock.now
+                )
+            )
         }
-        let phase = invocation == nil ? "init" : "invoke"
-        let type = beginning.initialization
-        log.platform(format.initReport(duration: duration, phase: phase, failure: failure, type, at: clock.now))
+        log.platform(format.initReport(duration: duration, failure: failure, beginning.phase, at: clock.now))
         guard let invocation else { return }
         let result = InvocationResult(outcome: .failure(failure.error(of: invocation)), duration: duration)
         await tellEnd(of: invocation, version, .init(result: result), meter)

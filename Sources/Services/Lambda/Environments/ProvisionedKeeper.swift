@@ -6,7 +6,7 @@ import Sandbox
 import ServiceLifecycle
 
 /// Sees to it that there are as many initialised environments as provisioned concurrency asks for: starts what is missing,
-/// replaces what has ended, lets go of what is too many.
+/// replaces what has ended and, one after the other, what gets old; lets go of what is too many.
 ///
 /// What it lets go of becomes an ordinary environment, so nothing that runs is cut. Configurations are rows; what is here is
 /// made again after a restart.
@@ -24,6 +24,8 @@ final class ProvisionedKeeper: Service, Provisioner {
         /// Nil while it starts.
         var environment: ExecutionEnvironment?
         var isReady = false
+        /// An older one that goes as soon as this one is ready.
+        var successorOf: Int?
     }
 
     private struct Group {
@@ -32,7 +34,10 @@ final class ProvisionedKeeper: Service, Provisioner {
         /// After a failure, not before.
         var retryAt: Instant?
 
-        func count(_ key: VersionKey) -> Int { members.values.count { $0.key == key } }
+        func count(_ key: VersionKey) -> Int { members.values.count { $0.key == key && !isSpare($0) } }
+
+        /// Beyond the number that is asked for, until it takes another one's place.
+        func isSpare(_ member: Member) -> Bool { member.successorOf.map { members[$0] != nil } ?? false }
     }
 
     private struct State {
@@ -80,7 +85,7 @@ final class ProvisionedKeeper: Service, Provisioner {
         state.withLockedValue { state in
             guard let group = state.groups[configuration.key] else { return ProvisionedStanding() }
             return ProvisionedStanding(
-                allocated: group.members.values.count { $0.environment != nil },
+                allocated: group.members.values.count { $0.environment != nil && !group.isSpare($0) },
                 available: group.members.values.count(where: \.isReady),
                 failure: group.failure
             )
@@ -131,7 +136,10 @@ final class ProvisionedKeeper: Service, Provisioner {
             if let version = resolved?.version { versions[version.key] = (version, share.count) }
         }
         await letGo(configuration.key, but: versions.mapValues(\.count))
-        for (version, count) in versions.values { start(version, upTo: count, for: configuration.key) }
+        for (version, count) in versions.values {
+            start(version, upTo: count, for: configuration.key)
+            renew(version, for: configuration.key)
+        }
     }
 
     // MARK: Starting
@@ -153,26 +161,67 @@ final class ProvisionedKeeper: Service, Provisioner {
         for member in members { supply.supervisor.submit { await self.bringUp(version, member, key) } }
     }
 
+    /// Before the pool would find it too old and let a request wait for another. One of a version at a time, so that there is
+    /// never more than one too many.
+    private func renew(_ version: ExecutableVersion, for key: ProvisionedConcurrency.Key) {
+        let member = state.withLockedValue { state -> Int? in
+            guard var group = state.groups[key], state.starting < Self.startsAtOnce else { return nil }
+            if let retryAt = group.retryAt, clock.now < retryAt { return nil }
+            let members = group.members.filter { $0.value.key == version.key }
+            guard members.values.allSatisfy(\.isReady) else { return nil }
+            let ageing = members.filter { _, member in member.environment.map(supply.pool.isAgeing) ?? false }
+            guard let oldest = ageing.keys.min() else { return nil }
+            state.nextMember += 1
+            state.starting += 1
+            group.members[state.nextMember] = Member(key: version.key, successorOf: oldest)
+            state.groups[key] = group
+            return state.nextMember
+        }
+        guard let member else { return }
+        supply.supervisor.submit { await self.bringUp(version, member, key) }
+    }
+
     private func bringUp(_ version: ExecutableVersion, _ member: Int, _ key: ProvisionedConcurrency.Key) async {
         let outcome = await supply.provision(version) { environment in
             self.state.withLockedValue { $0.groups[key]?.members[member]?.environment = environment }
         } onEnd: {
-            self.state.withLockedValue { $0.groups[key]?.members[member] = nil }
+            self.state.withLockedValue { self.forget(member, key, &$0) }
             self.waker.yield()
         }
-        state.withLockedValue { state in
+        let predecessor = state.withLockedValue { state -> ExecutionEnvironment? in
             state.starting -= 1
             switch outcome {
-            case .ready:
-                state.groups[key]?.members[member]?.isReady = true
-                state.groups[key]?.failure = nil
+            case .ready: return becameReady(member, key, &state)
             case .failed(let reason):
-                state.groups[key]?.members[member] = nil
+                forget(member, key, &state)
                 state.groups[key]?.failure = reason
                 state.groups[key]?.retryAt = clock.now + Self.pauseAfterFailure
+                return nil
             }
         }
+        if let predecessor { await supply.pool.dismiss(predecessor) }
         waker.yield()
+    }
+
+    /// Returns the one whose place it takes.
+    private func becameReady(
+        _ member: Int,
+        _ key: ProvisionedConcurrency.Key,
+        _ state: inout State
+    ) -> ExecutionEnvironment? {
+        state.groups[key]?.failure = nil
+        // It may have ended, or be let go, already.
+        guard let found = state.groups[key]?.members[member] else { return nil }
+        state.groups[key]?.members[member]?.isReady = true
+        supply.ledger.provide(found.key)
+        guard let old = found.successorOf else { return nil }
+        defer { forget(old, key, &state) }
+        return state.groups[key]?.members[old]?.environment
+    }
+
+    private func forget(_ member: Int, _ key: ProvisionedConcurrency.Key, _ state: inout State) {
+        guard let gone = state.groups[key]?.members.removeValue(forKey: member), gone.isReady else { return }
+        supply.ledger.withdraw(gone.key)
     }
 
     // MARK: Letting go
@@ -184,14 +233,17 @@ final class ProvisionedKeeper: Service, Provisioner {
             var left = kept
             var surplus: [ExecutionEnvironment] = []
             for (id, member) in group.members.sorted(by: { $0.key < $1.key }) {
+                // A successor is kept as long as what it succeeds.
+                if group.isSpare(member) { continue }
                 if let count = left[member.key], count > 0 {
                     left[member.key] = count - 1
                 } else if let environment = member.environment {
                     surplus.append(environment)
+                    forget(id, key, &state)
                     group.members[id] = nil
                 }
             }
-            state.groups[key] = group.members.isEmpty && kept.isEmpty ? nil : group
+            if group.members.isEmpty && kept.isEmpty { state.groups[key] = nil }
             return surplus
         }
         for environment in surplus { await supply.pool.dismiss(environment) }

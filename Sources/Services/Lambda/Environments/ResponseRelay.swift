@@ -18,6 +18,7 @@ final class ResponseRelay: Sendable {
     private struct State {
         var flow = RelayFlow()
         var pace = StreamPace()
+        var received = Received()
         /// Reads the runtime's connection on.
         var readOn: (@Sendable () -> Void)?
         var ending: Result<FunctionRunner.Outcome, any Error>?
@@ -52,7 +53,28 @@ final class ResponseRelay: Sendable {
     }
 
     /// False: the connection is to be read no further until `readOn` is called.
-    func offer(_ piece: ByteBuffer) -> Bool { change { $0.flow.offer(piece) } }
+    func offer(_ piece: ByteBuffer) -> Bool {
+        let now = clock.monotonicMicroseconds
+        return change { state in
+            state.received.add(piece.readableBytes, at: now)
+            return state.flow.offer(piece)
+        }
+    }
+
+    /// What the runtime has written so far, taken or not.
+    struct Received: Sendable, Equatable {
+        var bytes = 0
+        /// By the monotonic clock, in microseconds.
+        var firstAt: Int64?
+
+        mutating func add(_ count: Int, at microseconds: Int64) {
+            guard count > 0 else { return }
+            bytes += count
+            if firstAt == nil { firstAt = microseconds }
+        }
+    }
+
+    var received: Received { state.withLockedValue { $0.received } }
 
     /// The invocation is over, its log lines are written.
     func finish(_ ending: Result<FunctionRunner.Outcome, any Error>) {

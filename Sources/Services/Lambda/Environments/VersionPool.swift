@@ -9,6 +9,7 @@ final class VersionPool: Sendable {
         let environment: ExecutionEnvironment
         let since: Instant
         var isFrozen = false
+        var isProvisioned = false
     }
 
     typealias Turn = EnvironmentPool.Turn
@@ -43,6 +44,14 @@ final class VersionPool: Sendable {
         /// Environments that live or start.
         var members = 0
         var isRetired = false
+        /// Whether any has been, so that others need not look for it.
+        var hasProvisioned = false
+
+        /// Provisioned ones first, as they do not count against anything; then the most recently used.
+        mutating func takeIdle() -> Idle? {
+            guard hasProvisioned, let index = idle.lastIndex(where: \.isProvisioned) else { return idle.popLast() }
+            return idle.remove(at: index)
+        }
 
         mutating func getInLine() -> Int {
             nextTicket += 1
@@ -122,7 +131,7 @@ final class VersionPool: Sendable {
 
     func ask(isPatient: Bool, isBusy: Bool, at now: Int64) -> Answer {
         state.withLockedValue { state in
-            if let idle = state.idle.popLast() { return .idle(idle) }
+            if let idle = state.takeIdle() { return .idle(idle) }
             let ticket = state.getInLine()
             return .ticket(ticket, state.start(ticket, isPatient: isPatient, isBusy: isBusy, at: now))
         }
@@ -158,9 +167,13 @@ final class VersionPool: Sendable {
 
     /// False: the version is retired and nobody waits, so the environment is to end.
     func push(_ environment: ExecutionEnvironment, at now: Instant) -> Bool {
+        let isProvisioned = environment.isProvisioned
         let (isKept, resume) = state.withLockedValue { state in
             let (isServed, resume) = state.serveFirst(.environment(environment))
-            if !isServed, !state.isRetired { state.idle.append(Idle(environment: environment, since: now)) }
+            if !isServed, !state.isRetired {
+                state.idle.append(Idle(environment: environment, since: now, isProvisioned: isProvisioned))
+                if isProvisioned { state.hasProvisioned = true }
+            }
             return (isServed || !state.isRetired, resume)
         }
         resume?.resume(returning: .environment(environment))

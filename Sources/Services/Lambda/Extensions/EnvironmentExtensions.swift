@@ -15,5 +15,20 @@ struct EnvironmentExtensions: Sendable {
     struct FunctionFault: Sendable {
         var errorType: String
         var message: String
+        var culprit: ExtensionNotice?
+    }
+}
+
+/// What is told of one extension's state. AWS: `platform.extension`
+struct ExtensionNotice: Sendable {
+    var name: String
+    var state: String
+    var events: [ExtensionEventType]
+    var errorType: String? = nil
+}
+
+extension ExtensionNotice {
+    init<Ticket>(_ member: ExtensionSession<Ticket>.Member) {
+        self.init(name: member.name, state: member.state.name, events: member.events)
     }
 }

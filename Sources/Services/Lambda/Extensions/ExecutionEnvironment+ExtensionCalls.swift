@@ -64,8 +64,10 @@ extension ExecutionEnvironment {
         }
         if let error { return request.reject(error) }
         request.accept()
-        if let member { tell(member.name, kind.stateName, member.events, errorType: errorType) }
-        fault(kind.errorType, errorType)
+        let notice = member.map {
+            ExtensionNotice(name: $0.name, state: kind.stateName, events: $0.events, errorType: errorType)
+        }
+        fault(kind.errorType, errorType, by: notice)
     }
 
     private func subscribe(_ id: String, _ subscription: TelemetrySubscription, _ request: RuntimeRequest) {
@@ -84,6 +86,7 @@ extension ExecutionEnvironment {
             return request.reject(subscription.api == .logs ? .logsClosed : .telemetryClosed)
         }
         request.answer(status: .ok, body: ByteBuffer(string: #""OK""#))
+        log.platform(format.subscription(name: name, subscription.api, subscription.types, at: clock.now))
         log.telemetry.post(.subscription(name: name, subscription.api, subscription.types))
     }
 

@@ -6,8 +6,10 @@ import Synchronization
 
 extension ExecutionEnvironment {
     /// Says, before the runtime can be heard, which extensions the init phase has to wait for.
-    func expectExtensions(_ names: [String]) {
+    /// `holdsRuntime`: `startRuntime` will be called.
+    func expectExtensions(_ names: [String], holdsRuntime: Bool = false) {
         guard !names.isEmpty else { return }
+        state.withLockedValue { $0.isRuntimeHeld = holdsRuntime }
         let refusal = extensions.withLockedValue { state -> ExtensionAPIError? in
             for name in names {
                 if let refusal = state.session.launch(name) { return refusal }
@@ -29,8 +31,16 @@ extension ExecutionEnvironment {
                 return
             } catch {
                 let isForbidden = (error as? SandboxError)?.message.contains("ermission denied") ?? false
-                tell(name, "LaunchError", [], errorType: isForbidden ? "PermissionDenied" : "UnknownError")
-                return fault(ExtensionFault.launchError.errorType, "\((error as? SandboxError)?.message.plain ?? "")")
+                return fault(
+                    ExtensionFault.launchError.errorType,
+                    "\((error as? SandboxError)?.message.plain ?? "")",
+                    by: ExtensionNotice(
+                        name: name,
+                        state: "LaunchError",
+                        events: [],
+                        errorType: isForbidden ? "PermissionDenied" : "UnknownError"
+                    )
+                )
             }
         }
     }
@@ -41,6 +51,7 @@ extension ExecutionEnvironment {
         // The init phase ends earlier where one never does.
         let limit = Duration.seconds(LambdaLimits.provisionedInitSeconds)
         guard await extensionsRegistered.wait(atMost: limit, on: eventLoop), isUsable else { return }
+        state.withLockedValue { $0.isRuntimeHeld = false }
         do {
             try await sandbox.claim(claim)
         } catch let error as SandboxError where error.code == .ended {
@@ -68,8 +79,11 @@ extension ExecutionEnvironment {
         }
         if !awaitsMore { extensionsGone.open() }
         guard let fault else { return }
-        tell(name, fault.stateName, events, errorType: fault.errorType)
-        self.fault(fault.errorType, Self.exitText(exit))
+        self.fault(
+            fault.errorType,
+            Self.exitText(exit),
+            by: ExtensionNotice(name: name, state: fault.stateName, events: events, errorType: fault.errorType)
+        )
     }
 
     private static func exitText(_ exit: SandboxExit) -> String {
@@ -83,11 +97,7 @@ extension ExecutionEnvironment {
 
     /// The runtime has asked for its first event, or to be snapshot. The phase is over when the extensions have asked, too.
     func runtimeBecameReady() {
-        log.telemetry.post(
-            beginning.role.isRestored
-                ? .restoreRuntimeDone(nil, errorType: nil)
-                : .initRuntimeDone(nil, errorType: nil, beginning.initialization)
-        )
+        tellRuntimeReady(.success)
         advance { $0.isRuntimeReady = true }
     }
 
@@ -107,30 +117,26 @@ extension ExecutionEnvironment {
         }
         settled?.open()
         guard isInitialized else { return }
-        for member in members { tell(member.name, "Ready", member.events) }
+        for member in members { tell(ExtensionNotice(member)) }
         initPhaseEnded()
         log.telemetry.close()
     }
 
-    /// One line of the log, and one event.
-    func tell(_ name: String, _ state: String, _ events: [ExtensionEventType], errorType: String? = nil) {
-        log.platform(
-            format.extensionState(name: name, state: state, events: events, errorType: errorType, at: clock.now)
-        )
-        log.telemetry.post(.extensionState(name: name, state: state, events: events, errorType: errorType))
-    }
-
     /// An extension has failed: AWS ends the environment, and whatever it was doing.
-    func fault(_ errorType: String, _ message: String) {
+    func fault(_ errorType: String, _ message: String, by culprit: ExtensionNotice? = nil) {
         let (isFirst, settled) = extensions.withLockedValue { state -> (Bool, Latch?) in
             guard state.fault == nil, state.ending == nil else { return (false, nil) }
-            state.fault = .init(errorType: errorType, message: message)
+            state.fault = .init(errorType: errorType, message: message, culprit: culprit)
             defer { state.settled = nil }
             return (true, state.settled)
         }
-        guard isFirst else { return }
+        guard isFirst else {
+            if let culprit { tell(culprit) }
+            return
+        }
         doom()
-        failInit(errorType: errorType, message: message)
+        // In the init phase its notice has its place among those of the end.
+        if !failInit(errorType: errorType, message: message), let culprit { tell(culprit) }
         settled?.open()
         supervisor.submit { [self] in await shutDown(.failure) }
     }

@@ -5,7 +5,12 @@ import NIOCore
 extension ExecutionEnvironment {
     func tellStart(_ invocation: Invocation, _ version: ExecutableVersion) {
         log.telemetry.post(
-            .start(requestID: invocation.id, version: version.key.version, traceHeader: invocation.traceHeader)
+            .start(
+                requestID: invocation.id,
+                version: version.key.version,
+                traceHeader: invocation.traceHeader,
+                tenantID: version.key.tenantID
+            )
         )
     }
 
@@ -18,7 +23,9 @@ extension ExecutionEnvironment {
             requestID: invocation.id,
             handedAt: clock.now - result.duration,
             duration: result.duration,
-            producedBytes: 0
+            latency: result.latency,
+            producedBytes: 0,
+            tenantID: key.tenantID
         )
         switch result.outcome {
         case .success(let payload): done.producedBytes = payload.readableBytes
@@ -28,6 +35,8 @@ extension ExecutionEnvironment {
             done.producedBytes = error.payload.readableBytes
         case .notStarted: break
         }
+        // What has gone out piece by piece is in no payload.
+        if let streamed = invocation.relay?.received.bytes, streamed > 0 { done.producedBytes = streamed }
         return done
     }
 }

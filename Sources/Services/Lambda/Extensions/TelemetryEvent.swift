@@ -5,12 +5,12 @@ import MartletCore
 /// One thing that is told to subscribers.
 enum TelemetryEvent: Sendable {
     case initStart(InitFacts)
-    case initRuntimeDone(FunctionError.Status?, errorType: String?, InitializationType)
-    case initReport(Duration, FunctionError.Status?, errorType: String?, InitializationType)
+    case initRuntimeDone(PhaseEnd, InitPhase)
+    case initReport(Duration, PhaseEnd, InitPhase)
     case restoreStart(InitFacts)
-    case restoreRuntimeDone(FunctionError.Status?, errorType: String?)
-    case restoreReport(Duration, FunctionError.Status?, errorType: String?)
-    case start(requestID: String, version: String, traceHeader: String)
+    case restoreRuntimeDone(PhaseEnd)
+    case restoreReport(Duration, PhaseEnd)
+    case start(requestID: String, version: String, traceHeader: String, tenantID: String? = nil)
     case runtimeDone(RuntimeDone)
     case end(requestID: String)
     case report(InvocationReport, extensionOverhead: Duration?)
@@ -23,7 +23,7 @@ enum TelemetryEvent: Sendable {
     case extensionLine(String)
 
     struct InitFacts: Sendable {
-        var initialization: InitializationType
+        var phase: InitPhase
         var functionName: String
         var functionVersion: String
         var runtimeVersion: String
@@ -38,7 +38,10 @@ enum TelemetryEvent: Sendable {
         var errorType: String?
         var handedAt: Instant
         var duration: Duration
+        /// To the first byte of a streamed answer; nil: it came as a whole.
+        var latency: Duration? = nil
         var producedBytes: Int
+        var tenantID: String? = nil
     }
 
     var kind: TelemetryKind {
@@ -64,28 +67,25 @@ enum TelemetryEvent: Sendable {
     private func telemetry(_ keepsObjects: Bool) -> (String, JSONValue)? {
         switch self {
         case .initStart(let facts): ("platform.initStart", facts.record)
-        case .initRuntimeDone(let status, let errorType, let type):
-            ("platform.initRuntimeDone", Self.initPhase(type) + Self.status(status, errorType))
-        case .initReport(let duration, let status, let errorType, let type):
-            (
-                "platform.initReport",
-                Self.initPhase(type) + Self.status(status, errorType) + Self.durationMetrics(duration)
-            )
+        case .initRuntimeDone(let end, let phase): ("platform.initRuntimeDone", phase.record + end.record)
+        case .initReport(let duration, let end, let phase):
+            ("platform.initReport", phase.record + end.record + Self.durationMetrics(duration))
         case .restoreStart(let facts): ("platform.restoreStart", facts.environment)
-        case .restoreRuntimeDone(let status, let errorType):
-            ("platform.restoreRuntimeDone", Self.status(status, errorType))
-        case .restoreReport(let duration, let status, let errorType):
-            ("platform.restoreReport", Self.status(status, errorType) + Self.durationMetrics(duration))
-        case .start(let requestID, let version, let trace):
+        case .restoreRuntimeDone(let end): ("platform.restoreRuntimeDone", end.record)
+        case .restoreReport(let duration, let end):
+            ("platform.restoreReport", end.record + Self.durationMetrics(duration))
+        case .start(let requestID, let version, let trace, let tenantID):
             (
                 "platform.start",
-                .object([
-                    .init("requestId", .string(requestID)), .init("version", .string(version)),
-                    .init(
-                        "tracing",
-                        .object([.init("type", .string("X-Amzn-Trace-Id")), .init("value", .string(trace))])
-                    ),
-                ])
+                .object(
+                    [
+                        .init("requestId", .string(requestID)), .init("version", .string(version)),
+                        .init(
+                            "tracing",
+                            .object([.init("type", .string("X-Amzn-Trace-Id")), .init("value", .string(trace))])
+                        ),
+                    ] + JSONValue.member("tenantId", tenantID)
+                )
             )
         case .runtimeDone(let done): ("platform.runtimeDone", done.record)
         case .report(let report, let overhead): ("platform.report", report.telemetry(overhead))
@@ -97,10 +97,6 @@ enum TelemetryEvent: Sendable {
         case .extensionLine(let text): ("extension", .string(text))
         case .end, .fault, .subscription: nil
         }
-    }
-
-    fileprivate static func initPhase(_ type: InitializationType) -> JSONValue {
-        .object([.init("initializationType", .string(type.rawValue)), .init("phase", .string("init"))])
     }
 
     private static func durationMetrics(_ duration: Duration) -> JSONValue {
@@ -123,7 +119,7 @@ enum TelemetryEvent: Sendable {
 
     private func logs(_ schema: String) -> (String, JSONValue)? {
         switch self {
-        case .start(let requestID, let version, _):
+        case .start(let requestID, let version, _, _):
             (
                 "platform.start",
                 .object([.init("requestId", .string(requestID)), .init("version", .string(version))])
@@ -189,10 +185,18 @@ enum TelemetryEvent: Sendable {
     }
 }
 
-extension TelemetryEvent.InitFacts {
+extension InitPhase {
     fileprivate var record: JSONValue {
-        TelemetryEvent.initPhase(initialization) + environment
+        .object([.init("initializationType", .string(initialization.rawValue)), .init("phase", .string(name))])
     }
+}
+
+extension PhaseEnd {
+    fileprivate var record: JSONValue { TelemetryEvent.status(status, errorType) }
+}
+
+extension TelemetryEvent.InitFacts {
+    fileprivate var record: JSONValue { phase.record + environment }
 
     fileprivate var environment: JSONValue {
         .object([
@@ -207,14 +211,25 @@ extension TelemetryEvent.RuntimeDone {
     fileprivate var record: JSONValue {
         JSONValue.object([.init("requestId", .string(requestID))])
             + TelemetryEvent.status(status, errorType)
-            + JSONValue.object([
-                .init(
-                    "metrics",
-                    .object([
-                        .init("durationMs", .milliseconds(duration)), .init("producedBytes", .integer(producedBytes)),
-                    ])
-                ), .init("spans", .array([.span("responseLatency", from: handedAt, duration)])),
-            ])
+            + JSONValue.object(
+                [
+                    .init(
+                        "metrics",
+                        .object([
+                            .init("durationMs", .milliseconds(duration)),
+                            .init("producedBytes", .integer(producedBytes)),
+                        ])
+                    ), .init("spans", .array(spans)),
+                ] + JSONValue.member("tenantId", tenantID)
+            )
+    }
+
+    private var spans: [JSONValue] {
+        guard let latency else { return [.span("responseLatency", from: handedAt, duration)] }
+        return [
+            .span("responseLatency", from: handedAt, latency),
+            .span("responseDuration", from: handedAt + latency, duration - latency),
+        ]
     }
 }
 
@@ -244,6 +259,7 @@ extension InvocationReport {
             .init("requestId", .string(requestID)), .init("metrics", metrics), .init("status", .string(status)),
         ]
         if let errorType { members.append(.init("errorType", .string(errorType))) }
+        members += JSONValue.member("tenantId", tenantID)
         if let overhead {
             let span = JSONValue.object([
                 .init("name", .string("extensionOverhead")), .init("durationMs", .milliseconds(overhead)),

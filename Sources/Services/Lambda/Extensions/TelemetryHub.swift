@@ -76,6 +76,9 @@ final class TelemetryHub: Sendable {
         }
     }
 
+    /// What of the init phase a subscriber would still hear; nothing once that is over.
+    var kept: [TelemetryEvent] { state.withLockedValue { $0.backlog.map(\.event) } }
+
     /// The init phase is over.
     func close() {
         state.withLockedValue { state in

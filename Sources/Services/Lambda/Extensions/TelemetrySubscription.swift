@@ -7,6 +7,15 @@ enum TelemetryKind: String, Sendable, CaseIterable {
     case platform
     case function
     case extensionLines = "extension"
+
+    /// As log lines name it.
+    var title: String {
+        switch self {
+        case .platform: "Platform"
+        case .function: "Function"
+        case .extensionLines: "Extension"
+        }
+    }
 }
 
 /// What an extension wants to be told, how, and where. AWS: the body of `PUT /telemetry` and `PUT /logs`

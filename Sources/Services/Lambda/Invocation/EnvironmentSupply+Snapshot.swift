@@ -55,7 +55,11 @@ extension EnvironmentSupply {
             await environment.tellFailedInit(version, failure, duration, nil, meter)
             return .failure(SnapshotFault(reason: .functionError))
         }
-        for line in PlatformLog(version.logging).initDone(duration: duration, .snapStart, at: clock.now) {
+        for line in PlatformLog(version.logging).initDone(
+            duration: duration,
+            environment.beginning.phase,
+            at: clock.now
+        ) {
             environment.log.platform(line)
         }
         guard !environment.isExtended.load(ordering: .relaxed) else {

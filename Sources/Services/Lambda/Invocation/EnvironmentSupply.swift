@@ -84,7 +84,7 @@ struct EnvironmentSupply: Sendable {
         let key = order.version.key
         let environment: ExecutionEnvironment
         do {
-            environment = try await starter.start(order.version)
+            environment = try await starter.start(order.version, isSecondTry: order.invocation != nil)
         } catch {
             let next = pool.fail(order.ticket, key, .notStarted(error))
             pool.startFailed(key, tookRoom: true)
@@ -113,7 +113,7 @@ struct EnvironmentSupply: Sendable {
         environment.log.platform(
             environment.beginning.role.isRestored
                 ? environment.format.restoreDone(duration: duration, nil, at: clock.now)
-                : environment.format.initDone(duration: duration, environment.beginning.initialization, at: clock.now)
+                : environment.format.initDone(duration: duration, environment.beginning.phase, at: clock.now)
         )
         // The first event does not wait for it: a round trip to the jailer is longer than what it would hold back.
         async let share: Void = applyCPUShare(environment, order.version)

@@ -29,23 +29,19 @@ struct FunctionRunner: Sendable {
     private var clock: any WallClock { supply.clock }
 
     /// Throws `Throttled`, and whatever kept a sandbox from starting. A function's own failure is a result, not an error.
-    func run(_ resolved: ResolvedInvocation, _ invocation: Invocation, totalReserved: Int) async throws -> Outcome {
+    /// `claims` are the account's.
+    func run(
+        _ resolved: ResolvedInvocation,
+        _ invocation: Invocation,
+        claims: ClaimedConcurrency
+    ) async throws -> Outcome {
         let key = resolved.version.key
-        let refusal = ledger.enter(
-            key.functionName,
-            in: key.scope,
-            reserved: resolved.reservedConcurrency,
-            totalReserved: totalReserved
-        )
-        if let refusal {
-            meter?.throttled(key, invocation.invokedARN.qualifierOfFunction)
-            throw Throttled(reason: refusal.rawValue)
-        }
-        meter?.began(key)
+        let place = try admit(resolved, invocation, claims)
+        meter?.began(key, claims)
         pool.enter(key)
         let leave: @Sendable () -> Void = { [ledger, pool] in
             pool.leave(key)
-            ledger.leave(key.functionName, in: key.scope, wasReserved: resolved.reservedConcurrency != nil)
+            ledger.leave(key, place)
         }
         do {
             let outcome = try await handOver(resolved.version, invocation)
@@ -62,6 +58,27 @@ struct FunctionRunner: Sendable {
         } catch {
             leave()
             throw error
+        }
+    }
+
+    private func admit(
+        _ resolved: ResolvedInvocation,
+        _ invocation: Invocation,
+        _ claims: ClaimedConcurrency
+    ) throws -> ConcurrencyLedger.Place {
+        let key = resolved.version.key
+        let applicant = ConcurrencyLedger.Applicant(
+            key: key,
+            reserved: resolved.reservedConcurrency,
+            provisioned: resolved.provisionedConcurrency,
+            claims: claims,
+            isSynchronous: !invocation.isPatient
+        )
+        do {
+            return try ledger.enter(applicant, at: clock.monotonicMicroseconds)
+        } catch {
+            meter?.throttled(key, invocation.invokedARN.qualifierOfFunction)
+            throw Throttled(reason: error.rawValue)
         }
     }
 
@@ -125,7 +142,12 @@ struct FunctionRunner: Sendable {
         let format = PlatformLog(version.logging)
         let now = clock.now
         log.platform(
-            format.start(requestID: invocation.id, version: version.key.version, at: now),
+            format.start(
+                requestID: invocation.id,
+                version: version.key.version,
+                tenantID: version.key.tenantID,
+                at: now
+            ),
             startsTail: true
         )
         InvocationEnd(of: invocation, version, .init(result: result), format: format, at: now).tell(log, meter)
@@ -141,7 +163,12 @@ struct FunctionRunner: Sendable {
     ) async -> Outcome? {
         let start = environment.takeStart()
         environment.log.platform(
-            environment.format.start(requestID: invocation.id, version: version.key.version, at: clock.now),
+            environment.format.start(
+                requestID: invocation.id,
+                version: version.key.version,
+                tenantID: version.key.tenantID,
+                at: clock.now
+            ),
             startsTail: true
         )
         environment.tellStart(invocation, version)

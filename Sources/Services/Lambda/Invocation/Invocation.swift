@@ -71,6 +71,8 @@ struct InvocationResult: Sendable {
     var outcome: Outcome
     /// From the hand-over to the answer.
     var duration: Duration
+    /// Of a streamed answer: from the hand-over to its first byte.
+    var latency: Duration? = nil
 }
 
 /// AWS: `X-Amz-Function-Error`. All are `Unhandled` to the caller; `Handled` is history.

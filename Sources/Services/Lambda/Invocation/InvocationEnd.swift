@@ -33,7 +33,12 @@ struct InvocationEnd: Sendable {
         let error: FunctionError? = if case .failure(let error) = course.result.outcome { error } else { nil }
         fault = error?.logLine
         self.report = report
-        figures = InvocationFigures(report, version, invocation)
+        figures = InvocationFigures(
+            report,
+            version,
+            invocation,
+            isColdStart: course.start?.isColdStart ?? false
+        )
         extensionOverhead = course.extensionOverhead
         var lines: [String] = []
         if let fault { lines.append(fault) }
@@ -69,7 +74,8 @@ extension InvocationReport {
             maxMemoryMiB: course.maxMemoryMiB,
             status: error?.status.rawValue ?? "success",
             errorType: error.flatMap { $0.isOfPlatform ? $0.errorType : nil },
-            restore: course.start?.restore
+            restore: course.start?.restore,
+            tenantID: version.key.tenantID
         )
     }
 }

@@ -139,7 +139,7 @@ struct LambdaInvoker: Sendable {
             return try await runner.run(
                 resolved,
                 invocation,
-                totalReserved: try await directory.totalReservedConcurrency(in: resolved.version.key.scope)
+                claims: try await directory.claimedConcurrency(in: resolved.version.key.scope)
             )
         } catch let throttled as FunctionRunner.Throttled {
             throw Self.tooManyRequests(throttled)

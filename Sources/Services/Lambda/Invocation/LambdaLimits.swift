@@ -27,6 +27,8 @@ enum LambdaLimits {
     /// From the start of a restore to the runtime's readiness.
     static let restoreSeconds = 10
     static let accountConcurrency = 1_000
+    /// Synchronous requests for each unit of concurrency.
+    static let requestsPerSecondOfOne = 10
     /// New environments per function: 1,000 in 10 seconds.
     static let startsPerWindow = 1_000
     static let startWindowSeconds = 10

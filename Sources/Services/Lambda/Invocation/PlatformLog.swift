@@ -28,13 +28,8 @@ enum PlatformLog: Sendable {
 
     var isJSON: Bool { if case .json = self { true } else { false } }
 
-    func initStart(
-        runtime: String,
-        version: ExecutableVersion,
-        _ type: InitializationType = .onDemand,
-        at now: Instant
-    ) -> String {
-        let arn = Self.runtimeARN(version)
+    func initStart(_ version: ExecutableVersion, _ phase: InitPhase = InitPhase(), at now: Instant) -> String {
+        let (runtime, arn) = (RuntimeCatalog.versionName(of: version.runtime), version.runtimeVersionARN)
         switch self {
         case .text:
             return "INIT_START Runtime Version: \(runtime)\tRuntime Version ARN: \(arn)\n"
@@ -43,14 +38,35 @@ enum PlatformLog: Sendable {
                 "platform.initStart",
                 .info,
                 at: now,
-                #""initializationType":"\#(type.rawValue)","phase":"init","runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
+                #"\#(Self.members(of: phase)),"runtimeVersion":"\#(runtime)","runtimeVersionArn":"\#(arn)","functionName":"\#(version.key.functionName)","functionVersion":"\#(version.key.version)""#
             )
         }
     }
 
-    static func runtimeARN(_ version: ExecutableVersion) -> String {
-        let region = version.key.scope.region
-        return "arn:\(region.partition):lambda:\(region)::runtime:martlet"
+    private static func members(of phase: InitPhase) -> String {
+        #""initializationType":"\#(phase.initialization.rawValue)","phase":"\#(phase.name)""#
+    }
+
+    /// An extension has subscribed to telemetry or logs.
+    func subscription(
+        name: String,
+        _ api: TelemetrySubscription.API,
+        _ types: [TelemetryKind],
+        at now: Instant
+    ) -> String {
+        switch self {
+        case .text:
+            let names = types.map(\.title).joined(separator: ", ")
+            return "\(api == .telemetry ? "TELEMETRY" : "LOGS")\tName: \(name)\tState: Subscribed\tTypes: [\(names)]\n"
+        case .json:
+            let names = types.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
+            return record(
+                api == .telemetry ? "platform.telemetrySubscription" : "platform.logsSubscription",
+                .info,
+                at: now,
+                #""name":"\#(name.plain)","state":"Subscribed","types":[\#(names)]"#
+            )
+        }
     }
 
     /// The state of an extension, at the end of the init phase or when it has failed.
@@ -78,12 +94,21 @@ enum PlatformLog: Sendable {
         }
     }
 
-    func start(requestID: String, version: String, at now: Instant) -> String {
+    func start(requestID: String, version: String, tenantID: String? = nil, at now: Instant) -> String {
         switch self {
         case .text: "START RequestId: \(requestID) Version: \(version)\n"
-        case .json: record("platform.start", .info, at: now, #""requestId":"\#(requestID)","version":"\#(version)""#)
+        case .json:
+            record(
+                "platform.start",
+                .info,
+                at: now,
+                #""requestId":"\#(requestID)","version":"\#(version)"\#(Self.tenant(tenantID))"#
+            )
         }
     }
+
+    /// Of a function with tenant isolation, whose invocation it is.
+    private static func tenant(_ id: String?) -> String { id.map { #","tenantId":"\#($0.plain)""# } ?? "" }
 
     /// In JSON the report alone ends an invocation.
     func end(requestID: String) -> String? {
@@ -101,25 +126,27 @@ enum PlatformLog: Sendable {
         }
     }
 
-    /// A failed init phase. `phase` is `init`, or `invoke` for the second try.
+    /// A failed init phase.
     func initReport(
         duration: Duration,
-        phase: String,
         failure: InitFailure,
-        _ type: InitializationType = .onDemand,
+        _ phase: InitPhase = InitPhase(),
         at now: Instant
     ) -> String {
+        let end = PhaseEnd(failure)
         let milliseconds = (duration.fractionalSeconds * 1_000).fixed(2)
         switch self {
         case .text:
-            return "INIT_REPORT Init Duration: \(milliseconds) ms\tPhase: \(phase)\tStatus: \(failure.status.rawValue)"
-                + (failure.status == .timeout ? "\n" : "\tError Type: \(failure.errorType)\n")
+            return
+                "INIT_REPORT Init Duration: \(milliseconds) ms\tPhase: \(phase.name)\tStatus: \(failure.status.rawValue)"
+                + (end.errorType.map { "\tError Type: \($0)" } ?? "") + "\n"
         case .json:
+            let error = end.errorType.map { #","errorType":"\#($0)""# } ?? ""
             return record(
                 "platform.initReport",
                 .warn,
                 at: now,
-                #""initializationType":"\#(type.rawValue)","phase":"\#(phase)","status":"\#(failure.status.rawValue)","errorType":"\#(failure.errorType)","metrics":{"durationMs":\#(milliseconds)}"#
+                #"\#(Self.members(of: phase)),"status":"\#(failure.status.rawValue)"\#(error),"metrics":{"durationMs":\#(milliseconds)}"#
             )
         }
     }
@@ -139,30 +166,31 @@ enum PlatformLog: Sendable {
                 "platform.report",
                 report.status == "success" ? .info : .warn,
                 at: now,
-                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)\#(restorePart)},"status":"\#(report.status)"\#(errorPart)"#
+                #""requestId":"\#(report.requestID)","metrics":{"durationMs":\#(report.milliseconds.fixed(3)),"billedDurationMs":\#(report.billedMilliseconds),"memorySizeMB":\#(report.memoryMiB),"maxMemoryUsedMB":\#(report.maxMemoryMiB)\#(initPart)\#(restorePart)},"status":"\#(report.status)"\#(errorPart)\#(Self.tenant(report.tenantID))"#
             )
         }
     }
 
     /// The end of an init phase that went well. Text has it only where no REPORT will name the time.
-    func initDone(duration: Duration, _ type: InitializationType = .onDemand, at now: Instant) -> [String] {
+    func initDone(duration: Duration, _ phase: InitPhase = InitPhase(), at now: Instant) -> [String] {
         guard case .json = self else {
-            return type == .snapStart ? ["INIT_REPORT Init Duration: \(duration.milliseconds.fixed(2)) ms\n"] : []
+            return phase.initialization == .snapStart
+                ? ["INIT_REPORT Init Duration: \(duration.milliseconds.fixed(2)) ms\n"] : []
         }
-        let phase = #""initializationType":"\#(type.rawValue)","phase":"init","status":"success""#
+        let members = #"\#(Self.members(of: phase)),"status":"success""#
         return [
-            record("platform.initRuntimeDone", .debug, at: now, phase),
+            record("platform.initRuntimeDone", .debug, at: now, members),
             record(
                 "platform.initReport",
-                type == .onDemand ? .debug : .info,
+                phase.initialization == .onDemand ? .debug : .info,
                 at: now,
-                #"\#(phase),"metrics":{"durationMs":\#(duration.milliseconds.fixed(3))}"#
+                #"\#(members),"metrics":{"durationMs":\#(duration.milliseconds.fixed(3))}"#
             ),
         ]
     }
 
-    func restoreStart(runtime: String, version: ExecutableVersion, at now: Instant) -> String {
-        let arn = Self.runtimeARN(version)
+    func restoreStart(_ version: ExecutableVersion, at now: Instant) -> String {
+        let (runtime, arn) = (RuntimeCatalog.versionName(of: version.runtime), version.runtimeVersionARN)
         switch self {
         case .text:
             return "RESTORE_START Runtime Version: \(runtime)\tRuntime Version ARN: \(arn)\n"
@@ -179,7 +207,7 @@ enum PlatformLog: Sendable {
     /// The end of a restore; `failure` is nil when it went well.
     func restoreDone(duration: Duration, _ failure: InitFailure?, at now: Instant) -> [String] {
         let status = failure?.status.rawValue ?? "success"
-        let errorType = failure.flatMap { $0.status == .timeout ? nil : $0.errorType }
+        let errorType = failure.flatMap { PhaseEnd($0).errorType }
         guard case .json = self else {
             let end = failure == nil ? "" : "\tStatus: \(status)" + (errorType.map { "\tError Type: \($0)" } ?? "")
             return ["RESTORE_REPORT Restore Duration: \(duration.milliseconds.fixed(2)) ms\(end)\n"]
@@ -204,7 +232,7 @@ enum PlatformLog: Sendable {
             "platform.runtimeDone",
             report.status == "success" ? .debug : .warn,
             at: now,
-            #""requestId":"\#(report.requestID)","status":"\#(report.status)"\#(errorPart),"metrics":{"durationMs":\#(report.milliseconds.fixed(3))}"#
+            #""requestId":"\#(report.requestID)","status":"\#(report.status)"\#(errorPart),"metrics":{"durationMs":\#(report.milliseconds.fixed(3))}\#(Self.tenant(report.tenantID))"#
         )
     }
 
@@ -238,6 +266,7 @@ struct InvocationReport: Sendable {
     var traceID: String?
     /// Only of the first invocation of an environment that came from a snapshot.
     var restore: EnvironmentStart.Restore? = nil
+    var tenantID: String? = nil
 
     var milliseconds: Double { duration.fractionalSeconds * 1_000 }
 

@@ -11,6 +11,11 @@ enum Tenancy {
         )
     }
 
+    /// What a function with tenant isolation cannot have beside it. AWS documents that, not the words.
+    static func refusal(of what: String) -> InvalidParameterValueException {
+        InvalidParameterValueException("\(what) is not supported for functions with tenant isolation enabled.")
+    }
+
     /// Throws InvalidParameterValueException when a function that isolates tenants gets none, or another gets one.
     static func assign(_ tenantID: String?, to version: inout ExecutableVersion) throws {
         switch (version.isolatesTenants, tenantID) {

@@ -28,10 +28,10 @@ package final class FunctionMeter: Service {
 
     // MARK: On the way of an invocation
 
-    /// It was admitted.
-    func began(_ key: VersionKey) {
+    /// It was admitted. `claims` are the account's.
+    func began(_ key: VersionKey, _ claims: ClaimedConcurrency = ClaimedConcurrency()) {
         let (load, now) = (ledger.load(of: key.functionName, in: key.scope), clock.now)
-        state.withLockedValue { $0.minutes.add(load, key, at: now) }
+        state.withLockedValue { $0.minutes.add(load, claims, key, at: now) }
     }
 
     func throttled(_ key: VersionKey, _ qualifier: String?) {

@@ -33,6 +33,8 @@ struct MinuteTally: Sendable {
         var duration = 0.0
         var concurrent = Peak()
         var unreserved = Peak()
+        /// What invocations on demand cannot have.
+        var claimed = Peak()
         var droppedLoops = 0
     }
 
@@ -83,10 +85,16 @@ struct MinuteTally: Sendable {
         }
     }
 
-    mutating func add(_ load: ConcurrencyLedger.Load, _ key: VersionKey, at now: Instant) {
+    mutating func add(
+        _ load: ConcurrencyLedger.Load,
+        _ claims: ClaimedConcurrency = ClaimedConcurrency(),
+        _ key: VersionKey,
+        at now: Instant
+    ) {
         update(key.scope, Dimensions(), now) { figures in
             figures.concurrent.add(load.account)
             figures.unreserved.add(load.unreserved)
+            figures.claimed.add(load.unreserved + claims.total)
         }
         update(key.scope, Dimensions(functionName: key.functionName), now) { $0.concurrent.add(load.function) }
     }
@@ -175,6 +183,7 @@ struct MinuteTally: Sendable {
         }
         for (name, peak) in [
             ("ConcurrentExecutions", figures.concurrent), ("UnreservedConcurrentExecutions", figures.unreserved),
+            ("ClaimedAccountConcurrency", figures.claimed),
         ] where peak.samples > 0 {
             let statistics = Measurement.Statistics(
                 samples: peak.samples,

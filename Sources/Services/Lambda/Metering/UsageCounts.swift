@@ -7,7 +7,7 @@ package struct UsageCounts: Sendable, Equatable {
     package var requests = 0
     package var errors = 0
     package var throttles = 0
-    /// Invocations that were the first of their environment.
+    /// Invocations that were the first of their environment, and have waited for it.
     package var coldStarts = 0
     package var billedMilliseconds = 0
     /// Memory size × billed duration: 1,024,000 are one GB-second.
@@ -53,13 +53,18 @@ struct InvocationFigures: Sendable {
 }
 
 extension InvocationFigures {
-    init(_ report: InvocationReport, _ version: ExecutableVersion, _ invocation: Invocation) {
+    init(
+        _ report: InvocationReport,
+        _ version: ExecutableVersion,
+        _ invocation: Invocation,
+        isColdStart: Bool
+    ) {
         key = version.key
         qualifier = invocation.invokedARN.qualifierOfFunction
         duration = report.duration
         billedMilliseconds = report.billedMilliseconds
         memoryMiB = report.memoryMiB
-        isColdStart = report.initDuration != nil || report.restore != nil
+        self.isColdStart = isColdStart
         isError = report.status != "success"
     }
 }

@@ -30,6 +30,9 @@ struct ExecutableVersion: Sendable {
     /// Its environments start from a snapshot. AWS: SnapStart
     var snapStarts = false
     var fileSystem: FileSystemMount? = nil
+
+    /// As GetFunction names it: where a version is pinned, it is pinned to this one.
+    var runtimeVersionARN: String { RuntimeCatalog.versionARN(of: runtime, in: key.scope.region) }
 }
 
 /// Names one version's environments: two executions with equal keys may share a warm environment, others never.
@@ -69,8 +72,8 @@ protocol VersionDirectory: Sendable {
         draw: Double
     ) async throws -> ResolvedInvocation
 
-    /// What all functions of the account have reserved together; the rest is the unreserved pool.
-    func totalReservedConcurrency(in scope: Scope) async throws -> Int
+    /// What the account has set aside for some of its functions; the rest is the pool of the others.
+    func claimedConcurrency(in scope: Scope) async throws -> ClaimedConcurrency
 }
 
 struct ResolvedInvocation: Sendable {
@@ -79,6 +82,8 @@ struct ResolvedInvocation: Sendable {
     var invokedARN: ARN
     /// Nil: the function shares the account's pool.
     var reservedConcurrency: Int?
+    /// What the function's configurations request together.
+    var provisionedConcurrency = 0
     /// AWS: RecursiveLoop, `Terminate`
     var terminatesLoops = true
 }

@@ -44,6 +44,15 @@ enum RuntimeCatalog {
         return "arn:\(region.partition):lambda:\(region.name)::runtime:\(sum)"
     }
 
+    /// What INIT_START calls that build: `python:3.12.v1`, `nodejs:22.v1`, `provided:al2023.v1`. The number is always the
+    /// same, as the host's interpreters are not numbered.
+    static func versionName(of runtime: String) -> String {
+        let name = runtime.hasSuffix(".x") ? runtime.dropLast(2) : runtime[...]
+        let family = name.prefix { $0.isLetter }
+        let rest = name.dropFirst(family.count)
+        return rest.isEmpty ? "\(family).v1" : "\(family):\(rest.first == "." ? rest.dropFirst() : rest).v1"
+    }
+
     /// The ones that AWS offers SnapStart for.
     static let withSnapStart: Set<String> = [
         "java11", "java11.al2023", "java17", "java17.al2023", "java21", "java25", "python3.12", "python3.13",

@@ -3,7 +3,8 @@ import AWSWire
 import MartletCore
 
 extension LambdaService {
-    /// Sets aside a part of the account's concurrency; 0 switches the function off. At least 100 must stay for the others.
+    /// Sets aside a part of the account's concurrency; 0 switches the function off. At least 100 must stay for the others,
+    /// and what the function has provisioned must fit in.
     /// AWS: PutFunctionConcurrency
     func putFunctionConcurrency(
         _ input: PutFunctionConcurrencyInput,
@@ -23,12 +24,7 @@ extension LambdaService {
                 reference,
                 showing: reference.arn(qualifier: VersionNumber.latestName)
             )
-            let others = try tx.reservedConcurrency(in: reference.scope) - (function.reservedConcurrency ?? 0)
-            guard wanted <= AccountQuotas.concurrency - AccountQuotas.unreserved - others else {
-                throw InvalidParameterValueException(
-                    "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [\(AccountQuotas.unreserved)]."
-                )
-            }
+            try tx.checkRoom(forReserved: wanted, function)
             function.reservedConcurrency = wanted
             try tx.update(function)
         }
@@ -85,6 +81,24 @@ extension LambdaService {
             ),
             accountUsage: AccountUsage(totalCodeSize: usage.codeBytes, functionCount: usage.functions)
         )
+    }
+}
+
+extension LambdaReading {
+    fileprivate func checkRoom(forReserved wanted: Int, _ function: FunctionRecord) throws {
+        let provisioned = try provisionedTotal(of: function.name, in: function.scope)
+        // What the function itself claims now is within the reservation then.
+        let others = try claimedConcurrency(in: function.scope).total - (function.reservedConcurrency ?? provisioned)
+        guard wanted <= AccountQuotas.concurrency - AccountQuotas.unreserved - others else {
+            throw InvalidParameterValueException(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [\(AccountQuotas.unreserved)]."
+            )
+        }
+        guard wanted >= provisioned else {
+            throw InvalidParameterValueException(
+                " ReservedConcurrentExecutions  \(wanted) should not be lower than function's total provisioned concurrency [\(provisioned)]."
+            )
+        }
     }
 }
 

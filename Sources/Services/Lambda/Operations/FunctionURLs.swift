@@ -24,6 +24,9 @@ extension LambdaService {
         )
         try await store.write { tx in
             try tx.checkURLTarget(reference, qualifier)
+            if try tx.existingVersion(reference).settings.tenantIsolation != nil {
+                throw Tenancy.refusal(of: "Function URL")
+            }
             guard try tx.url(of: reference.name, qualifier: qualifier, in: reference.scope) == nil else {
                 throw ResourceConflictException(
                     "Failed to create function url config for [functionArn = \(url.functionARN)]. Error message:  FunctionUrlConfig exists for this Lambda function"

@@ -20,9 +20,9 @@ extension LambdaService {
         )
         try await changes.of(reference.name, in: reference.scope) { tx in
             let function = try tx.existingFunction(reference, showing: reference.qualifiedARN)
-            if try tx.existingVersion(reference).snapStarts {
-                throw SnapStartRules.refusal(of: "Provisioned Concurrency")
-            }
+            let version = try tx.existingVersion(reference)
+            if version.snapStarts { throw SnapStartRules.refusal(of: "Provisioned Concurrency") }
+            if version.settings.tenantIsolation != nil { throw Tenancy.refusal(of: "Provisioned Concurrency") }
             try tx.refuseTwin(of: configuration)
             try tx.checkRoom(for: configuration, function)
             try tx.save(configuration)
@@ -160,21 +160,11 @@ extension LambdaReading {
             }
             return
         }
-        let taken = try reservedConcurrency(in: scope) + provisionedTotalUnreserved(in: scope) - before
+        let taken = try claimedConcurrency(in: scope).total - before
         guard !overflows, configuration.requested <= AccountQuotas.concurrency - AccountQuotas.unreserved - taken else {
             throw InvalidParameterValueException(
                 "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its minimum value of [\(AccountQuotas.unreserved)]."
             )
         }
-    }
-
-    /// Of functions without a reservation: the others' is within what they have reserved.
-    private func provisionedTotalUnreserved(in scope: Scope) throws -> Int {
-        var total = try provisionedTotal(of: nil, in: scope)
-        for target in try provisionedTargets() where target.configuration.scope == scope {
-            let function = try function(target.configuration.functionName, in: scope)
-            if function?.reservedConcurrency != nil { total -= target.configuration.requested }
-        }
-        return total
     }
 }

@@ -56,16 +56,29 @@ extension LambdaReading {
         }
     }
 
-    /// What the function's configurations request together; of all functions of the account when there is no name.
-    func provisionedTotal(of name: String?, in scope: Scope) throws -> Int {
-        let ofFunction: SQL = name.map { "AND function_name = \($0)" } ?? ""
-        return try tx.rows(
+    /// What the function's configurations request together.
+    func provisionedTotal(of name: String, in scope: Scope) throws -> Int {
+        try tx.rows(
             ProvisionedConcurrency.self,
             """
             SELECT \(ProvisionedConcurrency.columns) FROM lambda_provisioned
-            WHERE account = \(scope.account) AND region = \(scope.region) \(ofFunction)
+            WHERE account = \(scope.account) AND region = \(scope.region) AND function_name = \(name)
             """
         ).reduce(0) { $0 + $1.requested }
+    }
+
+    func claimedConcurrency(in scope: Scope) throws -> ClaimedConcurrency {
+        let provisioned = try tx.count(
+            """
+            SELECT CAST(COALESCE(SUM(configuration.requested), 0) AS BIGINT)
+            FROM lambda_provisioned AS configuration JOIN lambda_function AS owner
+                ON owner.account = configuration.account AND owner.region = configuration.region
+                    AND owner.name = configuration.function_name
+            WHERE configuration.account = \(scope.account) AND configuration.region = \(scope.region)
+                AND owner.reserved_concurrency IS NULL
+            """
+        )
+        return ClaimedConcurrency(reserved: try reservedConcurrency(in: scope), provisioned: provisioned)
     }
 }
 

@@ -43,19 +43,19 @@ struct VersionCache: VersionDirectory {
         return try await load(key, qualifier).choose(draw)
     }
 
-    func totalReservedConcurrency(in scope: Scope) async throws -> Int {
+    func claimedConcurrency(in scope: Scope) async throws -> ClaimedConcurrency {
         let now = clock.monotonicMicroseconds
         let (known, epoch) = state.withLockedValue { state in
-            (state.reserved[scope].flatMap { isOld($0.checkedAt, now) ? nil : $0.total }, state.reservedEpoch)
+            (state.claims[scope].flatMap { isOld($0.checkedAt, now) ? nil : $0.claims }, state.claimEpoch)
         }
         if let known { return known }
-        let total = try await source.totalReservedConcurrency(in: scope)
+        let claims = try await source.claimedConcurrency(in: scope)
         state.withLockedValue { state in
-            guard state.reservedEpoch == epoch else { return }
-            if state.reserved.count >= Self.capacity { state.reserved = [:] }
-            state.reserved[scope] = (total, now)
+            guard state.claimEpoch == epoch else { return }
+            if state.claims.count >= Self.capacity { state.claims = [:] }
+            state.claims[scope] = (claims, now)
         }
-        return total
+        return claims
     }
 
     /// To be called after each change of a function that an invocation could see.
@@ -67,8 +67,8 @@ struct VersionCache: VersionDirectory {
             state.urls = [:]
             state.urlEpoch &+= 1
             state.epochs[key.stripe(of: Self.stripes)] &+= 1
-            state.reserved[scope] = nil
-            state.reservedEpoch &+= 1
+            state.claims[scope] = nil
+            state.claimEpoch &+= 1
         }
     }
 }
@@ -93,8 +93,8 @@ extension VersionCache {
         var functions: [FunctionKey: Entry] = [:]
         /// Count what was forgotten, so that a load that began before does not bring the old back.
         var epochs = [Int](repeating: 0, count: stripes)
-        var reserved: [Scope: (total: Int, checkedAt: Int64)] = [:]
-        var reservedEpoch = 0
+        var claims: [Scope: (claims: ClaimedConcurrency, checkedAt: Int64)] = [:]
+        var claimEpoch = 0
         var urls: [String: (url: FunctionURL, checkedAt: Int64)] = [:]
         var urlEpoch = 0
     }

@@ -12,8 +12,8 @@ struct VersionSource: Sendable {
         try await store.read { try $0.changeCount(of: name, in: scope) }
     }
 
-    func totalReservedConcurrency(in scope: Scope) async throws -> Int {
-        try await store.read { try $0.reservedConcurrency(in: scope) }
+    func claimedConcurrency(in scope: Scope) async throws -> ClaimedConcurrency {
+        try await store.read { try $0.claimedConcurrency(in: scope) }
     }
 
     func url(id: String) async throws -> FunctionURL? { try await store.read { try $0.url(id: id) } }
@@ -33,6 +33,7 @@ struct VersionSource: Sendable {
     private struct Found: Sendable {
         var invokedARN: ARN
         var reservedConcurrency: Int?
+        var provisionedConcurrency: Int
         var terminatesLoops: Bool
         var changeCount: Int
         var version: VersionRecord
@@ -43,6 +44,7 @@ struct VersionSource: Sendable {
             let target = try tx.target(of: reference)
             invokedARN = reference.qualifiedARN
             reservedConcurrency = function.reservedConcurrency
+            provisionedConcurrency = try tx.provisionedTotal(of: reference.name, in: reference.scope)
             terminatesLoops = function.recursiveLoop != RecursiveLoop.allow.rawValue
             changeCount = try tx.changeCount(of: reference.name, in: reference.scope)
             version = try Self.invocable(tx.existingVersion(target.version, of: reference))
@@ -68,6 +70,7 @@ struct VersionSource: Sendable {
             version: try await executable(version),
             invokedARN: found.invokedARN,
             reservedConcurrency: found.reservedConcurrency,
+            provisionedConcurrency: found.provisionedConcurrency,
             terminatesLoops: found.terminatesLoops
         )
     }

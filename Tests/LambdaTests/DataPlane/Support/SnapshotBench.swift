@@ -354,7 +354,7 @@ struct SnapshotBench: Sendable {
             traceHeader: "Root=1",
             timeout: .seconds(30)
         )
-        let outcome = try await runner.run(resolved, invocation, totalReserved: 0)
+        let outcome = try await runner.run(resolved, invocation, claims: ClaimedConcurrency())
         guard case .success(let body) = outcome.result.outcome else { return "\(outcome.result.outcome)" }
         return String(buffer: body)
     }

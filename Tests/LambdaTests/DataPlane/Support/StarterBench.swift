@@ -166,10 +166,13 @@ struct StarterBench: Sendable {
         do { return try OutputPoller() } catch { preconditionFailure("no epoll on this host: \(error)") }
     }()
 
-    static func run(_ body: @escaping @Sendable (StarterBench) async throws -> Void) async throws {
+    static func run(
+        pool: EnvironmentPool.Configuration = .init(),
+        _ body: @escaping @Sendable (StarterBench) async throws -> Void
+    ) async throws {
         let files = try DirectoryFileStore.temporary()
         let supervisor = Supervisor()
-        let bench = try StarterBench(files.root, supervisor)
+        let bench = try StarterBench(files.root, supervisor, pool)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await supervisor.run() }
             group.addTask { try await bench.cells.run() }
@@ -182,7 +185,7 @@ struct StarterBench: Sendable {
         await files.close()
     }
 
-    private init(_ directory: String, _ supervisor: Supervisor) throws {
+    private init(_ directory: String, _ supervisor: Supervisor, _ pool: EnvironmentPool.Configuration) throws {
         let (logger, ids) = (Logger(label: "test"), SystemIDSource())
         let doors = DoorKeeper(gateway: gateway, eventLoops: MultiThreadedEventLoopGroup.singleton)
         var configuration = StemCellStock.Configuration()
@@ -218,7 +221,7 @@ struct StarterBench: Sendable {
         )
         supply = EnvironmentSupply(
             ledger: ConcurrencyLedger(),
-            pool: EnvironmentPool(configuration: .init(), clock: clock),
+            pool: EnvironmentPool(configuration: pool, clock: clock),
             starter: starter,
             supervisor: supervisor,
             clock: clock,

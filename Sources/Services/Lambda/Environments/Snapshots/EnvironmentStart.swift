@@ -3,12 +3,18 @@ import MartletCore
 
 /// What an environment has behind it at its first invocation.
 enum EnvironmentStart: Sendable, Equatable {
-    case initialized(Duration)
+    /// `isAhead`: before anybody asked. AWS: provisioned concurrency
+    case initialized(Duration, isAhead: Bool = false)
     /// From a snapshot. Billed is what the runtime and the hooks took.
     case restored(Duration, billed: Duration)
 
     var initDuration: Duration? {
-        if case .initialized(let duration) = self { duration } else { nil }
+        if case .initialized(let duration, _) = self { duration } else { nil }
+    }
+
+    /// Whether the invocation has waited for it.
+    var isColdStart: Bool {
+        if case .initialized(_, isAhead: true) = self { false } else { true }
     }
 
     var restore: Restore? {
@@ -33,8 +39,8 @@ extension ExecutionEnvironment {
 
     /// The init phase of one that stands in for a copy is over: told as that of a template is.
     func standInIsInitialized(_ duration: Duration) {
-        log.telemetry.post(.initRuntimeDone(nil, errorType: nil, beginning.initialization))
-        log.telemetry.post(.initReport(duration, nil, errorType: nil, beginning.initialization))
-        for line in format.initDone(duration: duration, beginning.initialization, at: clock.now) { log.platform(line) }
+        log.telemetry.post(.initRuntimeDone(.success, beginning.phase))
+        log.telemetry.post(.initReport(duration, .success, beginning.phase))
+        for line in format.initDone(duration: duration, beginning.phase, at: clock.now) { log.platform(line) }
     }
 }

@@ -30,13 +30,15 @@ struct StartPlanner: Sendable {
         _ version: ExecutableVersion,
         _ initialization: InitializationType,
         _ role: SnapshotRole = .none,
-        from snapshot: (any SandboxSnapshot)? = nil
+        from snapshot: (any SandboxSnapshot)? = nil,
+        isSecondTry: Bool = false
     ) async throws -> StartPlan {
         let startedAt = clock.monotonicMicroseconds
         let runtime = try version.image == nil ? locator.choose(version.runtime) : .image
         let log = makeLog(version)
         let format = PlatformLog(version.logging)
-        tellStart(version, runtime, log, format, initialization, role)
+        let phase = InitPhase(initialization: initialization, isSecondTry: isSecondTry)
+        tellStart(version, runtime, log, format, phase, role)
         let own = try await vend(version, role)
         let token = role == .none ? nil : Self.credentialsToken(version.key)
         var launch = launchPlan(version, runtime, logStream: log.stream, own, initialization, token)
@@ -51,7 +53,12 @@ struct StartPlanner: Sendable {
             log: log,
             format: format,
             startedMicroseconds: startedAt,
-            beginning: .init(initialization: initialization, role: role, credentials: renewed),
+            beginning: .init(
+                initialization: initialization,
+                role: role,
+                isSecondTry: isSecondTry,
+                credentials: renewed
+            ),
             snapshot: snapshot,
             fileSystem: fileSystem,
             // Where the driver cannot hold them, extensions and runtime boot beside each other.
@@ -65,19 +72,17 @@ struct StartPlanner: Sendable {
         _ runtime: RuntimeChoice,
         _ log: EnvironmentLog,
         _ format: PlatformLog,
-        _ initialization: InitializationType,
+        _ phase: InitPhase,
         _ role: SnapshotRole
     ) {
-        let facts = initFacts(version, runtime, log, initialization)
+        let facts = initFacts(version, log, phase)
         if role == .copy {
-            log.platform(format.restoreStart(runtime: runtime.displayName, version: version, at: clock.now))
+            log.platform(format.restoreStart(version, at: clock.now))
             return log.telemetry.post(.restoreStart(facts))
         }
         // AWS knows no runtime version of an image, and says nothing.
         if version.image == nil {
-            log.platform(
-                format.initStart(runtime: runtime.displayName, version: version, initialization, at: clock.now)
-            )
+            log.platform(format.initStart(version, phase, at: clock.now))
         }
         log.telemetry.post(.initStart(facts))
         warnOfNearest(runtime, version, log)
@@ -106,16 +111,15 @@ struct StartPlanner: Sendable {
 
     private func initFacts(
         _ version: ExecutableVersion,
-        _ runtime: RuntimeChoice,
         _ log: EnvironmentLog,
-        _ initialization: InitializationType
+        _ phase: InitPhase
     ) -> TelemetryEvent.InitFacts {
         TelemetryEvent.InitFacts(
-            initialization: initialization,
+            phase: phase,
             functionName: version.key.functionName,
             functionVersion: version.key.version,
-            runtimeVersion: runtime.displayName,
-            runtimeVersionARN: PlatformLog.runtimeARN(version),
+            runtimeVersion: version.image == nil ? RuntimeCatalog.versionName(of: version.runtime) : "",
+            runtimeVersionARN: version.image == nil ? version.runtimeVersionARN : "",
             instanceID: String(log.stream.suffix(32)),
             memoryMiB: version.memoryMiB
         )
