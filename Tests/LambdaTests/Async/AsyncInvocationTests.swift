@@ -97,10 +97,11 @@ import Testing
         var settings = AsyncSettings(role: AsyncGround.role)
         (settings.onFailure, settings.deadLetters) = (ARN(Self.queue), ARN(Self.queue))
         settings.maximumRetries = 0
+        let refusal: AsyncGround.Answer = { _ in throw CommonError("QueueDoesNotExist", "") }
         try await AsyncGround.run(
             settings,
             results: [.failure],
-            answer: { _ in throw CommonError("QueueDoesNotExist", "") }
+            answer: refusal
         ) { ground in
             try await ground.accept()
             await ground.untilStored(0)
