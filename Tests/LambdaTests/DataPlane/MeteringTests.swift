@@ -106,7 +106,7 @@ import Testing
         tally.add(invocation(key(), milliseconds: 10), at: noon)
         tally.add(invocation(key(), milliseconds: 30, isError: true), at: noon + .seconds(59))
         tally.addThrottle(key(), nil, at: noon)
-        tally.add(.init(function: 2, account: 5, unreserved: 4), key(), at: noon)
+        tally.add(.init(function: 2, account: 5, unreserved: 4), .init(), key(), at: noon)
         tally.add(.init(function: 3, account: 6, unreserved: 4), .init(reserved: 7, provisioned: 2), key(), at: noon)
         tally.add(invocation(key()), at: noon + .seconds(60))
         #expect(tally.take(before: noon + .seconds(59)).isEmpty)
