@@ -297,6 +297,8 @@ private struct NoLogQueue: LogQueue {
         }
         #expect(await pool.reap(atMost: 2) == 2)
         #expect(all.map(\.sandbox.isKilled) == [false, true, true, false, false])
+        // What is provisioned is taken first, as it competes with nobody.
+        #expect(await take(pool) === all[0].environment)
         #expect(await take(pool) === all[4].environment)
         #expect(await pool.reap(atMost: 10) == 1)
         #expect(all.map(\.sandbox.isKilled) == [false, true, true, true, false])

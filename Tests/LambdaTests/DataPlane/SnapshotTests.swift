@@ -29,10 +29,10 @@ import Testing
         try await SnapshotBench.run { bench in
             try await bench.taker.take(of: bench.version)
             _ = try await bench.invoke()
-            let initial = try bench.log(beginning: "INIT_START Runtime Version: python:3.12\t")
+            let initial = try bench.log(beginning: "INIT_START Runtime Version: python:3.12.v1\t")
             #expect(initial.count == 2 && initial[1].hasPrefix("INIT_REPORT Init Duration: "))
             let restored = try bench.log(
-                beginning: "RESTORE_START Runtime Version: python:3.12\tRuntime Version ARN: arn:aws:"
+                beginning: "RESTORE_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn:aws:"
             )
             #expect(restored.count == 5 && restored[1].hasPrefix("RESTORE_REPORT Restore Duration: "))
             #expect(restored[2].hasPrefix("START RequestId: "))

@@ -155,7 +155,9 @@ import Testing
             let status = try await sns.client.call(SNSOperations.getSMSSandboxAccountStatus, .init())
             #expect(!status.isInSandbox)
             var input = ListOriginationNumbersInput()
-            #expect(try await sns.client.call(SNSOperations.listOriginationNumbers, input).phoneNumbers?.isEmpty == true)
+            #expect(
+                try await sns.client.call(SNSOperations.listOriginationNumbers, input).phoneNumbers?.isEmpty == true
+            )
             input.nextToken = "rubbish"
             await #expect(throws: ClientError.self) {
                 _ = try await sns.client.call(SNSOperations.listOriginationNumbers, input)
