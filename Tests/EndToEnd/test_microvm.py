@@ -78,6 +78,8 @@ class MicroVM(EndToEndTest):
     def test_a_directory_that_a_machine_cannot_write_to_is_the_mounts_failure(self):
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        if os.geteuid() == 0:
+            os.chown(folder, 54321, 54321)  # root's is refused
         server = Server("--function-sandbox", "*=microvm", "--microvm-emulation", "--microvm-kernel", KERNELS[0],
                         "--mount", "fsap-0123456789abcdef0=" + folder)
         server.__enter__()
