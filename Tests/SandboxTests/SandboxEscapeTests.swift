@@ -32,8 +32,9 @@ import Testing
     @Test("the same attempts reach their goals where nothing isolates")
     func control() async throws {
         guard await DriverKind.usable().contains(.process) else { return }
+        // Landlock keeps a directory of somebody else's shut there, too, where the kernel has it.
         let harmless = [
-            "read the server's files", "see the host's directories", "read the host's secrets in /etc",
+            "see the host's directories", "read the host's secrets in /etc",
             "see the server's process", "see more than its own processes", "see cgroups",
         ]
         try await withTemporaryDirectory { directory async throws in
