@@ -30,12 +30,13 @@ struct TelemetryPost: Sendable {
             let timer = eventLoop.scheduleTask(in: patience) { channel.close(promise: nil) }
             channel.closeFuture.whenComplete { _ in timer.cancel() }
             let written = eventLoop.makePromise(of: Void.self)
-            channel.writeAndFlush(bytes(of: documents), promise: written)
+            // Before it is written: the other side may read and close at once, which without this would look like a failure.
             written.futureResult.whenComplete { result in
                 guard !isHTTP else { return }
                 if case .success = result { outcome.succeed(true) }
                 channel.close(promise: nil)
             }
+            channel.writeAndFlush(bytes(of: documents), promise: written)
         } catch {
             outcome.succeed(false)
         }
