@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-import Dispatch
+package import Dispatch
 import Glibc
 package import MartletCore
 
 /// A TCP connection on which a test may write whatever it likes. Blocking calls, on threads of their own.
 package final class RawConnection: Sendable {
     private let descriptor: Int32
-    /// One of its own: the global queue has a thread a core, and blocked ones are missed.
-    private let queue = DispatchQueue(label: "raw connection")
+    /// Its own, or that of one caller: the global queue has a thread a core, and blocked ones are missed.
+    private let queue: DispatchQueue
 
-    /// Reads give up after `timeoutSeconds`.
-    package init(to endpoint: Endpoint, timeoutSeconds: Int = 120) async throws {
+    /// Reads give up after `timeoutSeconds`, long enough for a machine that is busy with other tests.
+    package init(
+        to endpoint: Endpoint,
+        timeoutSeconds: Int = 600,
+        on queue: DispatchQueue = DispatchQueue(label: "raw connection")
+    ) async throws {
+        self.queue = queue
         descriptor = try await Self.blocking(on: queue) { try Self.connect(port: endpoint.port, timeoutSeconds) }
     }
 

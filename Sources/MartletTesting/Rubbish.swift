@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Dispatch
 package import MartletCore
 
 /// Requests that are broken in ever new ways; the seed makes a run repeatable.
@@ -35,8 +36,9 @@ package struct Rubbish {
     /// Sends `count` of them, each on a connection of its own, and waits for each connection's end.
     package func send(_ count: Int, to endpoint: Endpoint) async throws {
         var copy = self
+        let caller = DispatchQueue(label: "rubbish")
         for _ in 0..<count {
-            let connection = try await RawConnection(to: endpoint, timeoutSeconds: 20)
+            let connection = try await RawConnection(to: endpoint, on: caller)
             do {
                 try await connection.send(copy.request())
                 connection.finishSending()

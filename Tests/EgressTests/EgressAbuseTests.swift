@@ -15,7 +15,7 @@ import Testing
 /// besides is with the sandboxes' tests.
 @Suite(
     "A way out and those who abuse it",
-    .timeLimit(.minutes(10)),
+    .timeLimit(.minutes(20)),
     .enabled(if: geteuid() == 0, "name servers have port 53")
 )
 struct EgressAbuseTests {

@@ -3,7 +3,7 @@ import Testing
 
 /// The built binary, real sockets, real sandboxes, and AWS's own clients. What each test does is in the script that it
 /// names, in `Tests/EndToEnd`; `run.py` there runs them by hand.
-@Suite("End to end", .sharedServer, .timeLimit(.minutes(10))) struct EndToEndTests {
+@Suite("End to end", .sharedServer, .timeLimit(.minutes(20))) struct EndToEndTests {
     @Suite("functions") struct Functions {
         @Test("run in Python, Node.js and runtimes of their own") func runtimes() async throws {
             try await Script.run("test_runtimes")

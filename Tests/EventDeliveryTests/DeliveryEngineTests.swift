@@ -9,7 +9,7 @@ import Testing
 
 @testable import EventDelivery
 
-@Suite("The delivery engine", .timeLimit(.minutes(2))) struct DeliveryEngineTests {
+@Suite("The delivery engine", .timeLimit(.minutes(20))) struct DeliveryEngineTests {
     @Test("what is accepted is delivered at once, and then gone") func delivers() async throws {
         try await Ground.run { ground in
             try await ground.accept("a", count: 3)

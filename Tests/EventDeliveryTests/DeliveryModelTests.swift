@@ -9,7 +9,7 @@ import Testing
 
 @testable import EventDelivery
 
-@Suite("Any work, on two nodes that die and come back", .timeLimit(.minutes(2))) struct DeliveryModelTests {
+@Suite("Any work, on two nodes that die and come back", .timeLimit(.minutes(20))) struct DeliveryModelTests {
     @Test("keeps each order, loses nothing, and is tried by a session only once at a time", arguments: 1...8)
     func random(seed: UInt64) async throws {
         var world = try await World(seed: seed)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import EventDelivery
 
-@Suite("Deliveries with an order", .timeLimit(.minutes(2))) struct DeliveryOrderTests {
+@Suite("Deliveries with an order", .timeLimit(.minutes(20))) struct DeliveryOrderTests {
     @Test("are made one after the other, also while the first one hangs, and other orders of the lane go on")
     func oneByOne() async throws {
         let script: ScriptedHandler.Script = { $0.id == "k0" ? nil : .finished() }

@@ -6,7 +6,7 @@ import MartletTesting
 import NIOCore
 import Testing
 
-@Suite("Watching events", .timeLimit(.minutes(3))) struct EventReportTests {
+@Suite("Watching events", .timeLimit(.minutes(20))) struct EventReportTests {
     private let feed = EventFeed()
 
     private func live(_ body: @Sendable (TestServer, Endpoint) async throws -> Void) async throws {

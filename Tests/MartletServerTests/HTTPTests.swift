@@ -209,7 +209,7 @@ private func put(_ text: String, _ headers: String = "") -> String {
         try await live { limits in
             limits.idleTimeout = .milliseconds(50)
         } _: { _, endpoint in
-            let connection = try await RawConnection(to: endpoint, timeoutSeconds: 20)
+            let connection = try await RawConnection(to: endpoint)
             try await connection.send(beginning)
             // Times out with an error when the server never closes.
             let text = try await connection.receiveText()

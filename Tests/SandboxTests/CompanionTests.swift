@@ -5,7 +5,7 @@ import Sandbox
 import Testing
 
 /// Processes beside the first one of a sandbox.
-@Suite("Companions", .timeLimit(.minutes(TestMachines.areAllWanted ? 60 : 3))) struct CompanionTests {
+@Suite("Companions", .timeLimit(.minutes(TestMachines.areAllWanted ? 60 : 20))) struct CompanionTests {
     private static let sleeper = ["/bin/sh", "-c", "echo up; exec sleep 60"]
 
     private func attended(
@@ -50,7 +50,7 @@ import Testing
             let (second, exit) = try await companion(script + "; exit 3", in: sandbox)
             #expect(second + "end\n" == first)
             #expect(second.contains("NoNewPrivs:\t1\n"))
-            #expect(exit == .exited(status: 3))
+            #expect(exit == .exited(status: 20))
             await sandbox.kill()
         }
     }

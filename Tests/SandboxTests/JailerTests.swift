@@ -5,7 +5,7 @@ import Sandbox
 import Testing
 
 /// The jailer by itself: what it makes of messages, and of the death of others.
-@Suite("Jailer", .timeLimit(.minutes(TestMachines.areAllWanted ? 60 : 5))) struct JailerTests {
+@Suite("Jailer", .timeLimit(.minutes(TestMachines.areAllWanted ? 60 : 20))) struct JailerTests {
     @Test(
         "random and mutated messages never crash the jailer, and leave nothing behind",
         arguments: [1, 2, 3, 4] as [UInt64]

@@ -5,7 +5,7 @@ import Sandbox
 import Testing
 
 /// What a copy may do, and what hostile processes and images can make of snapshots.
-@Suite("Snapshot safety", .timeLimit(.minutes(5))) struct SnapshotSafetyTests {
+@Suite("Snapshot safety", .timeLimit(.minutes(20))) struct SnapshotSafetyTests {
     @Test(
         "a copy has no more power than a process that was started, and no file more",
         arguments: await DriverKind.restoring()

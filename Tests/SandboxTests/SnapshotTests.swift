@@ -5,7 +5,7 @@ import Sandbox
 import Testing
 
 /// A process is stopped, written to disk, and goes on in other sandboxes.
-@Suite("Snapshots", .timeLimit(.minutes(5))) struct SnapshotTests {
+@Suite("Snapshots", .timeLimit(.minutes(20))) struct SnapshotTests {
     @Test(
         "a copy goes on where its original was, with its memory, number, environment, directory and files",
         arguments: await DriverKind.restoring()

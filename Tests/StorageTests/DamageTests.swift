@@ -5,7 +5,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite("Damaged databases", .timeLimit(.minutes(2))) struct DamageTests {
+@Suite("Damaged databases", .timeLimit(.minutes(20))) struct DamageTests {
     /// A closed database of 500 notes.
     private func filled(_ scratch: Scratch) async throws -> [UInt8] {
         let database = try SQLiteDatabase.open(path: scratch.database, durability: .process)

@@ -4,7 +4,7 @@ import MartletCore
 import Storage
 import Testing
 
-@Suite("DirectoryFileStore", .timeLimit(.minutes(1))) struct DirectoryFileStoreTests {
+@Suite("DirectoryFileStore", .timeLimit(.minutes(20))) struct DirectoryFileStoreTests {
     private let hello = Array("hello".utf8)
     private let helloHex = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 

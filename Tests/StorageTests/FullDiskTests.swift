@@ -6,7 +6,7 @@ import StorageSQLite
 import Testing
 
 /// A disk of two megabytes, where the tests may mount one; and a process that may not write larger files, everywhere.
-@Suite("A full disk", .timeLimit(.minutes(1)), .serialized) struct FullDiskTests {
+@Suite("A full disk", .timeLimit(.minutes(20)), .serialized) struct FullDiskTests {
     private static let megabyte = String(repeating: "x", count: 1_000_000)
     private static let ids: SQL = "SELECT id FROM note ORDER BY id"
 

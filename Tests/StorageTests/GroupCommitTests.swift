@@ -4,7 +4,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite("Group commit", .timeLimit(.minutes(1))) struct GroupCommitTests {
+@Suite("Group commit", .timeLimit(.minutes(20))) struct GroupCommitTests {
     private struct Refusal: Error {}
 
     /// Queues `count` writes behind one that waits, then lets them go: they are one group. Gives what became of each.

@@ -7,7 +7,7 @@ import Testing
 
 /// A child process writes rows that name files, notes down each one that was acknowledged, and is killed at a random
 /// point.
-@Suite("kill -9", .timeLimit(.minutes(5))) struct KillTests {
+@Suite("kill -9", .timeLimit(.minutes(20))) struct KillTests {
     private static let rounds = 25
 
     @Test(

@@ -4,7 +4,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite("Lease", .timeLimit(.minutes(1))) struct LeaseTests {
+@Suite("Lease", .timeLimit(.minutes(20))) struct LeaseTests {
     private static let lease = Lease(table: "job", key: "id")
 
     private struct Job: RowDecodable, Equatable {

@@ -6,7 +6,7 @@ import Testing
 // SPDX-License-Identifier: Apache-2.0
 @testable import StorageSQLite
 
-@Suite("Limits of the store", .timeLimit(.minutes(1))) struct LimitTests {
+@Suite("Limits of the store", .timeLimit(.minutes(20))) struct LimitTests {
     @Test("one write more than may wait is refused; those that wait are done", arguments: StorageDriver.allCases)
     func writeQueue(driver: StorageDriver) async throws {
         var options = SQLiteDatabase.Options()

@@ -5,7 +5,7 @@ import Storage
 import StorageSQLite
 import Testing
 
-@Suite("Migrations", .timeLimit(.minutes(1))) struct MigrationTests {
+@Suite("Migrations", .timeLimit(.minutes(20))) struct MigrationTests {
     private static let first = Migration("letters") { _ in ["CREATE TABLE letter (id BIGINT PRIMARY KEY)"] }
     private static let second = Migration("letter text") { _ in
         ["ALTER TABLE letter ADD COLUMN text TEXT", "INSERT INTO letter VALUES (1, 'a')"]

@@ -5,7 +5,7 @@ import StorageSQLite
 import Testing
 
 /// What every driver promises.
-@Suite("StorageCompatibility", .timeLimit(.minutes(1))) struct StorageCompatibility {
+@Suite("StorageCompatibility", .timeLimit(.minutes(20))) struct StorageCompatibility {
     @Test("what was written is read, in the types it was written in", arguments: StorageDriver.allCases)
     func roundTrip(driver: StorageDriver) async throws {
         struct Everything: RowDecodable {

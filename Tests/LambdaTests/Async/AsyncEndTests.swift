@@ -9,7 +9,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("The last that is known of an event", .timeLimit(.minutes(2))) struct AsyncEndTests {
+@Suite("The last that is known of an event", .timeLimit(.minutes(20))) struct AsyncEndTests {
     private static let queue = "arn:aws:sqs:us-east-1:000000000000:q"
     private static let topic = "arn:aws:sns:us-east-1:000000000000:t"
 

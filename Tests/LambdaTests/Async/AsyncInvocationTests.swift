@@ -12,7 +12,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Asynchronous invokes", .timeLimit(.minutes(2))) struct AsyncInvocationTests {
+@Suite("Asynchronous invokes", .timeLimit(.minutes(20))) struct AsyncInvocationTests {
     private static let queue = "arn:aws:sqs:us-east-1:000000000000:q"
     private static let topic = "arn:aws:sns:us-east-1:000000000000:t"
 

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Starts of environments", .timeLimit(.minutes(2))) struct EnvironmentStarterTests {
+@Suite("Starts of environments", .timeLimit(.minutes(20))) struct EnvironmentStarterTests {
     private func isReady(_ environment: ExecutionEnvironment) async -> Bool {
         if case .ready = await environment.initialized(within: .seconds(60)) { true } else { false }
     }

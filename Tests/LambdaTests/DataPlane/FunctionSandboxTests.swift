@@ -7,7 +7,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Sandboxes of functions", .timeLimit(.minutes(2))) struct FunctionSandboxTests {
+@Suite("Sandboxes of functions", .timeLimit(.minutes(20))) struct FunctionSandboxTests {
     private enum Kind: String { case namespace, microvm }
 
     private let scope = Scope(account: .local, region: .usEast1)

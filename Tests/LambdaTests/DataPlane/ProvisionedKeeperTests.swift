@@ -72,7 +72,7 @@ private struct KeeperBench: Sendable {
     }
 }
 
-@Suite("Keeper of provisioned environments", .timeLimit(.minutes(2))) struct ProvisionedKeeperTests {
+@Suite("Keeper of provisioned environments", .timeLimit(.minutes(20))) struct ProvisionedKeeperTests {
     @Test("each that is ready is a place of its own for the version, until it ends")
     func places() async throws {
         try await KeeperBench.run { bench in

@@ -8,7 +8,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Environments from snapshots", .timeLimit(.minutes(2))) struct SnapshotTests {
+@Suite("Environments from snapshots", .timeLimit(.minutes(20))) struct SnapshotTests {
     @Test("a version is initialised once, and its environments are copies of that")
     func copies() async throws {
         try await SnapshotBench.run { bench in

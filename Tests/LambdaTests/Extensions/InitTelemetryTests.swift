@@ -9,7 +9,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("What subscribers hear of an init phase that fails", .timeLimit(.minutes(2))) struct InitTelemetryTests {
+@Suite("What subscribers hear of an init phase that fails", .timeLimit(.minutes(20))) struct InitTelemetryTests {
     /// The documents of the Telemetry API so far, each without its time and a duration's figure.
     private func told(_ bench: ExtensionBench) throws -> [String] {
         let body = #"{"schemaVersion":"2022-12-13","types":["platform"],"destination":{"protocol":"TCP","port":9}}"#

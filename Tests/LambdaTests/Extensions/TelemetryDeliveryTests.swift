@@ -8,7 +8,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Telemetry on the wire", .timeLimit(.minutes(2))) struct TelemetryDeliveryTests {
+@Suite("Telemetry on the wire", .timeLimit(.minutes(20))) struct TelemetryDeliveryTests {
     private let loop = MultiThreadedEventLoopGroup.singleton.next()
 
     /// A listener that gives this answer to its first connection; returns what it has read.

@@ -10,7 +10,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Event source mappings", .timeLimit(.minutes(2))) struct MappingOperationTests {
+@Suite("Event source mappings", .timeLimit(.minutes(20))) struct MappingOperationTests {
     @Test("a mapping is created, enabled, disabled, changed and deleted through AWS's states") func life() async throws
     {
         try await MappingGround.run { ground in

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Lambda
 
-@Suite("Reading a queue", .timeLimit(.minutes(2))) struct QueueReaderTests {
+@Suite("Reading a queue", .timeLimit(.minutes(20))) struct QueueReaderTests {
     @Test("messages become records of one event, and are deleted when the function has done them") func success()
         async throws
     {

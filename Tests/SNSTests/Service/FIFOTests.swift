@@ -7,7 +7,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS FIFO topics", .timeLimit(.minutes(2))) struct FIFOTests {
+@Suite("SNS FIFO topics", .timeLimit(.minutes(20))) struct FIFOTests {
     private static let queue = "arn:aws:sqs:us-east-1:000000000000:q.fifo"
 
     @Test("number their messages, and take a copy within five minutes for the same message")

@@ -12,7 +12,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS deliveries", .timeLimit(.minutes(2))) struct FanOutTests {
+@Suite("SNS deliveries", .timeLimit(.minutes(20))) struct FanOutTests {
     private static let dead = #"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#
     private static let function = "arn:aws:lambda:us-east-1:000000000000:function:f"
     private static func queue(_ name: String) -> String { "arn:aws:sqs:us-east-1:000000000000:\(name)" }

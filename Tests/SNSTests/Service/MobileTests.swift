@@ -7,7 +7,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS mobile push", .timeLimit(.minutes(2))) struct PushTests {
+@Suite("SNS mobile push", .timeLimit(.minutes(20))) struct PushTests {
     private func createApplication(_ sns: SNSTestBench, _ name: String = "app") async throws -> String {
         let input = CreatePlatformApplicationInput(
             name: name,
@@ -98,7 +98,7 @@ import Testing
     }
 }
 
-@Suite("SNS text messages", .timeLimit(.minutes(2))) struct SMSTests {
+@Suite("SNS text messages", .timeLimit(.minutes(20))) struct SMSTests {
     @Test("go to a number, unless it has opted out")
     func text() async throws {
         try await SNSTestBench.run { sns in

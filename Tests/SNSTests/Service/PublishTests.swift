@@ -8,7 +8,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS Publish", .timeLimit(.minutes(2))) struct PublishTests {
+@Suite("SNS Publish", .timeLimit(.minutes(20))) struct PublishTests {
     @Test(
         "refuses what is no message",
         arguments: [

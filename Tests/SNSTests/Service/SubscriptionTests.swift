@@ -7,7 +7,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS subscriptions", .timeLimit(.minutes(2))) struct SubscriptionTests {
+@Suite("SNS subscriptions", .timeLimit(.minutes(20))) struct SubscriptionTests {
     private static let queue = "arn:aws:sqs:us-east-1:000000000000:q"
 
     @Test("of one's own queue are there at once, and again the same")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS topics", .timeLimit(.minutes(2))) struct TopicTests {
+@Suite("SNS topics", .timeLimit(.minutes(20))) struct TopicTests {
     @Test("are made once: the same call answers the same ARN, another one differs")
     func create() async throws {
         try await SNSTestBench.run { sns in

@@ -40,7 +40,7 @@ private final class RawServer: Sendable {
     }
 }
 
-@Suite("The client that posts notifications", .timeLimit(.minutes(2))) struct WebClientTests {
+@Suite("The client that posts notifications", .timeLimit(.minutes(20))) struct WebClientTests {
     private func post(
         to answer: [String],
         _ policy: AddressPolicy = .withLoopback,

@@ -8,7 +8,7 @@ import Testing
 
 @testable import SNS
 
-@Suite("SNS deliveries over HTTP", .timeLimit(.minutes(2))) struct WebDeliveryTests {
+@Suite("SNS deliveries over HTTP", .timeLimit(.minutes(20))) struct WebDeliveryTests {
     private static let dead = #"{"deadLetterTargetArn":"arn:aws:sqs:us-east-1:000000000000:dead"}"#
 
     /// A confirmed subscription. One post was its confirmation.

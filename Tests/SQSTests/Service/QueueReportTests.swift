@@ -9,7 +9,7 @@ import Testing
 @testable import SQS
 
 /// `/_martlet/queue`, asked by those who do not mean well.
-@Suite("A look into a queue", .timeLimit(.minutes(3))) struct QueueReportTests {
+@Suite("A look into a queue", .timeLimit(.minutes(20))) struct QueueReportTests {
     private func run(
         over transport: TestServer.Transport = .inProcess,
         _ body: @Sendable (TestServer) async throws -> Void

@@ -6,7 +6,7 @@ import Testing
 
 /// Real machines, mostly emulated: each costs some seconds, so each shows much. The whole compatibility suite runs on them
 /// with MARTLET_TEST_MICROVM=all.
-@Suite("microVMs", .serialized, .enabled(if: TestMachines.areThere), .timeLimit(.minutes(10))) struct MicroVMTests {
+@Suite("microVMs", .serialized, .enabled(if: TestMachines.areThere), .timeLimit(.minutes(20))) struct MicroVMTests {
     @Test("a function has a kernel of its own, its files, its user, and nothing of the host's")
     func guest() async throws {
         try await withTemporaryDirectory { directory async throws in
