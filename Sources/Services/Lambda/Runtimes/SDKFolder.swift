@@ -50,14 +50,14 @@ package struct SDKFolder: Sendable {
             try draft.makeDirectory()
             return Draft(path: draft.description, name: name, lock: lock)
         } catch {
-            close(lock)
+            Self.release(lock)
             throw error
         }
     }
 
     /// Puts the draft into use.
     package func finish(_ draft: Draft) throws {
-        defer { close(draft.lock) }
+        defer { Self.release(draft.lock) }
         let place = HostPath(draft.path)
         guard try !place.names().isEmpty else {
             throw MartletError("lambda.sdk", "nothing was installed into \(draft.path)")
@@ -71,8 +71,14 @@ package struct SDKFolder: Sendable {
     }
 
     package func abandon(_ draft: Draft) throws {
-        defer { close(draft.lock) }
+        defer { Self.release(draft.lock) }
         try HostPath(draft.path).remove()
+    }
+
+    /// By name: closing leaves it with a child that was forked meanwhile and has not executed yet.
+    private static func release(_ lock: Int32) {
+        flock(lock, LOCK_UN)
+        close(lock)
     }
 
     /// What processes that were killed have left.
