@@ -37,12 +37,19 @@ package struct AuthorizationRequest: Sendable {
 
 /// Returns when the request is allowed; throws AWS's `AccessDenied` where it is not.
 package protocol Authorizer: Sendable {
+    /// False where it allows everything unseen: nobody needs to find out then what a request is about.
+    var isAsked: Bool { get }
     func authorize(_ request: AuthorizationRequest) async throws
+}
+
+extension Authorizer {
+    package var isAsked: Bool { true }
 }
 
 /// For `open` and `signed` mode, where permissions are not looked at.
 package struct PermissiveAuthorizer: Authorizer {
     package init() {}
+    package var isAsked: Bool { false }
     package func authorize(_ request: AuthorizationRequest) async throws {}
 }
 

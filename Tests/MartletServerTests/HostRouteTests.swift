@@ -16,8 +16,20 @@ private struct Pages: HostRouted {
 
     func answer(_ request: HostRequest) async throws -> WireResponse {
         if request.request.path == "/fail" { throw CommonError("Forbidden", "No.", status: 403) }
+        if request.request.path == "/stream" { return Self.stream() }
         let text = "\(request.host) \(request.principal.arn) \(String(buffer: request.body))"
         return WireResponse(status: 202, headers: [.contentType: "text/plain"], body: .buffer(ByteBuffer(string: text)))
+    }
+}
+
+extension Pages {
+    /// Three pieces whose number nobody knows before.
+    private static func stream() -> WireResponse {
+        let pieces = AsyncThrowingStream<ByteBuffer, any Error> { stream in
+            for piece in ["one ", "two ", "three"] { stream.yield(ByteBuffer(string: piece)) }
+            stream.finish()
+        }
+        return WireResponse(status: 200, body: .sequence(pieces, length: nil))
     }
 }
 
@@ -50,6 +62,24 @@ private struct Pages: HostRouted {
             server.sign(&request, "hello", as: Keys.root, service: "rest")
             let elsewhere = try await server.send(request, body: "hello")
             #expect(elsewhere.errorCode == "InvalidSignatureException")
+        }
+    }
+
+    @Test("an answer in pieces comes in chunks, HEAD gets none of them, and the connection goes on")
+    func chunks() async throws {
+        try await TestServer.run(providers: pages, over: .live) { server in
+            let connection = try await RawConnection(to: try #require(server.endpoint))
+            let rest = "Host: a.pages.localhost\r\n"
+            try await connection.send("GET /stream HTTP/1.1\r\n\(rest)\r\nHEAD /stream HTTP/1.1\r\n\(rest)\r\n")
+            try await connection.send("GET /last HTTP/1.1\r\n\(rest)Connection: close\r\n\r\n")
+            let text = try await connection.receiveText()
+            #expect(text.contains("\r\n\r\n4\r\none \r\n4\r\ntwo \r\n5\r\nthree\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"))
+            #expect(text.occurrences(of: "transfer-encoding: chunked\r\n") == 2)
+            #expect(text.occurrences(of: "0\r\n\r\n") == 1)
+            #expect(
+                text.contains("HTTP/1.1 202 Accepted")
+                    && text.hasSuffix("a.pages.localhost arn:aws:iam::000000000000:anonymous ")
+            )
         }
     }
 
@@ -105,4 +135,9 @@ private struct Echo: PathRouted {
             #expect(refused.status == 405)
         }
     }
+}
+
+extension String {
+    /// How often `part` stands in it.
+    fileprivate func occurrences(of part: String) -> Int { ranges(of: part).count }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletCore
 
 /// A compiled path of the REST binding: `/2015-03-31/functions/{FunctionName}/invocations`, `/{Bucket}/{Key+}`, `/x?list-type=2`.
 package struct PathTemplate: Sendable {
@@ -72,8 +73,7 @@ package struct PathTemplate: Sendable {
 
     /// The parts between the slashes of a raw path; the one before the first slash is dropped.
     static func split(_ path: String) -> [Substring] {
-        // By bytes: by characters it would cost more than all the rest of the routing.
-        path.utf8.split(separator: 0x2f, omittingEmptySubsequences: false).dropFirst().map(Substring.init)
+        Array(path.parts(at: "/").dropFirst())
     }
 
     /// Undoes percent-encoding. A plus is a plus in a path.

@@ -53,19 +53,27 @@ package struct ServiceDispatcher: Sendable {
         _ input: any Shape,
         _ context: RequestContext
     ) async throws -> any Shape {
-        let resources = entry.provider.resources(of: operation.name, input: input, in: context.scope)
+        if authorizer.isAsked { try await authorize(operation, of: entry, input, context) }
+        return try await operation.handle(input, context)
+    }
+
+    private func authorize(
+        _ operation: Operation,
+        of entry: Entry,
+        _ input: any Shape,
+        _ context: RequestContext
+    ) async throws {
         try await authorizer.authorize(
             AuthorizationRequest(
                 principal: context.principal,
                 action: operation.action,
-                resources: resources,
+                resources: entry.provider.resources(of: operation.name, input: input, in: context.scope),
                 scope: context.scope,
                 sourceAddress: context.sourceAddress,
                 userAgent: context.userAgent,
                 at: context.receivedAt
             )
         )
-        return try await operation.handle(input, context)
     }
 }
 

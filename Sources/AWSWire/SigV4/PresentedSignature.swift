@@ -168,7 +168,7 @@ package struct PresentedCredential: Sendable, Equatable {
     }
 
     private init?(_ credential: String, token: String?) {
-        let parts = credential.split(separator: "/", omittingEmptySubsequences: false)
+        let parts = credential.parts(at: "/")
         guard parts.count >= 4, !parts[0].isEmpty else { return nil }
         accessKeyID = String(parts[0])
         region = String(parts[2])

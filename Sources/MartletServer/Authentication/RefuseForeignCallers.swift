@@ -70,7 +70,8 @@ struct AllowedHosts: Sendable {
 
     /// Any of 127.0.0.0/8, in four decimal numbers.
     static func isLoopback(_ host: String) -> Bool {
-        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
-        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+        guard host.utf8.starts(with: "127.".utf8) else { return false }
+        let parts = host.parts(at: ".")
+        return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
     }
 }

@@ -94,7 +94,7 @@ struct ServiceIndex: Sendable {
     }
 
     func find(_ request: WireRequest, scope: String?, host: ServiceHost?) -> Found? {
-        if let target = request.headers[.amzTarget], let dot = target.lastIndex(of: "."),
+        if let target = request.headers[.amzTarget], let dot = target.utf8.lastIndex(of: 0x2e),
             let found = byTarget[String(target[..<dot])]
         {
             return found

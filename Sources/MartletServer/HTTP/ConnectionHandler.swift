@@ -10,8 +10,8 @@ import NIOHTTP1
 /// A client that waits for its answers, as nearly all do, never makes the event loop change what it watches.
 final class ConnectionHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private enum Body {
         case none
@@ -37,6 +37,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isReadPending = false
     private var awaitsContinue = false
     private var isHeadMethod = false
+    /// Of the answer that is being written.
+    private var framing = AnswerHead.Framing.bodiless
     private var timer: Scheduled<Void>?
 
     init(limits: HTTPLimits, accept: @escaping @Sendable (HTTPJob) -> Void) {
@@ -231,28 +233,48 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func invite(_ id: Int) {
         guard id == streamID, awaitsContinue, state.isAnswering, let context else { return }
         awaitsContinue = false
-        let head = HTTPResponseHead(version: .http1_1, status: .continue)
-        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 
     // MARK: answers
 
-    /// Writes the head. `closes` when no further request shall come on this connection.
-    func write(head: HTTPResponseHead, closes: Bool) {
+    /// Bodies up to this size are copied behind the head, which spares the kernel a second piece.
+    private static let copiedBytes = 16_384
+
+    /// Writes a whole answer. `closes` when no further request shall come on this connection.
+    func write(_ head: AnswerHead, body: ByteBuffer, closes: Bool) {
         guard let context, context.channel.isActive else { return }
+        let hasBody = !isHeadMethod && head.framing != .bodiless && body.readableBytes > 0
+        let isCopied = hasBody && body.readableBytes <= Self.copiedBytes
+        var text = begin(head, closes: closes, space: isCopied ? body.readableBytes : 0)
+        if isCopied { text.writeImmutableBuffer(body) }
+        context.write(wrapOutboundOut(text), promise: nil)
+        if hasBody && !isCopied { context.write(wrapOutboundOut(body), promise: nil) }
+        writeEnd()
+    }
+
+    /// Writes the head of an answer whose body comes in pieces.
+    func write(_ head: AnswerHead, closes: Bool) {
+        guard let context, context.channel.isActive else { return }
+        context.write(wrapOutboundOut(begin(head, closes: closes)), promise: nil)
+    }
+
+    private func begin(_ head: AnswerHead, closes: Bool, space: Int = 0) -> ByteBuffer {
         // A client that still waits for leave to send will not send: its next bytes would be a new request or the body,
         // and nobody could tell which.
         if closes || awaitsContinue { state.becomesLast() }
-        var head = head
-        if state.isLast { head.headers.replaceOrAdd(name: "connection", value: "close") }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        framing = isHeadMethod ? .bodiless : head.framing
+        return head.text(closes: state.isLast, space: space)
     }
 
-    func write(body: ByteBuffer, flush promise: EventLoopPromise<Void>?) {
-        guard let context, context.channel.isActive else { return promise?.fail(ChannelError.ioOnClosedChannel) ?? () }
-        guard !isHeadMethod, body.readableBytes > 0 else { return promise?.succeed() ?? () }
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: promise)
-        if promise != nil { context.flush() }
+    /// The promise is kept when the piece has gone.
+    func write(piece: ByteBuffer, _ promise: EventLoopPromise<Void>) {
+        guard let context, context.channel.isActive else { return promise.fail(ChannelError.ioOnClosedChannel) }
+        guard framing != .bodiless, piece.readableBytes > 0 else { return promise.succeed() }
+        guard framing == .chunked else { return context.writeAndFlush(wrapOutboundOut(piece), promise: promise) }
+        context.write(wrapOutboundOut(AnswerHead.chunkLine(piece.readableBytes)), promise: nil)
+        context.write(wrapOutboundOut(piece), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(AnswerHead.chunkEnd), promise: promise)
     }
 
     func flush() { context?.flush() }
@@ -261,12 +283,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard let context, context.channel.isActive else { return }
         let isOver = state.answered(now: Self.now)
         if case .streaming = body { body = .dropping }
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let promise = isOver ? context.eventLoop.makePromise(of: Void.self) : nil
-        promise?.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+        if framing == .chunked { context.write(wrapOutboundOut(AnswerHead.lastChunk), promise: nil) }
+        if isOver { closeWhenWritten(context) }
+        context.flush()
         if !early.isEmpty || isInputClosed { takeEarly(context) }
         resume()
+    }
+
+    private func closeWhenWritten(_ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        context.write(wrapOutboundOut(ByteBuffer()), promise: promise)
     }
 
     func abort() { context?.close(promise: nil) }
@@ -290,10 +318,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     private func refuse(_ refusal: HTTPRefusal, _ context: ChannelHandlerContext) {
-        var head = HTTPConnection.head(of: refusal.response)
-        head.headers.replaceOrAdd(name: "connection", value: "close")
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(refusal.body))), promise: nil)
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        let head = AnswerHead(of: refusal.response)
+        var text = head.text(closes: true, space: refusal.body.readableBytes)
+        text.writeImmutableBuffer(refusal.body)
+        context.writeAndFlush(wrapOutboundOut(text), promise: nil)
     }
 }

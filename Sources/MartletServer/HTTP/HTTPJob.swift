@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import AWSWire
 import HTTPTypes
-import MartletCore
-import NIOCore
 import NIOHTTP1
 
 /// A request that a connection has handed on, and the way to answer it. It must be answered exactly once.
@@ -73,64 +70,5 @@ struct RequestTarget: Equatable {
         let mark = whole.utf8.firstIndex(of: 0x3f) ?? whole.endIndex
         path = String(whole[..<mark])
         query = mark < whole.endIndex ? String(whole[whole.utf8.index(after: mark)...]) : ""
-    }
-}
-
-/// The connection as seen from outside its event loop.
-struct HTTPConnection: Sendable {
-    let eventLoop: any EventLoop
-    let handler: NIOLoopBound<ConnectionHandler>
-
-    /// Writes a whole answer. A body in memory is written without waiting for the socket; a stream waits for it piece
-    /// by piece. When a stream fails, the connection is cut, so that the client cannot take half a body for a whole
-    /// one.
-    func send(_ response: WireResponse, closes: Bool) async {
-        let head = Self.head(of: response)
-        switch response.body {
-        case .buffer(let buffer):
-            onLoop {
-                handler.value.write(head: head, closes: closes)
-                handler.value.write(body: buffer, flush: nil)
-                handler.value.writeEnd()
-            }
-        case .sequence(let pieces, let length):
-            eventLoop.execute {
-                handler.value.write(head: head, closes: closes)
-                // Nobody knows when the first piece comes, and the client may wait for the status alone.
-                if length == nil { handler.value.flush() }
-            }
-            do {
-                for try await piece in pieces { try await write(piece) }
-                eventLoop.execute { handler.value.writeEnd() }
-            } catch {
-                eventLoop.execute { handler.value.abort() }
-            }
-        }
-    }
-
-    /// At once where it is called on the connection's own loop.
-    private func onLoop(_ work: @escaping @Sendable () -> Void) {
-        if eventLoop.inEventLoop { work() } else { eventLoop.execute(work) }
-    }
-
-    private func write(_ piece: ByteBuffer) async throws {
-        let promise = eventLoop.makePromise(of: Void.self)
-        eventLoop.execute { handler.value.write(body: piece, flush: promise) }
-        try await promise.futureResult.get()
-    }
-
-    static func head(of response: WireResponse) -> HTTPResponseHead {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(response.headers.count + 1)
-        for field in response.headers { headers.add(name: field.name.rawName, value: field.value) }
-        let hasNoBody = response.status == 204 || response.status == 304
-        switch response.body {
-        case .buffer(let buffer) where !hasNoBody:
-            headers.replaceOrAdd(name: "content-length", value: String(buffer.readableBytes))
-        case .sequence(_, let length?) where !hasNoBody:
-            headers.replaceOrAdd(name: "content-length", value: String(length))
-        default: headers.remove(name: "content-length")
-        }
-        return HTTPResponseHead(version: .http1_1, status: .init(statusCode: response.status), headers: headers)
     }
 }

@@ -91,14 +91,12 @@ final class HTTPListener: Sendable {
             decoder.maxHeaderFieldCount = limits.headerCount
             let lane = lanes.lane(of: child.eventLoop)
             let pipeline = child.pipeline.syncOperations
-            // Names and values of the answers' headers have been checked where they were made, by HTTPTypes.
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: false,
-                withErrorHandling: false,
-                withOutboundHeaderValidation: false,
-                withEncoderConfiguration: .init(),
-                withDecoderLimitConfiguration: decoder
+            let requests = HTTPRequestDecoder(
+                leftOverBytesStrategy: .dropBytes,
+                informationalResponseStrategy: .drop,
+                limitConfiguration: decoder
             )
+            try pipeline.addHandler(ByteToMessageHandler(requests))
             try pipeline.addHandler(ConnectionHandler(limits: limits, accept: { lane.yield($0) }))
         }
     }

@@ -48,7 +48,7 @@ struct FunctionURLHost: Equatable {
     let region: String
 
     init?(_ host: String) {
-        let labels = host.split(separator: ".", maxSplits: 3, omittingEmptySubsequences: false)
+        let labels = host.parts(at: ".", maxSplits: 3)
         guard labels.count == 4, labels[1] == "lambda-url", !labels[0].isEmpty, !labels[2].isEmpty, !labels[3].isEmpty
         else { return nil }
         (id, region) = (String(labels[0]), String(labels[2]))

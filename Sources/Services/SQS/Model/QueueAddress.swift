@@ -21,9 +21,9 @@ struct QueueAddress: Hashable, Sendable {
     /// From a queue's URL, of any host and with any path in front, or from the bare path `/123456789012/name`. The region is
     /// the request's. Nil for other text.
     init?(url: String, in region: Region) {
-        let parts = url.split(separator: "/")
+        let parts = url.parts(at: "/", omittingEmpty: true)
         guard parts.count >= 2, parts.count <= 16, let account = AccountID(parts[parts.count - 2]),
-            let name = parts.last, !name.contains("?")
+            let name = parts.last, !name.utf8.contains(0x3f)
         else { return nil }
         self.init(scope: Scope(account: account, region: region), name: String(name))
     }
