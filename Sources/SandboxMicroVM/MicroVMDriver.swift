@@ -20,8 +20,8 @@ package actor MicroVMDriver: SandboxDriver {
     private let jailer: Jailer
     private let logger: Logger
     private nonisolated let running = Mutex<[SandboxID: WeakSandbox]>([:])
-    /// What the host offers, once it is known.
-    private var host: Task<MachineHost, any Error>?
+    /// What the host offers, once it is known, and how many machines may boot on it at once.
+    private var host: Task<(MachineHost, BootPlaces), any Error>?
 
     private struct WeakSandbox: Sendable {
         weak var sandbox: MicroVMSandbox?
@@ -41,7 +41,8 @@ package actor MicroVMDriver: SandboxDriver {
     }
 
     package func start(_ specification: SandboxSpecification) async throws -> any Sandbox {
-        try await boot(specification, on: try await knownHost())
+        let (host, places) = try await knownHost()
+        return try await places.occupy { try await boot(specification, on: host) }
     }
 
     package func shutDown() async {
@@ -56,8 +57,13 @@ package actor MicroVMDriver: SandboxDriver {
     // MARK: - the host
 
     /// Finds out once; what failed is tried again by the next.
-    private func knownHost() async throws -> MachineHost {
-        let search = host ?? Task { try await self.findHost() }
+    private func knownHost() async throws -> (MachineHost, BootPlaces) {
+        let search =
+            host
+            ?? Task {
+                let host = try await self.findHost()
+                return (host, BootPlaces(processors: host.cpus, host.acceleration))
+            }
         host = search
         do {
             return try await search.value

@@ -325,7 +325,7 @@ import Testing
 private let askRuntimeAPI = """
     import os, socket
     host, port = os.environ['AWS_LAMBDA_RUNTIME_API'].split(':')
-    s = socket.create_connection((host, int(port)), 5)
+    s = socket.create_connection((host, int(port)), 600)
     s.sendall(b'question')
     s.shutdown(socket.SHUT_WR)
     print(s.makefile().read())
