@@ -22,8 +22,8 @@ package final class EventTargets: Sendable {
 
     package func target(of service: String) -> (any EventTarget)? { targets.withLockedValue { $0[service] } }
 
-    /// Returns once the target has accepted the event durably, or its remainder where it refuses the whole. Throws the
-    /// target's own error, or `NotImplemented`.
+    /// Returns once the target has accepted the event durably, or its remainder where the whole is too large for
+    /// it. Throws the target's own error, or `NotImplemented`.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
         do {
             guard let target = target(of: arn) else {
@@ -32,7 +32,8 @@ package final class EventTargets: Sendable {
             try await target.deliver(event, to: arn)
             show(event, to: arn, .delivered)
         } catch {
-            let shortened = error.isFinal ? event.shortened : nil
+            // Any other refusal would be the same for less.
+            let shortened = error is EventTooLarge ? event.shortened : nil
             show(event, to: arn, error.isFinal && shortened == nil ? .failed : .retried, error.sentence)
             guard let shortened else { throw error }
             try await deliver(shortened, to: arn)

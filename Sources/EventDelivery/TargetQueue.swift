@@ -4,15 +4,7 @@ package import MartletCore
 /// A queue of events for targets in other services: tried until the target has accepted, refused for good, or the sender's
 /// patience is over. One queue a sender; each has its own patience and is told how each event ended.
 package struct TargetQueue: DeliveryHandler {
-    package struct Patience: Sendable {
-        package var tries: Int
-        package var age: Duration
-        package var backoff: Backoff
-
-        package init(tries: Int, age: Duration, backoff: Backoff) {
-            (self.tries, self.age, self.backoff) = (tries, age, backoff)
-        }
-    }
+    package typealias Patience = DeliveryPatience
 
     package enum Outcome: Sendable {
         case delivered
@@ -55,23 +47,16 @@ package struct TargetQueue: DeliveryHandler {
             return .finished(then: await report(stored, delivery, .delivered))
         } catch {
             stored.tries += 1
-            let pause = patience.backoff.pause(afterTries: stored.tries - 1, draw: ids.fraction())
-            let wouldBeTooOld = clock.now + pause - delivery.acceptedAt > patience.age
-            guard !error.isFinal, stored.tries < patience.tries, !wouldBeTooOld else {
-                return .finished(then: await report(stored, delivery, .failed(error)))
-            }
-            return error.isThrottle
-                ? .throttled(after: pause, detail: stored.detail) : .again(after: pause, detail: stored.detail)
+            let verdict = patience.verdict(
+                after: error,
+                tries: stored.tries,
+                acceptedAt: delivery.acceptedAt,
+                detail: stored.detail,
+                at: clock.now,
+                draw: ids.fraction()
+            )
+            if let verdict { return verdict }
+            return .finished(then: await report(stored, delivery, .failed(error)))
         }
     }
-}
-
-extension Error {
-    /// The target, or the request itself, will not be another one next time.
-    package var isFinal: Bool {
-        guard let error = self as? any ServiceError else { return false }
-        return (error.httpStatus < 500 && !isThrottle) || error.httpStatus == 501
-    }
-
-    package var isThrottle: Bool { (self as? any ServiceError)?.httpStatus == 429 }
 }

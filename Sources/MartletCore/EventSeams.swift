@@ -9,7 +9,8 @@ package protocol EventTarget: Sendable {
     var service: String { get }
 
     /// Returns once the target has accepted the event durably. At least once: a caller that is not told of success tries
-    /// again. Throws the target's own `ServiceError`, such as `QueueDoesNotExist`, when it refuses.
+    /// again. Throws the target's own `ServiceError`, such as `QueueDoesNotExist`, when it refuses, as an `EventTooLarge` when
+    /// it does so for the event's size.
     func deliver(_ event: EventDelivery, to arn: ARN) async throws
 }
 
@@ -26,7 +27,7 @@ package struct EventDelivery: Sendable {
     /// `Root=…;Parent=…;Sampled=…;Lineage=…`
     package var traceHeader: String?
     package var source: EventSource
-    /// What is delivered where the target refuses the whole.
+    /// What is delivered where the whole is too large for the target.
     package var remainder: EventRemainder?
 
     package init(_ payload: ByteBuffer, from source: EventSource) {
@@ -48,13 +49,24 @@ package struct EventDelivery: Sendable {
     }
 }
 
-/// What is left of an event for a target that refuses all of it, as it does what is larger than it takes. Only the target knows
-/// its limit: queues and topics have settings for it.
+/// What is left of an event for a target that finds all of it too large. Only the target knows its limit: queues and topics have
+/// settings for it.
 package enum EventRemainder: Sendable, Equatable {
     /// Another body.
     case payload(ByteBuffer)
     /// The same body and nothing beside it.
     case withoutAttributes
+}
+
+/// A target refuses an event for its size alone: less of it may be taken. In the target's own words.
+package struct EventTooLarge: ServiceError {
+    package let refusal: any ServiceError
+
+    package init(_ refusal: any ServiceError) { self.refusal = refusal }
+
+    package var code: String { refusal.code }
+    package var message: String { refusal.message }
+    package var httpStatus: Int { refusal.httpStatus }
 }
 
 /// A typed value beside a message's body, as SQS and SNS have them.

@@ -72,10 +72,12 @@ import Testing
         }
     }
 
-    @Test("a target that refuses an event gets its remainder, one that fails does not") func refusedWhole() async throws
-    {
+    @Test(
+        "a target that finds an event too large gets its remainder, one that fails or refuses it for another reason does not"
+    )
+    func refusedWhole() async throws {
         let targets = EventTargets()
-        let refusing = Picky(refusal: CommonError("InvalidParameterValue", "too long"))
+        let refusing = Picky(refusal: EventTooLarge(CommonError("InvalidParameterValue", "too long")))
         targets.register(refusing)
         let items = try #require(targets.feed.watch(EventFeed.Filter()))
         var event = Self.event
@@ -89,10 +91,12 @@ import Testing
         for await case .passage(let passage) in items { shown.append(passage.result) }
         #expect(shown == [.retried, .delivered, .retried, .delivered])
 
-        let failing = Picky(refusal: Self.fault)
-        targets.register(failing)
-        await #expect(throws: Self.fault) { try await targets.deliver(event, to: Self.target) }
-        #expect(failing.seen.withLockedValue { $0 }.count == 1)
+        for other in [Self.fault, CommonError("AccessDenied", "no", status: 403)] {
+            let failing = Picky(refusal: other)
+            targets.register(failing)
+            await #expect(throws: other) { try await targets.deliver(event, to: Self.target) }
+            #expect(failing.seen.withLockedValue { $0 }.count == 1)
+        }
     }
 
     private struct Target: EventTarget {
@@ -154,6 +158,8 @@ import Testing
         #expect(
             await Self.outcome([Self.fault, CommonError("Throttling", "", status: 429)]) == ["1", "2", "delivered"]
         )
+        // Some name it, and have the status of a refusal.
+        #expect(await Self.outcome([CommonError("ProvisionedThroughputExceededException", "")]) == ["1", "delivered"])
     }
 
     @Test("patience ends with the tries, with the age, and with a refusal for good") func ends() async {

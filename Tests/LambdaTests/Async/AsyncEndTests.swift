@@ -23,7 +23,7 @@ import Testing
         { event in
             let beside = event.attributes.isEmpty ? 0 : 100
             guard event.payload.readableBytes + beside <= limit else {
-                throw CommonError("InvalidParameter", "too long")
+                throw EventTooLarge(CommonError("InvalidParameter", "too long"))
             }
         }
     }

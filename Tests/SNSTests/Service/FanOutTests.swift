@@ -313,6 +313,16 @@ import Testing
             #expect(taken.event.attributes == ["a": .string("v")])
             let missing = try #require(ARN(topic + "x"))
             await #expect(throws: NotFoundException.self) { try await target.deliver(event, to: missing) }
+            event.payload = .init(string: "")
+            await #expect(throws: InvalidParameterException.self) {
+                try await target.deliver(event, to: #require(ARN(topic)))
+            }
+            event.payload = .init(repeating: 120, count: 262_145)
+            let refusal = await #expect(throws: EventTooLarge.self) {
+                try await target.deliver(event, to: #require(ARN(topic)))
+            }
+            #expect(refusal?.code == "InvalidParameter")
+            #expect(refusal?.message == "Invalid parameter: Message too long")
         }
     }
 

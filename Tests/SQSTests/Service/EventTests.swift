@@ -92,6 +92,21 @@ private final class Judge: Authorizer {
         }
     }
 
+    @Test("an event that is larger than its queue takes is refused as that, and for nothing else is one")
+    func tooLarge() async throws {
+        try await SQSTestBench.run { sqs in
+            let url = try await sqs.create("q", ["MaximumMessageSize": "1024"])
+            let target = QueueTarget(sqs.service)
+            let refusal = await #expect(throws: EventTooLarge.self) {
+                try await target.deliver(event(String(repeating: "x", count: 1_025)), to: arn)
+            }
+            let text = "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes."
+            #expect(refusal?.message == text && refusal?.refusal is InvalidParameterValueException)
+            await #expect(throws: InvalidMessageContents.self) { try await target.deliver(event("\u{0}"), to: arn) }
+            #expect(try await sqs.bodies(in: url) == [])
+        }
+    }
+
     @Test("a queue that is not there refuses")
     func missing() async throws {
         try await SQSTestBench.run { sqs in

@@ -25,12 +25,12 @@ package struct LambdaEventTarget: ProbedTarget {
         return function
     }
 
-    /// Throws ResourceNotFoundException, AccessDeniedException, InvalidRequestContentException,
-    /// RequestEntityTooLargeException.
+    /// Throws ResourceNotFoundException, AccessDeniedException, InvalidRequestContentException, and RequestEntityTooLargeException
+    /// as an `EventTooLarge`.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
         let function = try await found(arn, event.source)
         guard event.payload.readableBytes <= LambdaLimits.eventBytes else {
-            throw LambdaInvoker.eventTooLarge(event.payload.readableBytes)
+            throw EventTooLarge(LambdaInvoker.eventTooLarge(event.payload.readableBytes))
         }
         guard JSONScan.isWellFormed(event.payload) else {
             throw InvalidRequestContentException(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EventDelivery
 import MartletCore
 import NIOCore
 
@@ -112,8 +113,8 @@ struct Deliverer: Sendable {
         } catch let failure as WebFailure {
             return failure.isFinal ? .refused(failure.description) : .failed(failure.description)
         } catch let error as any ServiceError {
-            let reason = "\(error.code): \(error.message)"
-            return error.httpStatus < 500 && error.httpStatus != 429 ? .refused(reason) : .failed(reason)
+            let reason = error.sentence
+            return error.isFinal ? .refused(reason) : .failed(reason)
         } catch {
             return .failed("\(error)")
         }

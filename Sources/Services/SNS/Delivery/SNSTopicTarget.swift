@@ -15,12 +15,18 @@ package struct SNSTopicTarget: EventTarget {
 
     package var service: String { "sns" }
 
-    /// Durable when it returns. Throws `NotFoundException`, `AuthorizationError`, `InvalidParameterException`.
+    /// Durable when it returns. Throws `NotFoundException`, `AuthorizationError`, `InvalidParameterException`, `EventTooLarge`.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
         guard let reference = TopicReference(arn) else { throw InvalidParameterException.of("TopicArn") }
         try await authorize(event.source, reference)
-        let stored = try await sns.publish([MessageDraft(event)], to: reference)
-        for case .failure(let error) in stored { throw error }
+        do {
+            let stored = try await sns.publish([MessageDraft(event)], to: reference)
+            for case .failure(let error) in stored { throw error }
+        } catch let refusal as InvalidParameterException
+            where refusal.message == InvalidParameterException.messageTooLong.message
+        {
+            throw EventTooLarge(refusal)
+        }
     }
 
     /// A delivery as a role is that role's call; any other needs the topic's policy to name the service.

@@ -35,4 +35,7 @@ enum SNSLimits {
 extension InvalidParameterException {
     /// As SNS begins each of these.
     static func of(_ what: String) -> InvalidParameterException { .init("Invalid parameter: \(what)") }
+
+    /// Larger than the topic takes.
+    static let messageTooLong = InvalidParameterException.of("Message too long")
 }

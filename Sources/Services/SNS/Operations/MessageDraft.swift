@@ -54,7 +54,7 @@ struct MessageDraft: Sendable {
         let size =
             attributes.isEmpty ? message.utf8.count : content.byteCount - content.body.utf8.count + message.utf8.count
         guard size <= topic.attributes.maximumMessageBytes else {
-            throw InvalidParameterException.of("Message too long")
+            throw InvalidParameterException.messageTooLong
         }
         if let groupID { try Self.check(groupID, "MessageGroupId") }
         if let deduplicationID { try Self.check(deduplicationID, "MessageDeduplicationId") }

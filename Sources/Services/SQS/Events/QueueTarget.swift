@@ -12,7 +12,8 @@ package struct QueueTarget: EventTarget {
     package var service: String { "sqs" }
 
     /// Stores the event as a message. Where policies count, the queue's must let the source send, unless the delivery acts as a
-    /// role: then the role's permissions count too. Throws `QueueDoesNotExist`, `AccessDenied`, and what SendMessage throws.
+    /// role: then the role's permissions count too. Throws `QueueDoesNotExist`, `AccessDenied`, `EventTooLarge`, and what SendMessage
+    /// throws.
     package func deliver(_ event: EventDelivery, to arn: ARN) async throws {
         guard let address = QueueAddress(arn) else { throw QueueDoesNotExist.here }
         try await authorize(event.source, address)
@@ -31,7 +32,11 @@ package struct QueueTarget: EventTarget {
         )
         // A standard queue knows no deduplication; the source may not know the queue's kind.
         if !address.isFIFO { message.deduplicationID = nil }
-        try await queues.send(message, to: address)
+        do {
+            try await queues.send(message, to: address)
+        } catch let refusal as InvalidParameterValueException where refusal.isOfTooLongMessage {
+            throw EventTooLarge(refusal)
+        }
     }
 
     private func authorize(_ source: EventSource, _ address: QueueAddress) async throws {

@@ -108,9 +108,7 @@ extension NewMessage {
     /// Throws AWS's errors for what this queue does not take.
     func check(for queue: QueueSettings) throws {
         guard byteCount <= queue.maximumBytes else {
-            throw InvalidParameterValueException(
-                "One or more parameters are invalid. Reason: Message must be shorter than \(queue.maximumBytes) bytes."
-            )
+            throw InvalidParameterValueException.messageTooLong(limit: queue.maximumBytes)
         }
         guard queue.isFIFO else {
             if let deduplicationID {
@@ -128,4 +126,13 @@ extension NewMessage {
             throw InvalidParameterValueException.wrongQueueType(delaySeconds, of: "DelaySeconds")
         }
     }
+}
+
+extension InvalidParameterValueException {
+    private static let tooLong = "One or more parameters are invalid. Reason: Message must be shorter than "
+
+    fileprivate static func messageTooLong(limit bytes: Int) -> Self { .init("\(tooLong)\(bytes) bytes.") }
+
+    /// Of a message that is larger than its queue takes, and of no other.
+    var isOfTooLongMessage: Bool { message.hasPrefix(Self.tooLong) }
 }
