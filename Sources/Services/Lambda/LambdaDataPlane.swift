@@ -107,7 +107,7 @@ package struct LambdaDataPlane: Sendable {
     package init(_ environment: Environment) async throws {
         try await environment.database.migrate(UsageTable.migrations, of: "lambda-usage")
         try await environment.database.migrate(EarlierEvents.migrations, of: "lambda-events")
-        try await EarlierEvents.handOver(environment.database, to: environment.deliveries)
+        try await EarlierEvents.handOver(to: environment.deliveries)
         self.environment = environment
         let clock = environment.clock
         let ledger = ConcurrencyLedger()

@@ -53,7 +53,7 @@ package struct SNSService: SNSAPI, ServiceProvider {
     /// Brings the tables up to date.
     package func migrate() async throws {
         try await store.database.migrate(SNSSchema.migrations, of: "sns")
-        try await EarlierDeliveries.handOver(store, at: clock.now)
+        try await EarlierDeliveries.handOver(to: store.deliveries, at: clock.now)
     }
 
     /// To be run beside the server and the engine.

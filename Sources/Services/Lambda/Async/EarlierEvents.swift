@@ -24,21 +24,18 @@ enum EarlierEvents {
         }
     ]
 
-    static func handOver(_ database: any Database, to engine: DeliveryEngine) async throws {
-        while true {
-            let events = try await database.read { tx in
-                try tx.rows(
-                    EventRow.self,
-                    """
-                    SELECT id, account, region, function_name, qualifier, payload, client_context, trace_header, accepted_at
-                    FROM lambda_event ORDER BY due_at, id LIMIT \(batch)
-                    """
-                ).map(\.event)
-            }
-            if events.isEmpty { return }
-            _ = try await engine.accept(events.map(\.delivery)) { tx in
-                try tx.execute("DELETE FROM lambda_event WHERE id IN \(list: events.map(\.id))")
-            }
+    static func handOver(to engine: DeliveryEngine) async throws {
+        try await engine.takeOver { tx in
+            let events = try tx.rows(
+                EventRow.self,
+                """
+                SELECT id, account, region, function_name, qualifier, payload, client_context, trace_header, accepted_at
+                FROM lambda_event ORDER BY due_at, id LIMIT \(batch)
+                """
+            ).map(\.event)
+            guard !events.isEmpty else { return nil }
+            try tx.execute("DELETE FROM lambda_event WHERE id IN \(list: events.map(\.id))")
+            return events.map(\.delivery)
         }
     }
 

@@ -8,23 +8,18 @@ import Storage
 enum EarlierDeliveries {
     private static let batch = 500
 
-    static func handOver(_ store: SNSStore, at now: Instant) async throws {
-        while try await step(store, at: now) {}
-    }
-
-    /// False when nothing is left. A row goes in the transaction that stores it elsewhere.
-    private static func step(_ store: SNSStore, at now: Instant) async throws -> Bool {
-        try await store.send { sns, outgoing in
-            let rows = try sns.tx.rows(
+    static func handOver(to engine: DeliveryEngine, at now: Instant) async throws {
+        try await engine.takeOver { tx in
+            let rows = try tx.rows(
                 EarlierDelivery.self,
                 """
                 SELECT \(EarlierDelivery.columns) FROM sns_delivery d LEFT JOIN sns_message m ON m.id = d.message_id
                 ORDER BY d.id LIMIT \(batch)
                 """
             )
-            outgoing += try rows.compactMap { try $0.new(at: now) }
-            try sns.tx.execute("DELETE FROM sns_delivery WHERE id IN \(list: rows.map(\.id))")
-            return !rows.isEmpty
+            guard !rows.isEmpty else { return nil }
+            try tx.execute("DELETE FROM sns_delivery WHERE id IN \(list: rows.map(\.id))")
+            return try rows.compactMap { try $0.new(at: now) }
         }
     }
 }
