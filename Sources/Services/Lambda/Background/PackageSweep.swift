@@ -27,19 +27,8 @@ struct PackageSweep: Service {
     func run() async throws {
         await cancelWhenGracefulShutdown {
             var idle = Idle()
-            while true {
-                do {
-                    try await sweep(&idle)
-                } catch is CancellationError {
-                    return  // the server stops
-                } catch {
-                    logger.error("unused packages could not be removed", metadata: ["cause": "\(error)"])
-                }
-                do {
-                    try await clock.sleep(for: Self.pause)
-                } catch {
-                    return  // the server stops
-                }
+            await clock.rounds(every: Self.pause, logger, failing: "unused packages could not be removed") {
+                try await sweep(&idle)
             }
         }
     }

@@ -16,19 +16,8 @@ struct SnapshotUpkeep: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while true {
-                do {
-                    try await pass()
-                } catch is CancellationError {
-                    return  // the server stops
-                } catch {
-                    logger.error("snapshots could not be looked after", metadata: ["cause": "\(error)"])
-                }
-                do {
-                    try await clock.sleep(for: Self.pause)
-                } catch {
-                    return  // the server stops
-                }
+            await clock.rounds(every: Self.pause, logger, failing: "snapshots could not be looked after") {
+                try await pass()
             }
         }
     }

@@ -21,16 +21,8 @@ package struct LogSweeper: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await sweep()
-                } catch is CancellationError {
-                    return
-                } catch {
-                    logger.warning("expired log events are not removed; trying again", metadata: ["error": "\(error)"])
-                }
-                // Ends early by cancellation only, which ends the loop.
-                try? await clock.sleep(for: interval)
+            await clock.rounds(every: interval, logger, failing: "expired log events are not removed; trying again") {
+                try await sweep()
             }
         }
     }
@@ -38,15 +30,10 @@ package struct LogSweeper: Service {
     /// Removes all that can be removed now. Throws `CancellationError` between two steps.
     package func sweep() async throws {
         while let garbage = try await store.nextGarbage() {
-            while try await store.remove(garbage) { try await pause() }
+            while try await store.remove(garbage) { try await Task.passTurn() }
         }
         for group in try await store.expiringGroups() {
-            while try await store.removeExpired(of: group, at: clock.now) { try await pause() }
+            while try await store.removeExpired(of: group, at: clock.now) { try await Task.passTurn() }
         }
-    }
-
-    private func pause() async throws {
-        try Task.checkCancellation()
-        await Task.yield()
     }
 }

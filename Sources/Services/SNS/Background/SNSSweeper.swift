@@ -21,29 +21,16 @@ package struct SNSSweeper: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await sweep()
-                } catch is CancellationError {
-                    return
-                } catch {
-                    logger.warning("SNS is not swept; trying again", metadata: ["error": "\(error)"])
-                }
-                // Ends early by cancellation only, which ends the loop.
-                try? await clock.sleep(for: Self.interval)
+            await clock.rounds(every: Self.interval, logger, failing: "SNS is not swept; trying again") {
+                try await sweep()
             }
         }
     }
 
     /// Does all that is to do now.
     package func sweep() async throws {
-        while try await replayStep() { try await pause() }
-        while try await expire() { try await pause() }
-    }
-
-    private func pause() async throws {
-        try Task.checkCancellation()
-        await Task.yield()
+        while try await replayStep() { try await Task.passTurn() }
+        while try await expire() { try await Task.passTurn() }
     }
 
     private func expire() async throws -> Bool {

@@ -5,6 +5,12 @@ import ServiceLifecycle
 
 /// Runs the tasks that move messages out of dead-letter queues: a step is a transaction, so a task goes on where it was when the
 /// server comes back. Sleeps while there is nothing to do.
+///
+/// No deliveries of the engine: a task is no event for a target that may refuse it, but work inside this service's own tables.
+/// A step moves messages and notes in the task's row how far it has come and when the next one is due, in one transaction. As
+/// deliveries, each step would be two transactions and could run twice; the task's row, which callers list and cancel, would
+/// have a twin to be kept in agreement with. It needs no lease either: who takes a step holds the row for the step's transaction,
+/// and nothing between steps.
 struct MessageMover: Service {
     let store: SQSStore
     let waiters: QueueWaiters
@@ -50,8 +56,7 @@ struct MessageMover: Service {
         while let step = try await step() {
             for queue in step.destinations { waiters.signal(queue, count: step.moved) }
             if let source = step.source { waiters.signal(source) }
-            try Task.checkCancellation()
-            await Task.yield()
+            try await Task.passTurn()
         }
     }
 

@@ -17,36 +17,24 @@ struct QueueSweeper: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                do {
-                    try await sweep()
-                } catch is CancellationError {
-                    return
-                } catch {
-                    logger.warning("expired messages are not removed; trying again", metadata: ["error": "\(error)"])
-                }
-                // Ends early by cancellation only, which ends the loop.
-                try? await clock.sleep(for: Self.interval)
+            await clock.rounds(every: Self.interval, logger, failing: "expired messages are not removed; trying again")
+            {
+                try await sweep()
             }
         }
     }
 
     /// Removes all that can be removed now. Throws `CancellationError` between two steps.
     func sweep() async throws {
-        while try await store.removeGarbage() { try await pause() }
-        while try await store.removeForgotten(at: clock.now, nameRest: nameRest) { try await pause() }
+        while try await store.removeGarbage() { try await Task.passTurn() }
+        while try await store.removeForgotten(at: clock.now, nameRest: nameRest) { try await Task.passTurn() }
         var last = 0
         while let page = try await store.expiringQueues(behind: last, at: clock.now) {
             for queue in page.queues {
-                while try await store.removeExpired(queue, at: clock.now) { try await pause() }
+                while try await store.removeExpired(queue, at: clock.now) { try await Task.passTurn() }
             }
             last = page.last
-            try await pause()
+            try await Task.passTurn()
         }
-    }
-
-    private func pause() async throws {
-        try Task.checkCancellation()
-        await Task.yield()
     }
 }
