@@ -147,7 +147,7 @@ let package = Package(
         ),
         service("IAM"),
         service("STS"),
-        service("Logs", ["RegularExpressions", "CZlib"]),
+        service("Logs", ["EventDelivery", "RegularExpressions", "CZlib"]),
         service("SQS"),
         service("SNS", ["EventDelivery", "EventPatterns", .cryptoExtras, .httpClient, .nioHTTP1, .nioPosix]),
 
@@ -218,7 +218,7 @@ let package = Package(
         ),
         tests("OCITests", ["OCI", "LinuxSystem", "AWSWire", "CZlib", .crypto, .nioPosix, .nioHTTP1]),
         tests("IAMTests", ["IAM", "STS", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
-        tests("LogsTests", ["Logs", "AWSWire", "Storage", "StorageSQLite", "CZlib", .httpTypes]),
+        tests("LogsTests", ["Logs", "AWSWire", "EventDelivery", "Storage", "StorageSQLite", "CZlib", .httpTypes]),
         tests("SQSTests", ["SQS", "MartletServer", "AWSWire", "Storage", "StorageSQLite", .httpTypes]),
         tests(
             "SNSTests",

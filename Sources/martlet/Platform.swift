@@ -71,8 +71,6 @@ enum Platform {
         // The services.
         let iam = IAMService(store: iamStore, cipher: storage.cipher, clock: clock, ids: ids)
         let sts = STSService(roles: roles, mint: mint, sessions: sessions)
-        let logs = LogsService(database: storage.database, clock: clock, ids: ids, logger: logger)
-        try await logs.migrate()
         // One process holds the data directory, so what was held in it was held by its predecessor.
         let node = "local"
         let deliveries = try await DeliveryEngine(
@@ -83,6 +81,15 @@ enum Platform {
             logger: logger
         )
         let (targets, sources) = (EventTargets(), EventSources())
+        let logs = LogsService(
+            database: storage.database,
+            deliveries: deliveries,
+            targets: targets,
+            clock: clock,
+            ids: ids,
+            logger: logger
+        )
+        try await logs.migrate()
         let sqs = try await queues(storage, authorizer, settings, clock, ids, logger, feed: targets.feed)
         resourcePolicies.register(SQSResourcePolicies(sqs))
         let web = WebClient(policy: isOpen ? .withLoopback : .withoutLoopback, logger: logger)
@@ -163,8 +170,6 @@ enum Platform {
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
         logs.neighbours.register(authorizer)
         logs.neighbours.register(metrics)
-        logs.neighbours.register(targets.feed)
-        if let functions = targets.target(of: "lambda") { logs.neighbours.register(functions) }
 
         // The front door.
         let dispatcher = ServiceDispatcher([lambda.service, iam, sts, logs, sqs, sns], authorizer: authorizer)

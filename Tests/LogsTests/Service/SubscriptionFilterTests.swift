@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 import MartletTesting
 import NIOCore
@@ -101,22 +102,16 @@ extension LogsTestBench {
         let function = FakeFunction(failingWith: [busy, busy, gone])
         let feed = EventFeed()
         let passages = try #require(feed.watch(EventFeed.Filter()))
-        try await LogsTestBench.run(delivering: true, targets: [function]) { logs in
-            logs.service.neighbours.register(feed)
+        try await LogsTestBench.run(delivering: true, targets: [function], feed: feed) { logs in
             try await logs.create("g", streams: ["s"])
             try await logs.subscribe("g")
             try await logs.put([(logs.now, "refused in the end")], to: "s", in: "g")
-            while try await logs.rows(in: "logs_outbox") > 0 {
-                // While it is held, time must not pass: the lease would run out.
-                if try await logs.rows(in: "logs_outbox WHERE lease_owner IS NOT NULL") == 0 {
-                    await logs.clock.advance(by: .seconds(1))
-                }
-            }
+            try await logs.untilDelivered()
             #expect(function.attempts == 3)
             try await logs.put([(logs.now, "taken")], to: "s", in: "g")
             let events = try #require(await function.next()).document()["logEvents"]?.arrayValue ?? []
             #expect(events.map { $0["message"]?.stringValue } == ["taken"])
-            while try await logs.rows(in: "logs_outbox") > 0 { await Task.yield() }
+            try await logs.untilDelivered()
         }
         feed.close()
         var shown: [String] = []
@@ -126,33 +121,6 @@ extension LogsTestBench {
             shown.append(passage.result.rawValue)
         }
         #expect(shown == ["retried", "retried", "failed", "delivered"])
-    }
-
-    @Test("what was not delivered when the server ended is delivered by the next one")
-    func restart() async throws {
-        let function = FakeFunction()
-        try await LogsTestBench.run { logs in
-            try await logs.create("g", streams: ["s"])
-            try await logs.subscribe("g")
-            try await logs.put([(logs.now, "kept")], to: "s", in: "g")
-            // Taken by a server that ends before it has delivered.
-            let until = logs.clock.now + .seconds(120)
-            let held = try await logs.service.store.claimOutbox(
-                upTo: 9,
-                for: "local",
-                at: logs.clock.now,
-                until: until
-            )
-            #expect(held.count == 1)
-            logs.service.neighbours.register(function)
-            let delivery = logs.service.delivery
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await delivery.run() }
-                let events = try #require(await function.next()).document()["logEvents"]?.arrayValue ?? []
-                #expect(events.map { $0["message"]?.stringValue } == ["kept"])
-                tasks.cancelAll()
-            }
-        }
     }
 
     @Test("a batch that compresses badly comes in pieces below the limit")
@@ -227,9 +195,9 @@ extension LogsTestBench {
                     $0.roleArn = "arn:aws:iam::000000000000:role/r"
                 }
             }
-            logs.service.neighbours.register(missing)
+            logs.targets.register(missing)
             await #expect(throws: Self.denied) { try await logs.subscribe("g") }
-            logs.service.neighbours.register(FakeFunction())
+            logs.targets.register(FakeFunction())
             logs.service.neighbours.register(DenyingAuthorizer())
             await #expect(throws: Self.denied) { try await logs.subscribe("g") }
             #expect(try await logs.subscriptions(of: "g").isEmpty)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 import MartletTesting
 import NIOConcurrencyHelpers
@@ -13,6 +14,7 @@ struct LogsTestBench: Sendable {
     let server: TestServer
     let service: LogsService
     var client: TestClient
+    let targets: EventTargets
 
     var clock: MemoryClock { server.clock }
     /// The clock's time as events carry it.
@@ -27,29 +29,42 @@ struct LogsTestBench: Sendable {
         querying: Bool = false,
         targets: [any EventTarget] = [],
         metrics: (any MetricSink)? = nil,
+        feed: EventFeed = EventFeed(),
         _ body: @Sendable (LogsTestBench) async throws -> Void
     ) async throws {
         let built = NIOLockedValueBox<LogsService?>(nil)
+        let neighbours = EventTargets(feed: feed)
+        for target in targets { neighbours.register(target) }
         let providers = { @Sendable (ground: TestGround) -> TestAssembly in
+            let deliveries = try await DeliveryEngine(
+                database: ground.database,
+                clock: ground.clock,
+                ids: ground.ids,
+                node: "test",
+                logger: ground.logger
+            )
             let logs = LogsService(
                 database: ground.database,
+                deliveries: deliveries,
+                targets: neighbours,
                 clock: ground.clock,
                 logger: ground.logger,
                 scanLimits: scanLimits
             )
             try await logs.migrate()
-            for target in targets { logs.neighbours.register(target) }
             if let metrics { logs.neighbours.register(metrics) }
             built.withLockedValue { $0 = logs }
             var assembly: TestAssembly = [logs]
             if sweeping { assembly.background.append(logs.sweeper.run) }
-            if delivering { assembly.background.append(logs.delivery.run) }
+            if delivering { assembly.background.append(deliveries.run) }
             if querying { assembly.background.append(logs.queries.run) }
             return assembly
         }
         try await TestServer.run(providers: providers) { server in
             let service = try #require(built.withLockedValue { $0 })
-            try await body(LogsTestBench(server: server, service: service, client: server.client(.logs)))
+            try await body(
+                LogsTestBench(server: server, service: service, client: server.client(.logs), targets: neighbours)
+            )
         }
     }
 
@@ -148,6 +163,26 @@ struct LogsTestBench: Sendable {
             LogsOperations.deleteLogStream,
             DeleteLogStreamInput(logGroupName: group, logStreamName: name)
         )
+    }
+
+    /// Delivers what waits, as a server that starts does, while `body` runs.
+    func delivering(_ body: @Sendable () async throws -> Void) async throws {
+        let engine = service.store.deliveries
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await engine.run() }
+            try await body()
+            tasks.cancelAll()
+            try await tasks.waitForAll()
+        }
+    }
+
+    /// Returns once all that was to be delivered is done with. Moves the clock on where a try waits for its time.
+    func untilDelivered() async throws {
+        while try await rows(in: "delivery") > 0 {
+            // While one is under way, time stands still: the test is to see pauses, not leases.
+            if try await rows(in: "delivery WHERE session IS NOT NULL") == 0 { await clock.advance(by: .seconds(1)) }
+            await Task.yield()
+        }
     }
 
     /// How many rows a table has, for what no operation shows.

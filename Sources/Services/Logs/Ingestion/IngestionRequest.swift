@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AWSWire
+import EventDelivery
 import MartletCore
 
 /// Events on their way into one stream.
@@ -48,8 +49,6 @@ struct IngestionOutcome: Sendable {
     var key: StreamKey
     var now: Instant
     var rejected: RejectedLogEventsInfo?
-    /// Whether deliveries wait that did not before.
-    var hasDeliveries: Bool
 }
 
 extension LogsService {
@@ -57,12 +56,12 @@ extension LogsService {
     /// ready before, outside of any transaction.
     func ingest(_ request: IngestionRequest) async throws -> IngestionOutcome {
         if plans.mayNeedPlan(request.name), let outcome = try await ingestPrepared(request) { return outcome }
-        let outcome = try await store.write(request.scope) { logs -> IngestionOutcome? in
+        let outcome = try await store.send(request.scope) { logs, outgoing -> IngestionOutcome? in
             let key = try request.key(logs)
             guard !key.features.needsPreparation else { return nil }
             let batch = try request.batch(for: key)
-            try logs.append(batch.accepted, to: key, at: request.now)
-            return IngestionOutcome(key: key, now: request.now, rejected: batch.rejected, hasDeliveries: key.isWatched)
+            outgoing += try logs.append(batch.accepted, to: key, at: request.now)
+            return IngestionOutcome(key: key, now: request.now, rejected: batch.rejected)
         }
         if let outcome { return outcome }
         plans.note(request.name, needsPlan: true)
@@ -101,15 +100,14 @@ extension LogsService {
         of request: IngestionRequest,
         isPrepared: Bool
     ) async throws -> IngestionOutcome {
-        try await store.write(request.scope) { logs in
+        try await store.send(request.scope) { logs, outgoing in
             let key = try request.key(logs)
             let batch = isPrepared ? EventBatch(accepted: prepared.events) : try request.batch(for: key)
-            try logs.append(batch.accepted, to: key, at: request.now)
-            var hasDeliveries = key.isWatched
+            outgoing += try logs.append(batch.accepted, to: key, at: request.now)
             for (group, reports) in prepared.reports {
-                hasDeliveries = try logs.append(reports, toAuditGroup: group, about: request) || hasDeliveries
+                outgoing += try logs.append(reports, toAuditGroup: group, about: request)
             }
-            return IngestionOutcome(key: key, now: request.now, rejected: batch.rejected, hasDeliveries: hasDeliveries)
+            return IngestionOutcome(key: key, now: request.now, rejected: batch.rejected)
         }
     }
 
@@ -137,13 +135,12 @@ extension LogChanges {
         _ reports: [String],
         toAuditGroup name: String,
         about request: IngestionRequest
-    ) throws -> Bool {
-        guard try rows.group(name) != nil else { return false }
+    ) throws -> [NewDelivery] {
+        guard try rows.group(name) != nil else { return [] }
         let key =
             try rows.key(ofStream: request.group, inGroup: name)
             ?? makeStream(request.group, inGroup: name, at: request.now)
         let events = reports.map { NewEvent(timestamp: Int(request.now.milliseconds), message: $0) }
-        try append(events, to: key, at: request.now)
-        return key.isWatched
+        return try append(events, to: key, at: request.now)
     }
 }

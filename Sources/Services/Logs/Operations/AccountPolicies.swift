@@ -58,7 +58,7 @@ extension LogsService {
         default:
             let subscription = try AccountSubscription(input.policyDocument)
             let target = try SubscriptionTarget(subscription.destination, role: subscription.role)
-            let source = LogDelivery.source(nil, context.scope, role: subscription.role)
+            let source = WatchingSubscription.source(nil, context.scope, role: subscription.role)
             try await check(target, from: source, context)
         }
         return nil

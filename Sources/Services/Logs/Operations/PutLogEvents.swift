@@ -17,7 +17,6 @@ extension LogsService {
                 events: .given(input.logEvents)
             )
         )
-        if outcome.hasDeliveries { delivery.wake() }
         var output = PutLogEventsOutput()
         output.nextSequenceToken = SequenceToken.text(stream: outcome.key.streamID, lastIngestionAt: outcome.now)
         output.rejectedLogEventsInfo = outcome.rejected
@@ -32,7 +31,7 @@ extension LogsService: LogSink {
         let now = clock.now
         for batch in SinkBatches.cut(records) {
             let request = IngestionRequest(group: group, stream: stream, scope: scope, now: now, events: .ready(batch))
-            if try await ingest(request).hasDeliveries { delivery.wake() }
+            _ = try await ingest(request)
         }
     }
 }

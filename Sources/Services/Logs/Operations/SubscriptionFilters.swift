@@ -22,7 +22,7 @@ extension LogsService {
                 "The log group provided is reserved for the function log of the destination function."
             )
         }
-        let source = LogDelivery.source(input.logGroupName, context.scope, role: input.roleArn)
+        let source = WatchingSubscription.source(input.logGroupName, context.scope, role: input.roleArn)
         try await check(target, from: source, context)
         let now = clock.now
         try await store.write(context.scope) { logs in

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import EventDelivery
 import MartletCore
 import Storage
 
@@ -81,9 +82,9 @@ extension LogChanges {
     /// Rows of one INSERT, from most to fewest: few statements, each prepared once.
     private static let rowsPerInsert = [64, 16, 4, 1]
 
-    /// Appends events of one stream. Their order among equal timestamps is the order here.
-    func append(_ events: [NewEvent], to key: StreamKey, at now: Instant) throws {
-        guard let first = events.first else { return }
+    /// Appends events of one stream. Their order among equal timestamps is the order here. Returns who is to be told of them.
+    func append(_ events: [NewEvent], to key: StreamKey, at now: Instant) throws -> [NewDelivery] {
+        guard let first = events.first else { return [] }
         var (earliest, latest, bytes) = (first.timestamp, first.timestamp, 0)
         for event in events {
             earliest = min(earliest, event.timestamp)
@@ -92,7 +93,6 @@ extension LogChanges {
         }
         let newest = key.isWatched ? try rows.newestSequence() : 0
         try insert(events, key, now)
-        if key.isWatched { try tell(watchersOf: key, ofEventsBehind: newest, at: now) }
         try tx.execute(
             """
             UPDATE logs_stream SET
@@ -103,6 +103,7 @@ extension LogChanges {
             """
         )
         try addStoredBytes(bytes, toGroup: key.groupID)
+        return key.isWatched ? try rows.deliveries(toWatchersOf: key, ofEventsBehind: newest, at: now) : []
     }
 
     private func insert(_ events: [NewEvent], _ key: StreamKey, _ now: Instant) throws {

@@ -12,8 +12,8 @@ import Storage
 /// policies of the group and of the account, so that a group without any costs nothing. What was made of an event is stored
 /// beside it: `transformed` is the document that its transformer has made, `masks` where sensitive data lies.
 ///
-/// `logs_outbox` says which events a subscription or the metric filters of a group have still to look at: a range of numbers
-/// for each batch, written with the batch.
+/// `logs_outbox` is empty: earlier versions noted there which events a subscription or the metric filters of a group had still to
+/// look at (`EarlierBatches`).
 enum LogsSchema {
     static let migrations = [
         Migration("groups, streams and events") { dialect in
