@@ -11,48 +11,19 @@ import Testing
 
 @testable import Lambda
 
-/// A sandbox without a process: it ends when it is killed.
-private final class FakeSandbox: Sandbox {
-    struct State {
-        var isFrozen = false
-        var isKilled = false
-        var waiters: [CheckedContinuation<SandboxExit, Never>] = []
-    }
-
+/// It knows whether it is frozen, and ends when it is killed.
+private final class PooledSandbox: FakeSandbox {
     let id: SandboxID
-    let state = NIOLockedValueBox(State())
+    let process = FakeProcess()
+    private let frozen = NIOLockedValueBox(false)
 
     init(_ id: SandboxID) { self.id = id }
 
-    var isFrozen: Bool { state.withLockedValue { $0.isFrozen } }
-    var isKilled: Bool { state.withLockedValue { $0.isKilled } }
+    var isFrozen: Bool { frozen.withLockedValue { $0 } }
+    var isKilled: Bool { process.exit != nil }
 
-    func takeListeners() -> [LinuxSystem.FileDescriptor] { [] }
-    func takeOutput() -> LinuxSystem.FileDescriptor? { nil }
-    func claim(_ claim: SandboxClaim) async throws {}
-    func setCPUShare(_ share: CPUShare?) async throws {}
-    func freeze() async throws { state.withLockedValue { $0.isFrozen = true } }
-    func thaw() async throws { state.withLockedValue { $0.isFrozen = false } }
-    func usage() async throws -> SandboxUsage { SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0) }
-
-    func kill() async {
-        let waiters = state.withLockedValue { state in
-            state.isKilled = true
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume(returning: .killed) }
-    }
-
-    func waitForExit() async -> SandboxExit {
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLockedValue { state in
-                if !state.isKilled { state.waiters.append(continuation) }
-                return state.isKilled
-            }
-            if isOver { continuation.resume(returning: .killed) }
-        }
-    }
+    func freeze() async throws { frozen.withLockedValue { $0 = true } }
+    func thaw() async throws { frozen.withLockedValue { $0 = false } }
 }
 
 private struct NoLogQueue: LogQueue {
@@ -68,14 +39,14 @@ private struct NoLogQueue: LogQueue {
         generation: "1"
     )
 
-    private func environment(_ number: Int) throws -> (ExecutionEnvironment, FakeSandbox) {
-        let sandbox = FakeSandbox(try #require(SandboxID("sandbox-\(number)")))
+    private func environment(_ number: Int) throws -> (ExecutionEnvironment, PooledSandbox) {
+        let sandbox = PooledSandbox(try #require(SandboxID("sandbox-\(number)")))
         let log = EnvironmentLog(group: "g", stream: "s", scope: key.scope, queue: NoLogQueue(), clock: clock)
         let environment = ExecutionEnvironment(
             key: key,
             sandbox: sandbox,
             log: log,
-            poller: try OutputPoller(),
+            poller: .ofTests,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             clock: clock,
             supervisor: Supervisor(),
@@ -288,7 +259,7 @@ private struct NoLogQueue: LogQueue {
     @Test("for want of memory the longest idle go first, so many at most, and provisioned ones stay")
     func reapedForMemory() async throws {
         let pool = pool()
-        var all: [(environment: ExecutionEnvironment, sandbox: FakeSandbox)] = []
+        var all: [(environment: ExecutionEnvironment, sandbox: PooledSandbox)] = []
         for number in 1...5 {
             all.append(try environment(number))
             all[number - 1].environment.isProvisioned = number == 1

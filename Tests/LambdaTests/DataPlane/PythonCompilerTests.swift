@@ -290,18 +290,13 @@ final class ScriptedDriver: SandboxDriver {
     }
 }
 
-struct ScriptedSandbox: Sandbox {
+struct ScriptedSandbox: FakeSandbox {
     let id: SandboxID
+    let process = FakeProcess()
     let output: FileDescriptor
     let exit: SandboxExit
 
-    func takeListeners() -> [FileDescriptor] { [] }
     func takeOutput() -> FileDescriptor? { output }
-    func claim(_ claim: SandboxClaim) async throws {}
-    func setCPUShare(_ share: CPUShare?) async throws {}
-    func freeze() async throws {}
-    func thaw() async throws {}
-    func usage() async throws -> SandboxUsage { SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0) }
     func kill() async {}
     func waitForExit() async -> SandboxExit { exit }
 }

@@ -45,7 +45,7 @@ import Testing
     func exits() async throws {
         try await ExtensionBench.run { bench in
             _ = try await bench.register()
-            bench.sandbox.first.end(.exited(status: 1))
+            bench.sandbox.process.end(.exited(status: 1))
             await fails(bench)
             let end = #""status":"error","errorType":"Runtime.ExitError""#
             let heard = try told(bench)
@@ -72,7 +72,7 @@ import Testing
                 "Lambda-Runtime-Function-Error-Type: Runtime.ImportModuleError\r\n",
                 body: "{}"
             )
-            bench.sandbox.first.end(.exited(status: 1))
+            bench.sandbox.process.end(.exited(status: 1))
             await fails(bench)
             await bench.environment.stop()
             let end = #""status":"error","errorType":"Runtime.ImportModuleError""#

@@ -32,13 +32,11 @@ struct FakeSnapshot: SandboxSnapshot {
 }
 
 /// A sandbox whose process is a task of the test: it asks to be restored, and answers events with the sandbox's id.
-final class RestorableSandbox: Sandbox {
+final class RestorableSandbox: FakeSandbox {
     let id: SandboxID
     let port: UInt16
     private let listener: NIOLockedValueBox<LinuxSystem.FileDescriptor?>
-    private let exits = NIOLockedValueBox<(exit: SandboxExit?, waiters: [CheckedContinuation<SandboxExit, Never>])>(
-        (nil, [])
-    )
+    let process = FakeProcess()
     let driver: RestoringDriver
 
     init(_ id: SandboxID, _ driver: RestoringDriver) throws {
@@ -55,14 +53,6 @@ final class RestorableSandbox: Sandbox {
         }
     }
 
-    func takeOutput() -> LinuxSystem.FileDescriptor? { nil }
-    func claim(_ claim: SandboxClaim) async throws {}
-    func setCPUShare(_ share: CPUShare?) async throws {}
-    func freeze() async throws {}
-    func thaw() async throws {}
-    func usage() async throws -> SandboxUsage { SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0) }
-    func kill() async { end(.killed) }
-
     func takeSnapshot(into folder: String) async throws -> any SandboxSnapshot {
         driver.note("snapshot")
         #expect(HostPath(folder).isDirectory)
@@ -71,24 +61,7 @@ final class RestorableSandbox: Sandbox {
         return driver.snapshot
     }
 
-    func end(_ exit: SandboxExit) {
-        let waiters = exits.withLockedValue { state in
-            if state.exit == nil { state.exit = exit }
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume(returning: exit) }
-    }
-
-    func waitForExit() async -> SandboxExit {
-        await withCheckedContinuation { continuation in
-            let exit = exits.withLockedValue { state in
-                if state.exit == nil { state.waiters.append(continuation) }
-                return state.exit
-            }
-            if let exit { continuation.resume(returning: exit) }
-        }
-    }
+    func end(_ exit: SandboxExit) { process.end(exit) }
 
     /// One request on a connection of its own; empty when the server closes it without an answer.
     func call(_ line: String, _ headers: String = "", body: String = "") async throws -> String {
@@ -231,11 +204,6 @@ struct SnapshotBench: Sendable {
     let version: ExecutableVersion
     private let lines = Lines()
 
-    // A poller's thread lives as long as the process: one for all tests.
-    private static let poller: OutputPoller = {
-        do { return try OutputPoller() } catch { preconditionFailure("no epoll on this host: \(error)") }
-    }()
-
     static func run(_ body: @escaping @Sendable (SnapshotBench) async throws -> Void) async throws {
         let files = try DirectoryFileStore.temporary()
         let supervisor = Supervisor()
@@ -298,7 +266,7 @@ struct SnapshotBench: Sendable {
                 sandboxes: sandboxes
             ),
             doors: doors,
-            poller: Self.poller,
+            poller: .ofTests,
             supervisor: supervisor,
             clock: clock,
             ids: SystemIDSource(),

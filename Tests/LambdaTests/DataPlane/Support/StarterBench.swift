@@ -13,17 +13,16 @@ import Testing
 @testable import Lambda
 
 /// A sandbox without a process, whose sockets are real.
-final class HollowSandbox: Sandbox {
+final class HollowSandbox: FakeSandbox {
     private struct State {
         var listeners: [LinuxSystem.FileDescriptor]
         var claims = 0
-        var exit: SandboxExit?
-        var waiters: [CheckedContinuation<SandboxExit, Never>] = []
     }
 
     let id: SandboxID
     let awaitsClaim: Bool
     let ports: [Int]
+    let process = FakeProcess()
     private let driver: HollowDriver
     private let state: NIOLockedValueBox<State>
 
@@ -36,7 +35,7 @@ final class HollowSandbox: Sandbox {
         state = NIOLockedValueBox(State(listeners: listeners))
     }
 
-    var isKilled: Bool { state.withLockedValue { $0.exit != nil } }
+    var isKilled: Bool { process.exit != nil }
     var claims: Int { state.withLockedValue { $0.claims } }
 
     func takeListeners() -> [LinuxSystem.FileDescriptor] {
@@ -46,35 +45,9 @@ final class HollowSandbox: Sandbox {
         }
     }
 
-    func takeOutput() -> LinuxSystem.FileDescriptor? { nil }
-
     func claim(_ claim: SandboxClaim) async throws {
         state.withLockedValue { $0.claims += 1 }
         if let error = driver.state.withLockedValue({ $0.claimError }) { throw error }
-    }
-
-    func setCPUShare(_ share: CPUShare?) async throws {}
-    func freeze() async throws {}
-    func thaw() async throws {}
-    func usage() async throws -> SandboxUsage { SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0) }
-
-    func kill() async {
-        let waiters = state.withLockedValue { state in
-            if state.exit == nil { state.exit = .killed }
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume(returning: .killed) }
-    }
-
-    func waitForExit() async -> SandboxExit {
-        await withCheckedContinuation { continuation in
-            let exit = state.withLockedValue { state in
-                if state.exit == nil { state.waiters.append(continuation) }
-                return state.exit
-            }
-            if let exit { continuation.resume(returning: exit) }
-        }
     }
 
     func begin(_ request: String) async throws -> RawConnection {
@@ -161,11 +134,6 @@ struct StarterBench: Sendable {
         func enqueue(_ records: [LogRecord], group: String, stream: String, scope: Scope) {}
     }
 
-    // A poller's thread lives as long as the process: one for all tests.
-    private static let poller: OutputPoller = {
-        do { return try OutputPoller() } catch { preconditionFailure("no epoll on this host: \(error)") }
-    }()
-
     static func run(
         pool: EnvironmentPool.Configuration = .init(),
         _ body: @escaping @Sendable (StarterBench) async throws -> Void
@@ -214,7 +182,7 @@ struct StarterBench: Sendable {
                 sandboxes: FunctionSandboxes(ofOthers: driver)
             ),
             doors: doors,
-            poller: Self.poller,
+            poller: .ofTests,
             supervisor: supervisor,
             clock: clock,
             ids: ids

@@ -11,51 +11,15 @@ import Testing
 
 @testable import Lambda
 
-/// A process that ends when the test says so.
-final class BenchProcess: SandboxCompanion {
-    private let state = NIOLockedValueBox<(exit: SandboxExit?, waiters: [CheckedContinuation<SandboxExit, Never>])>(
-        (nil, [])
-    )
-
-    func takeOutput() -> LinuxSystem.FileDescriptor? { nil }
-
-    func end(_ exit: SandboxExit) {
-        let waiters = state.withLockedValue { state in
-            if state.exit == nil { state.exit = exit }
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume(returning: exit) }
-    }
-
-    func waitForExit() async -> SandboxExit {
-        await withCheckedContinuation { continuation in
-            let exit = state.withLockedValue { state in
-                if state.exit == nil { state.waiters.append(continuation) }
-                return state.exit
-            }
-            if let exit { continuation.resume(returning: exit) }
-        }
-    }
-}
-
 /// Where the extensions are the test's own connections.
-final class BenchSandbox: Sandbox {
+final class BenchSandbox: FakeSandbox {
     let id: SandboxID
-    let first = BenchProcess()
-    let companions = NIOLockedValueBox<[String: BenchProcess]>([:])
+    let process = FakeProcess()
+    let companions = NIOLockedValueBox<[String: FakeProcess]>([:])
     let calls = NIOLockedValueBox<[String]>([])
 
     init(_ id: SandboxID) { self.id = id }
 
-    func takeListeners() -> [LinuxSystem.FileDescriptor] { [] }
-    func takeOutput() -> LinuxSystem.FileDescriptor? { nil }
-    func claim(_ claim: SandboxClaim) async throws {}
-    func setCPUShare(_ share: CPUShare?) async throws {}
-    func freeze() async throws {}
-    func thaw() async throws {}
-    func usage() async throws -> SandboxUsage { SandboxUsage(memoryPeakBytes: 0, memoryBytes: 0, cpuMicroseconds: 0) }
-    func waitForExit() async -> SandboxExit { await first.waitForExit() }
     func connectInside(to port: UInt16) async throws -> LinuxSystem.FileDescriptor {
         let socket = try LinuxSystem.FileDescriptor.tcpSocket()
         try socket.beginConnecting(toLoopback: port)
@@ -63,19 +27,19 @@ final class BenchSandbox: Sandbox {
     }
 
     func startCompanion(_ companion: CompanionSpecification) async throws -> any SandboxCompanion {
-        let process = BenchProcess()
+        let process = FakeProcess()
         companions.withLockedValue { $0[companion.command[0]] = process }
         return process
     }
 
     func terminate(byForce: Bool) async throws {
         calls.withLockedValue { $0.append(byForce ? "force" : "ask") }
-        first.end(.signalled(byForce ? SIGKILL : SIGTERM))
+        process.end(.signalled(byForce ? SIGKILL : SIGTERM))
     }
 
     func kill() async {
         calls.withLockedValue { $0.append("kill") }
-        first.end(.killed)
+        process.end(.killed)
         for process in companions.withLockedValue({ Array($0.values) }) { process.end(.signalled(SIGKILL)) }
     }
 }
@@ -142,12 +106,11 @@ struct ExtensionBench {
         endpoint = Endpoint(host: "127.0.0.1", port: port)
         let clock = SystemClock()
         let log = EnvironmentLog(group: "g", stream: "s", scope: key.scope, queue: queue, clock: clock)
-        // A poller's thread lives as long as the process: one for all tests.
         environment = ExecutionEnvironment(
             key: key,
             sandbox: sandbox,
             log: log,
-            poller: Self.poller,
+            poller: .ofTests,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             clock: clock,
             supervisor: supervisor,
@@ -155,10 +118,6 @@ struct ExtensionBench {
             handler: "app.handler"
         )
     }
-
-    private static let poller: OutputPoller = {
-        do { return try OutputPoller() } catch { preconditionFailure("no epoll on this host: \(error)") }
-    }()
 
     /// Its extensions leave when they are asked to.
     private func end() async {
