@@ -24,7 +24,7 @@ static int attach_late(const int *trees, const bool *files, const struct mount_s
         int target = make_directories(top, mounts[i].target, files[i]);
         if (target < 0 || syscall(SYS_move_mount, trees[i], "", target, "",
             MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
-            result = fail(f, JAILER_E_SPECIFICATION, errno, "mount %.180s at %.180s", mounts[i].source,
+            result = fail(f, JAILER_E_MOUNT + (int)i, errno, "mount %.180s at %.180s", mounts[i].source,
                 mounts[i].target);
         if (target >= 0) close(target);
     }
@@ -46,7 +46,7 @@ static int open_trees(int *trees, bool *files, const struct mount_spec *mounts, 
     for (uint32_t i = 0; i < count; i++) {
         files[i] = !is_directory(mounts[i].source);
         trees[i] = open_mount(&mounts[i], "/proc", host_id, f);
-        if (trees[i] < 0) return -1;
+        if (trees[i] < 0) return blame_mount(i, f);
     }
     return 0;
 }

@@ -93,6 +93,11 @@ int open_mount(const struct mount_spec *spec, const char *proc, uint32_t host_id
     return -1;
 }
 
+int blame_mount(uint32_t index, struct failure *f) {
+    f->code = JAILER_E_MOUNT + (int)index;
+    return -1;
+}
+
 // Binds one mount of the specification below `top`.
 static int add_mount(int top, const struct mount_spec *spec, uint32_t host_id, struct failure *f) {
     int tree = open_mount(spec, ROOT "/proc", host_id, f);
@@ -260,7 +265,7 @@ int enter_root(const struct spec *spec, uint32_t host_id, struct failure *f) {
     int top = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (top < 0) return fail(f, JAILER_E_FAILED, errno, "open the root");
     for (uint32_t i = 0; i < spec->mount_count; i++)
-        if (add_mount(top, &spec->mounts[i], host_id, f)) return -1;
+        if (add_mount(top, &spec->mounts[i], host_id, f)) return blame_mount(i, f);
     if (set_attributes(top, "", MOUNT_ATTR_RDONLY, 0, false))
         return fail(f, JAILER_E_FAILED, errno, "protect the root");
     // The old root goes on top of the new one and is then taken off, so no directory for it is needed.

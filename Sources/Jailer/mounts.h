@@ -33,6 +33,9 @@ int bind_host(const char *source, int directory, const char *target, uint64_t at
 // A copy of what is mounted at `source`, nowhere yet, with the attributes and the owner that `spec` asks for. `proc`
 // is a proc file system in which this process sees its children; `host_id` the function's user.
 int open_mount(const struct mount_spec *spec, const char *proc, uint32_t host_id, struct failure *f);
+
+// Says which mount of the request has failed. Returns -1.
+int blame_mount(uint32_t index, struct failure *f);
 // Has the tree belong to the function: see owners.c.
 int give_to_function(int tree, const char *proc, uint32_t host_id, struct failure *f);
 // Opens `path` below `top`, having made what is missing of it. What exists may be a link, which stays inside `top`.

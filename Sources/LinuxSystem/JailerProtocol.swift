@@ -67,8 +67,10 @@ package enum JailerNumber {
 }
 
 /// Why the jailer could not do what was asked.
-package enum JailerFailureCode: Sendable {
+package enum JailerFailureCode: Sendable, Equatable {
     case protocolBroken, badSpecification, hostLacks, cannotExecute, ended, busy, failed
+    /// The mount with that index in the request.
+    case mount(Int)
 
     init(_ number: UInt32) {
         self =
@@ -79,6 +81,7 @@ package enum JailerFailureCode: Sendable {
             case Int(JAILER_E_CANNOT_EXECUTE): .cannotExecute
             case Int(JAILER_E_ENDED): .ended
             case Int(JAILER_E_BUSY): .busy
+            case Int(JAILER_E_MOUNT)...: .mount(Int(number) - Int(JAILER_E_MOUNT))
             default: .failed
             }
     }

@@ -352,8 +352,10 @@ package struct SandboxError: Error, Sendable, Equatable, CustomStringConvertible
     package enum Code: Sendable, Equatable {
         /// The host lacks something; the message says what and what would help.
         case hostLacks
-        /// The specification cannot be carried out: a mount's source is missing, a path is not absolute.
+        /// The specification cannot be carried out: a path is not absolute, a number is too large.
         case badSpecification
+        /// The mount with that target cannot be made: its source is missing, or nothing that functions may write.
+        case cannotMount(target: String)
         /// The command is missing or cannot be executed in the sandbox.
         case cannotExecute
         case ended

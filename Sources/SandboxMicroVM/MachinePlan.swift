@@ -70,7 +70,10 @@ struct MachinePlan: Sendable {
     func inWordsOfCaller(_ error: SandboxError) -> SandboxError {
         // The last first: 1 is the beginning of 11.
         let message = places.reversed().reduce(error.message) { $0.replacing($1.own, with: $1.callers) }
-        return SandboxError(error.code, message)
+        guard case .cannotMount(let target) = error.code else { return SandboxError(error.code, message) }
+        // The host's jailer knows the shares by their targets, the guest's has the caller's.
+        let shared = places.first { $0.own == target }
+        return SandboxError(.cannotMount(target: shared?.callers ?? target), message)
     }
 
     private static func check(_ specification: SandboxSpecification) throws(SandboxError) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
+internal import LinuxSystem
 package import Logging
 package import Sandbox
 
@@ -50,7 +52,18 @@ package struct ProcessDriver: SandboxDriver {
                 "The process driver cannot run functions from images; use the namespace driver"
             )
         }
+        try Self.checkSources(of: specification)
         return try await jailer.start(specification)
+    }
+
+    /// Nothing is mounted, so nobody else notices that something is missing. What is no path is the jailer's to refuse.
+    private static func checkSources(of specification: SandboxSpecification) throws(SandboxError) {
+        for mount in specification.mounts where mount.source.hasPrefix("/") && access(mount.source, F_OK) != 0 {
+            throw SandboxError(
+                .cannotMount(target: mount.target),
+                "The sandbox cannot be made as specified: show \(mount.source) for \(mount.target): \(SystemError.text(of: errno))"
+            )
+        }
     }
 
     package func shutDown() async { await jailer.shutDown() }

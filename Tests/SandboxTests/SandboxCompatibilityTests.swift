@@ -101,6 +101,20 @@ import Testing
         }
     }
 
+    @Test("a mount whose source has gone is named by its target", arguments: await DriverKind.usable())
+    func lostSource(kind: DriverKind) async throws {
+        try await kind.withDriver { driver async throws in
+            let asked = specification(["/bin/sh"]) {
+                $0.mounts = [
+                    SandboxMount(source: "/usr", target: "/opt"), SandboxMount(source: "/no/such", target: "/mnt/data"),
+                ]
+            }
+            let error = await #expect(throws: SandboxError.self) { try await driver.start(asked) }
+            #expect(error?.code == .cannotMount(target: "/mnt/data"), "\(error?.message ?? "")")
+            #expect(error?.message.contains("/no/such") == true && error?.message.contains("/mnt/data") == true)
+        }
+    }
+
     @Test(
         "two sandboxes cannot have one id at a time, and can one after the other",
         arguments: await DriverKind.usable()

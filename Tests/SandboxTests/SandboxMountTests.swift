@@ -14,7 +14,7 @@ import Testing
                     specification(["/bin/sh"]) { $0.mounts = [SandboxMount(source: "/no/such", target: "/var/task")] }
                 )
             }
-            #expect(error?.code == .badSpecification)
+            #expect(error?.code == .cannotMount(target: "/var/task"))
             #expect(
                 error?.message
                     == "The sandbox cannot be made as specified: mount /no/such at /var/task: No such file or directory"

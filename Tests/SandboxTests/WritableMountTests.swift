@@ -145,7 +145,7 @@ import Testing
                 let error = await #expect(throws: SandboxError.self) {
                     try await driver.start(specification(["/bin/true"]) { $0.mounts = [mount(folder)] })
                 }
-                #expect(error?.code == .badSpecification)
+                #expect(error?.code == .cannotMount(target: "/mnt/data"))
                 #expect(error?.message.contains("must belong to another user and group than root") == true)
             }
         }

@@ -147,6 +147,8 @@ enum {
     JAILER_E_ENDED = 5,             // no such handle
     JAILER_E_BUSY = 6,
     JAILER_E_FAILED = 7,
+    // And more: that number less this one is the index of the mount that could not be made.
+    JAILER_E_MOUNT = 256,
 };
 
 // Between the server and the agent of a microVM's guest, which has a jailer of its own in there and passes on what is

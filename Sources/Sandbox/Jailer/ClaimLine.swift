@@ -47,6 +47,6 @@ struct ClaimLine: Sendable {
 
     /// Why the command could not be executed; nil when it was, or when nobody says.
     var failure: SandboxError? {
-        JailerFailure(late: socket.receiveAtOnce(upTo: 8 << 10)).map(SandboxError.init(jailer:))
+        JailerFailure(late: socket.receiveAtOnce(upTo: 8 << 10)).map { SandboxError(jailer: $0) }
     }
 }

@@ -140,7 +140,7 @@ final class JailedSandbox: Sandbox, JailedLife {
             throw SandboxError(.badSpecification, "The sandbox does not await a claim")
         }
         state.withLock { $0.claimLine?.isUsed = true }
-        _ = try await call(.claim, writer.bytes)
+        _ = try await call(.claim, writer.bytes, mounts: claim.mounts)
         do {
             try line.say(claim.word)
         } catch {
@@ -244,8 +244,12 @@ final class JailedSandbox: Sandbox, JailedLife {
         return killWasAsked && notice.number == 9 ? .killed : .signalled(notice.number)
     }
 
-    func call(_ operation: JailerOperation, _ body: [UInt8]) async throws -> JailerMessage {
-        let message = try await client.call(operation, body)
+    func call(
+        _ operation: JailerOperation,
+        _ body: [UInt8],
+        mounts: [SandboxMount] = []
+    ) async throws -> JailerMessage {
+        let message = try await client.call(operation, body, mounts: mounts)
         message.descriptors.closeAll()
         return message
     }

@@ -15,7 +15,7 @@ extension JailerClient {
         if view != nil { seen.network = .host }
         if let image { writer.string(image) }
         writer.specification(seen)
-        let answer = try await call(image == nil ? .start : .restore, writer.bytes)
+        let answer = try await call(image == nil ? .start : .restore, writer.bytes, mounts: specification.mounts)
         var contents = try answer.contents()
         let handle = contents.u64()
         let hasPeak = contents.u32() == 1 && carriesFiles

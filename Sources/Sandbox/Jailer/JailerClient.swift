@@ -103,7 +103,12 @@ final class JailerClient: Sendable {
     // MARK: - asking
 
     /// Sends a request and waits for its answer. Throws `SandboxError`.
-    func call(_ operation: JailerOperation, _ body: [UInt8]) async throws -> JailerMessage {
+    /// - Parameter mounts: those that the request asks for.
+    func call(
+        _ operation: JailerOperation,
+        _ body: [UInt8],
+        mounts: [SandboxMount] = []
+    ) async throws -> JailerMessage {
         guard body.count < JailerNumber.maximumMessage else {
             throw SandboxError(
                 .badSpecification,
@@ -122,7 +127,7 @@ final class JailerClient: Sendable {
             }
             return message
         } catch {
-            throw SandboxError(jailer: error)
+            throw SandboxError(jailer: error, mounts: mounts)
         }
     }
 

@@ -136,15 +136,16 @@ extension SandboxSpecification {
 
 extension SandboxError {
     /// Turns what the jailer or a system call says into a sentence.
-    init(jailer error: any Error) {
+    /// - Parameter mounts: those of the request.
+    init(jailer error: any Error, mounts: [SandboxMount] = []) {
         switch error {
         case let error as SandboxError: self = error
-        case let failure as JailerFailure: self.init(failure)
+        case let failure as JailerFailure: self.init(failure, mounts)
         default: self.init(.failed, "The jailer cannot be spoken to: \(error)")
         }
     }
 
-    private init(_ failure: JailerFailure) {
+    private init(_ failure: JailerFailure, _ mounts: [SandboxMount]) {
         let reason = failure.errno == 0 ? "" : ": \(SystemError.text(of: failure.errno))"
         // What is no sentence of its own is a verb phrase, "mount /a at /b".
         let isSentence = failure.text.first?.isUppercase ?? false
@@ -153,6 +154,9 @@ extension SandboxError {
         }
         switch failure.code {
         case .badSpecification: self.init(.badSpecification, sentence("The sandbox cannot be made as specified:"))
+        case .mount(let index):
+            let code = mounts.indices.contains(index) ? Code.cannotMount(target: mounts[index].target) : .failed
+            self.init(code, sentence("The sandbox cannot be made as specified:"))
         case .hostLacks: self.init(.hostLacks, sentence("This host did not let the sandbox"))
         case .cannotExecute: self.init(.cannotExecute, sentence("The sandbox cannot"))
         case .ended: self.init(.ended, sentence("The sandbox has ended:"))

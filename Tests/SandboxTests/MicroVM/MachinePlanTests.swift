@@ -39,6 +39,23 @@ import Testing
         #expect(plan.guest.root == .directory("/share/root"))
     }
 
+    @Test("a mount that one of the two jailers cannot make is named as the caller named it")
+    func lostMount() throws {
+        let asked = specification(["/bin/true"]) { specification in
+            specification.mounts = (0..<12).map { SandboxMount(source: "/data/\($0)", target: "/mnt/\($0)") }
+        }
+        let plan = try MachinePlan(asked, on: host)
+        let shared = SandboxError(.cannotMount(target: "/export/mount/11"), "mount /data/11 at /export/mount/11")
+        #expect(
+            plan.inWordsOfCaller(shared)
+                == SandboxError(.cannotMount(target: "/mnt/11"), "mount /data/11 at /mnt/11")
+        )
+        let inner = SandboxError(.cannotMount(target: "/mnt/11"), "mount /share/mount/11 at /mnt/11")
+        #expect(
+            plan.inWordsOfCaller(inner) == SandboxError(.cannotMount(target: "/mnt/11"), "mount /data/11 at /mnt/11")
+        )
+    }
+
     @Test("the machine has room for the function and its kernel, the jail for the machine") func memory() throws {
         let asked = specification(["/bin/true"]) { $0.limits.memoryBytes = 512 << 20 }
         let plan = try MachinePlan(asked, on: host)

@@ -106,7 +106,10 @@ struct EnvironmentStarter: Sendable {
         do {
             guard let snapshot = plan.snapshot else { return try await driver.start(specification) }
             return try await driver.restore(snapshot, specification)
-        } catch let error as SandboxError where plan.fileSystem.map({ error.isAbout($0) }) ?? false {
+        } catch let error as SandboxError
+            // A directory may go, or turn out to be root's, between the look at it and the mount.
+            where plan.fileSystem.map({ error.code == .cannotMount(target: $0.target) }) ?? false
+        {
             throw EFSMountFailureException.because(error.message)
         }
     }
@@ -139,14 +142,5 @@ struct EnvironmentStarter: Sendable {
             environment: ExtensionFiles.variables(from: plan.launch.environment)
         )
         if let claim = plan.runtimeClaim { supervisor.submit { await environment.startRuntime(claim) } }
-    }
-}
-
-extension SandboxError {
-    /// A directory may go, or turn out to be root's, between the look at it and the mount.
-    fileprivate func isAbout(_ mount: SandboxMount) -> Bool {
-        message.contains(mount.source) || message.contains(mount.target)
-            || message.contains("directory that functions may write")
-            || message.contains("owner of a mount")
     }
 }
