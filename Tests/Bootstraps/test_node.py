@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import shutil
+import subprocess
 import unittest
 
 from contract import BootstrapContract
@@ -22,7 +23,7 @@ CLASSIC, MODERN = "AWS_Lambda_nodejs20.x", "AWS_Lambda_nodejs24.x"
 class NodeTests(BootstrapContract):
     """Runs once for each interpreter; see the end of this file."""
 
-    interpreter = None
+    interpreter, options = None, []
     ECHO = "exports.handler = async (e) => e"
     CLAIMED = "exports.handler = async () => { console.log('hi'); return [process.env.WHO, process.cwd(), new Date(0).getHours(), Object.keys(process.env).filter((k) => k.startsWith('MARTLET'))] }"
     CLAIM_ENVIRONMENT = {"WHO": "me", "TZ": "UTC-5", "AWS_LAMBDA_LOG_FORMAT": "JSON"}
@@ -32,7 +33,7 @@ class NodeTests(BootstrapContract):
         self.assertEqual(json.loads(f.log())["message"], "hi")
 
     def function(self, source, handler="app.handler", name="app.js", extra=None, runtime=CLASSIC, **options):
-        function = Function([self.interpreter, BOOTSTRAP], {name: source, **(extra or {})}, handler, **options)
+        function = Function([self.interpreter, *self.options, BOOTSTRAP], {name: source, **(extra or {})}, handler, **options)
         function.environment["AWS_EXECUTION_ENV"] = runtime
         return function
 
@@ -80,6 +81,82 @@ class NodeTests(BootstrapContract):
                 if claim:
                     f.send_claim()
                 self.assertEqual(f.invoke().json, ["near", "far", True])
+
+    #: Folders of NODE_PATH below the task: a layer's for one version of Node.js, one for all, and the SDK's.
+    PATHS = ["opt/nodejs/node20/node_modules", "opt/nodejs/node_modules", "sdk/node_modules"]
+    PACKAGES = {
+        "opt/nodejs/node_modules/far/package.json": '{"name": "far", "exports": {".": {"import": "./i.mjs", "require": "./r.cjs"}, "./sub": "./sub.mjs"}}',
+        "opt/nodejs/node_modules/far/i.mjs": "import sdk from '@aws-sdk/x'; export default 'far by import, ' + sdk",
+        "opt/nodejs/node_modules/far/r.cjs": "module.exports = 'far by require'",
+        "opt/nodejs/node_modules/far/sub.mjs": "export default 'sub'",
+        "opt/nodejs/node_modules/far/hidden.mjs": "export default 'hidden'",
+        "opt/nodejs/node20/node_modules/both/index.js": "module.exports = 'of node20'",
+        "opt/nodejs/node_modules/both/index.js": "module.exports = 'of all'",
+        "opt/nodejs/node_modules/old/package.json": '{"main": "lib/main"}',
+        "opt/nodejs/node_modules/old/lib/main.js": "exports.word = require('@aws-sdk/x').default ?? require('@aws-sdk/x')",
+        "opt/nodejs/node_modules/near/index.js": "module.exports = 'near of the layer'",
+        "node_modules/near/index.js": "module.exports = 'near'",
+        "sdk/node_modules/@aws-sdk/x/index.js": "module.exports = 'sdk'",
+        "package.json": '{"type": "module"}',
+    }
+
+    def importing(self, source, name="app.mjs", extra=None, paths=PATHS, **options):
+        f = self.function(source, name=name, extra={**self.PACKAGES, **(extra or {})}, **options)
+        f.environment["NODE_PATH"] = ":".join([f.task + "/" + path for path in paths] + ["/var/runtime", f.task])
+        return f
+
+    def test_imports_find_packages_along_node_path_after_those_that_are_near(self):
+        source = """
+            import near from 'near'; import far from 'far'; import sub from 'far/sub'; import both from 'both'; import { word } from 'old';
+            import { createRequire } from 'module';
+            export const handler = async () => {
+              const { default: late } = await import('@aws-sdk/x');
+              return [near, far, sub, both, word, late, createRequire(import.meta.url)('far'), process.execArgv, new URL(import.meta.url).search];
+            };"""
+        expected = ["near", "far by import, sdk", "sub", "of node20", "sdk", "sdk", "far by require", [], ""]
+        for runtime in self.each_runtime():
+            for claim, name in ((False, "app.mjs"), (True, "app.mjs"), (False, "app.js")):
+                with self.importing(source, name=name, claim=claim, runtime=runtime) as f:
+                    if claim:
+                        f.send_claim()
+                    self.assertEqual(f.invoke().json, expected)
+
+    def test_common_modules_import_along_node_path_too(self):
+        # Without a package.json that says so, a `.js` file is no module.
+        extra = {"package.json": "{}", "deep.js": "exports.load = (name) => import(name)", "own.mjs": "export { default } from 'far/sub'"}
+        sources = [
+            "exports.handler = async () => [require('far'), require('both'), (await import('far')).default]",
+            "const deep = require('./deep'); exports.handler = async () => [require('far'), require('both'), (await deep.load('far')).default]",
+        ]
+        for runtime in self.each_runtime():
+            for source in sources:
+                with self.importing(source, name="app.js", extra=extra, runtime=runtime) as f:
+                    self.assertEqual(f.invoke().json, ["far by require", "of node20", "far by import, sdk"])
+        with self.importing("exports.handler = async () => (await import('./own.mjs')).default", name="app.cjs", extra=extra) as f:
+            self.assertEqual(f.invoke().json, "sub")
+
+    def test_newer_runtimes_take_texts_for_modules_and_those_import_too(self):
+        if not self.answer("exports.handler = async () => process.features.require_module ?? false").json:
+            self.skipTest("this Node.js does not")
+        source = "import far from 'far/sub'; export const handler = async () => far;"
+        with self.importing(source, name="app.js", extra={"package.json": "{}"}, runtime=MODERN) as f:
+            self.assertEqual(f.invoke().json, "sub")
+
+    def test_imports_of_what_is_nowhere_or_not_exported_fail_as_ever(self):
+        cases = [("gone", "ERR_MODULE_NOT_FOUND"), ("far/hidden.mjs", "ERR_PACKAGE_PATH_NOT_EXPORTED"), ("./gone.mjs", "ERR_MODULE_NOT_FOUND"),
+                 ("far/none", "ERR_PACKAGE_PATH_NOT_EXPORTED"), ("old/gone.js", "ERR_MODULE_NOT_FOUND"), ("#none", "ERR_PACKAGE_IMPORT_NOT_DEFINED"),
+                 ("node:none", "ERR_UNKNOWN_BUILTIN_MODULE")]
+        source = "export const handler = async (name) => import(name).catch((error) => [error.code, error.message])"
+        with self.importing(source) as f:
+            for name, code in cases:
+                got = f.invoke(name).json
+                self.assertEqual(got[0], code, (name, got))
+            self.assertEqual(f.invoke("gone").json[1], "Cannot find package 'gone' imported from %s/app.mjs" % f.task)
+
+    def test_imports_look_in_folders_of_other_names_as_require_does(self):
+        source = "import word from 'word'; export const handler = async () => word"
+        with self.importing(source, paths=["mine", "none"], extra={"mine/word.js": "module.exports = 'mine'", "mine/package.json": "{}"}) as f:
+            self.assertEqual(f.invoke().json, "mine")
 
     def test_modules_that_cannot_be_loaded_are_init_errors(self):
         cases = [
@@ -366,6 +443,13 @@ class NodeTests(BootstrapContract):
         self.assertEqual(self.answer(source, environment={"AWS_LAMBDA_NODEJS_NO_GLOBAL_AWSLAMBDA": "1"}).json, "undefined")
 
 
+def options(path):
+    """What Martlet starts it with."""
+    major, minor, _ = subprocess.check_output([path, "--version"], text=True).lstrip("v").split(".")
+    version = (int(major), int(minor))
+    return ["--expose-internals"] if version < (22, 15) or (23, 0) <= version < (23, 5) else []
+
+
 for number, path in enumerate(INTERPRETERS):
     name = "NodeTests_%d" % number
-    globals()[name] = type(name, (NodeTests, unittest.TestCase), {"interpreter": path, "__doc__": path})
+    globals()[name] = type(name, (NodeTests, unittest.TestCase), {"interpreter": path, "options": options(path), "__doc__": path})

@@ -21,6 +21,11 @@ def handler(event, context):
 """
 WORD = "import word\ndef handler(e, c): return [word.WORD, word.__file__]"
 NODE_WORD = "const word = require('word');\nexports.handler = async () => [word, require.resolve('word')];"
+IMPORTS = """
+import word from 'word';
+import { word as deep } from 'word/deep';
+export const handler = async () => [word, deep, (await import('word')).default, Object.keys(process.env).filter((k) => k.startsWith('MARTLET'))];
+"""
 SITE = "/var/lang/lib/%s/site-packages" % PYTHON
 
 
@@ -163,6 +168,28 @@ class SDK(EndToEndTest):
         self.assertEqual(failed.returncode, 1)
         self.assertIn("failed (1)", failed.stderr)
         self.assertEqual(self.result(self.create(WORD))[0], "wheel 1.0")
+
+    def test_imports_of_node_find_the_sdk_and_layers_as_require_does(self):
+        folder = self.folder("node", {"node_modules/word/package.json": '{"exports": {".": {"import": "./i.mjs", "require": "./r.cjs"}, "./deep": "./deep.mjs"}}',
+                                      "node_modules/word/i.mjs": "export default 'sdk';", "node_modules/word/r.cjs": "module.exports = 'sdk by require';",
+                                      "node_modules/word/deep.mjs": "import word from 'word'; export { word };"})
+        for sandbox in ("namespace", "process"):
+            with self.subTest(sandbox):
+                self.serve("--sandbox", sandbox, "--runtime-sdk", "nodejs=" + folder)
+                # In a cell, and as far as there is none without one.
+                for variables in ({}, {"MARTLET_STEM_CELLS": "never"}):
+                    function = self.create({"app.mjs": IMPORTS}, runtime=NODE, Environment={"Variables": variables})
+                    self.assertEqual(self.result(function)[:3], ["sdk"] * 3)
+                late = self.create("exports.handler = async () => [require('word'), (await import('word')).default]", runtime=NODE)
+                self.assertEqual(self.result(late), ["sdk by require", "sdk"])
+                layer = self.layer({"nodejs/node_modules/word/index.mjs": "export default 'layer';",
+                                    "nodejs/node_modules/word/deep.mjs": "export const word = 'deep in the layer';",
+                                    "nodejs/node_modules/word/package.json": '{"exports": {".": "./index.mjs", "./deep": "./deep.mjs"}}'})
+                function = self.create({"app.mjs": IMPORTS}, runtime=NODE, Layers=[layer])
+                self.assertEqual(self.result(function)[:3], ["layer", "deep in the layer", "layer"])
+                own = self.create({"app.mjs": IMPORTS, "node_modules/word/index.mjs": "export default 'own'; export const word = 'own too';",
+                                   "node_modules/word/package.json": '{"exports": {"./deep": "./index.mjs", ".": "./index.mjs"}}'}, runtime=NODE, Layers=[layer])
+                self.assertEqual(self.result(own)[:3], ["own", "own too", "own"])
 
     def test_what_is_no_directory_is_refused_and_doctor_says_what_to_type(self):
         empty = os.path.join(self.scratch, "data")

@@ -57,6 +57,28 @@ import Testing
         )
     }
 
+    @Test(
+        "Node.js without hooks for imports is started so that the bootstrap can change its loader",
+        arguments: [
+            (18, nil, false), (20, 20, false), (22, 14, false), (22, 15, true), (22, nil, true), (23, 4, false),
+            (23, 5, true), (24, 0, true), (26, nil, true),
+        ] as [(Int, Int?, Bool)]
+    )
+    func nodeOptions(major: Int, minor: Int?, hasHooks: Bool) {
+        let options = Interpreter.nodeOptions(major: major, minor: minor)
+        #expect(options == (hasHooks ? [] : ["--expose-internals"]))
+        let interpreter = Interpreter(path: "/usr/bin/node", prefixes: [], version: "\(major)", options: options)
+        let command = RuntimeCommand(version("nodejs22.x"), interpreter, bootstrap: "/node.cjs", environment: [:])
+        #expect(command.words == ["/usr/bin/node"] + options + ["/node.cjs"])
+        let wrapped = RuntimeCommand(
+            version("nodejs22.x"),
+            interpreter,
+            bootstrap: "/node.cjs",
+            environment: wrapper
+        )
+        #expect(wrapped.words.suffix(options.count + 2) == command.words[...])
+    }
+
     private let wrapper = ["AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"]
 
     @Test(

@@ -12,6 +12,23 @@ struct Interpreter: Sendable, Equatable {
     var prefixes: [String]
     /// `3.12` of Python, `20` of Node.js, `3.4` of Ruby, `21` of Java.
     var version: String
+    /// What it is started with, before the bootstrap.
+    var options: [String] = []
+}
+
+extension Interpreter {
+    /// Node.js before 22.15 (or 23.5) has no hooks for imports in the thread that imports: the bootstrap changes its loader.
+    /// - Parameter minor: nil where it is not known, as in images, which are rather new.
+    static func nodeOptions(major: Int, minor: Int?) -> [String] {
+        let hasHooks =
+            switch major {
+            case ..<22: false
+            case 22: minor.map { $0 >= 15 } ?? true
+            case 23: minor.map { $0 >= 5 } ?? true
+            default: true
+            }
+        return hasHooks ? [] : ["--expose-internals"]
+    }
 }
 
 /// Finds the interpreters of this host. Looks once, at the first question, and keeps the answer: installing another one
@@ -85,12 +102,14 @@ package final class InterpreterFinder: Sendable {
             for name in ["node", "nodejs"] {
                 guard let interpreter = interpreter("\(directory)/\(name)", version: ""),
                     let text = HostCommand.output(of: [interpreter.path, "--version"]), text.hasPrefix("v"),
-                    let major = Int(text.dropFirst().prefix { $0 != "." }), result[major] == nil
+                    case let numbers = text.dropFirst().split(separator: ".").prefix(2).map({ Int($0) }),
+                    let major = numbers.first ?? nil, result[major] == nil
                 else { continue }
                 result[major] = Interpreter(
                     path: interpreter.path,
                     prefixes: interpreter.prefixes,
-                    version: String(major)
+                    version: String(major),
+                    options: Interpreter.nodeOptions(major: major, minor: numbers.last ?? nil)
                 )
             }
         }

@@ -39,7 +39,7 @@ struct RuntimeCommand: Sendable, Equatable {
         // Without RubyGems, which the bootstrap loads when something needs it; texts are UTF-8 whatever locales the host has.
         case .ruby: [interpreter.path, "--disable-gems", "-EUTF-8", bootstrap]
         case .java: [interpreter.path] + JavaOptions(version).flags + ["-jar", bootstrap]
-        case .node, .provided, .other: [interpreter.path, bootstrap]
+        case .node, .provided, .other: [interpreter.path] + interpreter.options + [bootstrap]
         }
     }
 
@@ -55,7 +55,7 @@ struct RuntimeCommand: Sendable, Equatable {
         case .java:
             [interpreter.path] + JavaOptions(version).flags + JavaOptions.openPackages
                 + ["-cp", bootstrap, JavaOptions.mainClass]
-        case .node, .provided, .other: [interpreter.path, bootstrap]
+        case .node, .provided, .other: [interpreter.path] + interpreter.options + [bootstrap]
         }
     }
 }

@@ -86,12 +86,12 @@ package struct RuntimeLocator: Sendable {
         if RuntimeFamily(identifier) == .provided || root.isExecutable("\(LaunchPlan.runtimeRoot)/bootstrap") {
             return choice
         }
-        let (name, version) =
+        let (name, version, options): (String, String, [String]) =
             switch RuntimeFamily(identifier) {
-            case .python(let minor): ("python3.\(minor)", "3.\(minor)")
-            case .node(let major): ("node", String(major))
+            case .python(let minor): ("python3.\(minor)", "3.\(minor)", [])
+            case .node(let major): ("node", String(major), Interpreter.nodeOptions(major: major, minor: nil))
             // Those of AWS have the bootstrap above; of others nothing is known.
-            case .ruby, .java, .provided, .other: ("", "")
+            case .ruby, .java, .provided, .other: ("", "", [])
             }
         let program = root.program(name, path: path, from: "/")
         guard !name.isEmpty, root.isExecutable(program) else {
@@ -100,7 +100,7 @@ package struct RuntimeLocator: Sendable {
                     "The image \(image.reference) has neither /var/runtime/bootstrap nor an interpreter for \(identifier)."
             )
         }
-        choice.interpreter = Interpreter(path: program, prefixes: [], version: version)
+        choice.interpreter = Interpreter(path: program, prefixes: [], version: version, options: options)
         return choice
     }
 

@@ -423,6 +423,102 @@ function setUpGlobals() {
   globalThis.awslambda = { ...globalThis.awslambda, streamifyResponse, HttpResponseStream };
 }
 
+// Imports of layers and of the SDK ------------------------------------------------------------
+
+/** The folders of NODE_PATH that hold packages, but for AWS's last two, which hold the runtime and the function. */
+function packageFolders(root) {
+  const isOfPackages = (folder) => {
+    if (!folder.startsWith('/') || folder === root || folder === __dirname || folder === '/var/runtime') return false;
+    try {
+      return fs.readdirSync(folder).length > 0;
+    } catch {
+      return false; // there are layers for one version of Node.js, for all, or none
+    }
+  };
+  return (process.env.NODE_PATH ?? '').split(':').filter(isOfPackages);
+}
+
+/**
+ * Where a module is that Node.js did not find, or `error` again. Its own resolver is asked as if a file beside the packages of
+ * each folder were importing, so `exports` and their conditions hold.
+ */
+function findAlong(folders, specifier, error, resolve) {
+  const isPackage = !/^(?:[./#]|[a-z][a-z\d+.-]*:)/i.test(specifier);
+  if (error?.code !== 'ERR_MODULE_NOT_FOUND' || !isPackage) throw error;
+  const { pathToFileURL } = require('url');
+  for (const folder of folders) {
+    // Node.js looks for packages in folders of one name only. In others they are found as `require` finds them.
+    const isUsual = path.basename(folder) === 'node_modules';
+    const file = isUsual ? path.join(folder, 'importer.mjs') : module.constructor._findPath(specifier, [folder]);
+    if (!file) continue;
+    const url = pathToFileURL(file).href;
+    try {
+      return isUsual ? resolve(specifier, url) : resolve(url);
+    } catch (again) {
+      if (again?.code !== 'ERR_MODULE_NOT_FOUND') throw again;
+    }
+  }
+  throw error;
+}
+
+/** By a hook, which makes each `require` somewhat slower, too. */
+function hookImports(folders) {
+  module.constructor.registerHooks({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        return findAlong(folders, specifier, error, (other, parentURL = context.parentURL) =>
+          next(other, { ...context, parentURL }));
+      }
+    },
+  });
+}
+
+/**
+ * Node.js before 22.15 has hooks in a thread of their own only, which costs tens of milliseconds and 10 MB. There the loader
+ * itself is changed, as AWS does it in its Node.js.
+ */
+function changeLoader(folders) {
+  try {
+    const loader = require('internal/modules/esm/loader').getOrInitializeCascadedLoader();
+    const { defaultResolve } = loader;
+    if (typeof defaultResolve !== 'function') return;
+    loader.defaultResolve = function (specifier, parentURL, attributes) {
+      try {
+        return defaultResolve.call(this, specifier, parentURL, attributes);
+      } catch (error) {
+        return findAlong(folders, specifier, error, (other, parent = parentURL) =>
+          defaultResolve.call(this, other, parent, attributes));
+      }
+    };
+  } catch {
+    // started without --expose-internals, or this Node.js is made otherwise: imports are Node.js's then
+  }
+}
+
+/**
+ * AWS's Node.js looks along NODE_PATH for packages that `import` finds nowhere else; Node.js itself does it for `require` alone.
+ * A function that imports nothing pays nothing for it: a hook comes with the first code that could.
+ */
+function setUpImports(root, isModule) {
+  const folders = packageFolders(root);
+  if (folders.length === 0) return;
+  if (!module.constructor.registerHooks) return changeLoader(folders);
+  if (isModule) return hookImports(folders);
+  const { prototype } = module.constructor;
+  const compile = prototype._compile;
+  const watch = function (content, filename, format, ...rest) {
+    if (!watch.isDone && (format === 'module' || /\bimport\s*\(/.test(content))) {
+      watch.isDone = true;
+      if (prototype._compile === watch) prototype._compile = compile;
+      hookImports(folders);
+    }
+    return compile.call(this, content, filename, format, ...rest);
+  };
+  prototype._compile = watch;
+}
+
 // Loading -----------------------------------------------------------------------------------
 
 /** Whether `.js` files in this folder are ES modules: the nearest package.json says so. */
@@ -440,14 +536,20 @@ function isModuleFolder(folder) {
   return folder === '/' ? false : isModuleFolder(path.dirname(folder));
 }
 
+/** Newer Node.js takes a `.js` file for a module when its text can be nothing else. Some texts that are none look like it. */
+function looksLikeModule(file) {
+  return /\b(?:import|export)\b/.test(fs.readFileSync(file, 'utf8'));
+}
+
 async function loadModule(root, folder, name) {
   // As if AWS's own entry point were asking: its path is part of the message when a module is missing.
   const require = module.constructor.createRequire('/var/runtime/index.mjs');
   const file = path.resolve(root, folder, name);
   const found = ['', '.js', '.mjs', '.cjs'].find((extension) => fs.existsSync(file + extension));
+  const isModule = found === '.mjs' || (found === '.js' && isModuleFolder(path.dirname(file)));
+  setUpImports(root, isModule || (promisesOnly && found === '.js' && looksLikeModule(file + found)));
   if (found === undefined) return require(require.resolve(name, { paths: [root, path.join(root, folder)] }));
-  const asModule = promisesOnly || found === '.mjs' || (found === '.js' && isModuleFolder(path.dirname(file)));
-  return asModule ? import(require('url').pathToFileURL(file + found).href) : require(file + found);
+  return promisesOnly || isModule ? import(require('url').pathToFileURL(file + found).href) : require(file + found);
 }
 
 async function loadApp(root, folder, name) {
@@ -672,6 +774,7 @@ function prepare() {
   const logFd = env.MARTLET_LOG_FD ?? env._LAMBDA_TELEMETRY_LOG_FD;
   const claimFd = env.MARTLET_CLAIM_FD;
   for (const name of ['MARTLET_LOG_FD', '_LAMBDA_TELEMETRY_LOG_FD', 'MARTLET_CLAIM_FD']) delete env[name];
+  process.execArgv = process.execArgv.filter((option) => option !== '--expose-internals'); // the bootstrap's own business
   process.mainModule = undefined; // `require.main` is undefined in a function on AWS
   return { logFd: logFd && Number(logFd), claimFd: claimFd && Number(claimFd) };
 }
