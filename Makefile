@@ -8,10 +8,9 @@ ARGS ?=
 
 .PHONY: run build release test check format codegen bench clean-venv
 
-# Functions find boto3 as on AWS, where pip is there to install it once.
+# Functions find boto3 as on AWS, where pip is there to install it once, into the data directory that ARGS name.
 run: release
-	@$(RELEASE) runtimes sdk python --if-missing || true
-	$(RELEASE) serve $(ARGS)
+	$(RELEASE) serve --install-sdk python $(ARGS)
 
 release:
 	@scripts/setup

@@ -6,13 +6,19 @@ import NIOCore
 /// Runs another program at the terminal of this one, with its variables.
 enum ForegroundProgram {
     /// Waits for its end; the exit status, or 128 and the signal's number. Throws when it cannot be started.
-    static func run(_ command: [String]) throws -> Int32 {
+    /// - Parameter descriptor: one of this program's that the other has, too, as long as it runs.
+    static func run(_ command: [String], keepingOpen descriptor: Int32? = nil) throws -> Int32 {
         guard let path = command.first else { throw MartletError("cli.program", "there is no program to run") }
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
         var variables: [UnsafeMutablePointer<CChar>?] = try variables().map { strdup($0) } + [nil]
         defer { for text in arguments + variables { free(text) } }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // Onto itself: it is not closed at the exec then.
+        if let descriptor { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
         var child = pid_t()
-        let code = posix_spawn(&child, path, nil, nil, &arguments, &variables)
+        let code = posix_spawn(&child, path, &actions, nil, &arguments, &variables)
         guard code == 0 else {
             throw MartletError("cli.program", "cannot run \(path): \(String(cString: strerror(code)))")
         }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import ArgumentParser
-import Glibc
 import Lambda
 import MartletCore
 
@@ -39,50 +38,14 @@ struct RuntimeSDK: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let data = options.dataDir ?? DefaultDirectory.data
-        let folder = SDKFolder(data: data, family)
-        if ifMissing, folder.current != nil { return }
+        let origin = from.map { SDKInstall.Origin.directory($0) } ?? .packages(packages)
+        let installation = SDKInstallation(family, origin, data: options.dataDir ?? DefaultDirectory.data)
+        if ifMissing, installation.isThere { return }
         do {
-            try Self.makeDirectory(data)
-            let draft = try folder.begin(SystemIDSource())
-            do {
-                try fill(draft.path)
-            } catch {
-                try folder.abandon(draft)
-                throw error
-            }
-            try folder.finish(draft)
+            try installation.run()
         } catch let error as MartletError {
             FileHandles.standardError("martlet: \(error.message)\n")
             throw ExitCode(1)
-        }
-        FileHandles.standardOutput("functions of \(family.rawValue) find it from their next cold start on\n")
-    }
-
-    private func fill(_ draft: String) throws {
-        // Sandboxes have users of their own, who are to read it.
-        umask(0o022)
-        let install = try SDKInstall(
-            family,
-            from.map { .directory($0) } ?? .packages(packages),
-            into: draft,
-            finder: .ofThisHost(),
-            searchPath: getenv("PATH").map { String(cString: $0) } ?? ""
-        )
-        for step in install.steps {
-            let status = try ForegroundProgram.run(step.command)
-            guard status != 0 else { continue }
-            guard let excuse = step.excuse else {
-                throw MartletError("cli.sdk", "\(step.command.prefix(4).joined(separator: " ")) … failed (\(status))")
-            }
-            FileHandles.standardError("martlet: \(excuse)\n")
-        }
-    }
-
-    /// With the mode that the server gives it.
-    private static func makeDirectory(_ path: String) throws {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-            throw MartletError("cli.sdk", "cannot make \(path): \(String(cString: strerror(errno)))")
         }
     }
 }

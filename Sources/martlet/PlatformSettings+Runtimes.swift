@@ -3,6 +3,7 @@ import Configuration
 import Glibc
 import Lambda
 import MartletCLI
+import MartletCore
 
 extension PlatformSettings {
     /// What is named, else what `martlet runtimes sdk` has put into the data directory. A server that keeps nothing uses that
@@ -21,6 +22,28 @@ extension PlatformSettings {
             named[family] = parts[1]
         }
         return RuntimeSDKs(data: data ?? DefaultDirectory.data, named: named)
+    }
+
+    /// Of those that are asked for, the ones that functions would not find.
+    static func missingSDKs(_ reader: ConfigReader, _ sdks: RuntimeSDKs) throws -> [RuntimeSDKs.Family] {
+        try list(reader, "installSdk").map { text in
+            guard let family = RuntimeSDKs.Family(rawValue: text) else {
+                throw Invalid(description: "“\(text)” has no SDK to be installed: write python or nodejs.")
+            }
+            return family
+        }.filter { sdks.directory(of: $0) == nil }
+    }
+
+    /// Functions run without them, too, so what keeps one from being installed is only told.
+    func installSDKs() {
+        for family in missingSDKs {
+            do {
+                try SDKInstallation(family, data: dataDirectory ?? DefaultDirectory.data).run()
+            } catch {
+                let reason = (error as? MartletError)?.message ?? "\(error)"
+                FileHandles.standardError("martlet: functions of \(family.rawValue) find no SDK: \(reason)\n")
+            }
+        }
     }
 
     /// In bytes.

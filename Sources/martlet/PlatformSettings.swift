@@ -34,6 +34,8 @@ struct PlatformSettings: Sendable {
     var snapshotBudgetBytes: Int
     /// The SDKs that functions find without bringing them.
     var sdks: RuntimeSDKs
+    /// Those that are to be installed before anything is served.
+    var missingSDKs: [RuntimeSDKs.Family]
     /// What functions can reach.
     var networks: NetworkRules
     /// Directories of this host that functions may mount.
@@ -68,6 +70,7 @@ struct PlatformSettings: Sendable {
         stemCellBudgetMiB = try Self.number(reader, "stemCells", default: 768, in: 0...1_048_576)
         snapshotBudgetBytes = try Self.snapshotBudget(reader)
         sdks = try Self.sdks(reader, data: dataDirectory)
+        missingSDKs = try Self.missingSDKs(reader, sdks)
         registryLogins = reader.string(forKey: "registryLogins")
         networks = try Self.networks(reader, sandboxes)
         folders = try Self.folders(reader, sandboxes)

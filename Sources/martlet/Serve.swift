@@ -139,6 +139,13 @@ struct Serve: AsyncParsableCommand {
             "A directory with the AWS SDK that functions find without bringing it: python=/PATH or nodejs=/PATH. May be repeated. (default: what martlet runtimes sdk has installed)"
     )
     var runtimeSDKs: [String] = []
+    @Option(
+        name: .customLong("install-sdk"),
+        parsing: .singleValue,
+        help:
+            "Have pip or npm install the AWS SDK of python or nodejs first, where there is none yet. May be repeated. (default: none)"
+    )
+    var installedSDKs: [String] = []
     @Option(help: "A file of registry logins, as docker login writes it.")
     var registryLogins: String?
     @Option(help: "trace, debug, info, notice, warning, error or critical. (default: info)")
@@ -154,6 +161,7 @@ struct Serve: AsyncParsableCommand {
             throw ValidationError(error.description)
         }
         LoggingSystem.bootstrap { _ in LogLines() }
+        settings.installSDKs()
         do {
             try await Platform.run(settings)
         } catch let error as StartFailure {
@@ -193,6 +201,7 @@ struct Serve: AsyncParsableCommand {
         texts["registryLogins"] = registryLogins
         texts["snapshots"] = snapshots.map(String.init)
         texts["runtimeSdks"] = Self.list(runtimeSDKs)
+        texts["installSdk"] = Self.list(installedSDKs)
         texts["stemCells"] = stemCells.map(String.init)
         texts["microvmKernel"] = microVMKernel
         texts["microvmEmulation"] = microVMEmulation ? "true" : nil

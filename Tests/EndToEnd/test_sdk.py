@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The AWS SDK that functions find without bringing it: `martlet runtimes sdk` and `martlet serve --runtime-sdk`."""
 
+import io
 import os
 import shutil
+import signal
 import subprocess
+import tarfile
 import tempfile
 import time
 import zipfile
@@ -52,6 +55,23 @@ def wheel(folder, version):
         archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: word\nVersion: %s\n" % version)
         archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(info + "RECORD", "word.py,,\n%sMETADATA,,\n%sWHEEL,,\n%sRECORD,,\n" % (info, info, info))
+    return path
+
+
+def node_package(folder, version):
+    """The smallest package of npm's that there is, with other files for `import` than for `require`."""
+    path = os.path.join(folder, "word-%s.tgz" % version)
+    files = {
+        "package.json": '{"name": "word", "version": "%s", "exports": {".": {"import": "./i.mjs", "require": "./r.cjs"}, "./deep": "./deep.mjs"}}' % version,
+        "i.mjs": "export default 'import %s';" % version,
+        "r.cjs": "module.exports = 'require %s';" % version,
+        "deep.mjs": "import word from 'word'; export { word };",
+    }
+    with tarfile.open(path, "w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo("package/" + name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
     return path
 
 
@@ -169,6 +189,21 @@ class SDK(EndToEndTest):
         self.assertIn("failed (1)", failed.stderr)
         self.assertEqual(self.result(self.create(WORD))[0], "wheel 1.0")
 
+    def test_npm_installs_what_is_named(self):
+        if shutil.which("npm") is None:
+            self.skipTest("no npm on this machine")
+        server = self.serve()
+        settings = {"PATH": os.environ["PATH"], "HOME": self.scratch, "npm_config_offline": "true"}
+        done = martlet("runtimes", "sdk", "nodejs", node_package(self.scratch, "1.0.0"), "--data-dir", server.data, **settings)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "require 1.0.0")
+        module = self.create({"app.mjs": IMPORTS}, runtime=NODE)
+        self.assertEqual(self.result(module), ["import 1.0.0"] * 3 + [[]])
+        failed = martlet("runtimes", "sdk", "nodejs", "no-such-package", "--data-dir", server.data, **settings)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("failed (1)", failed.stderr)
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "require 1.0.0")
+
     def test_imports_of_node_find_the_sdk_and_layers_as_require_does(self):
         folder = self.folder("node", {"node_modules/word/package.json": '{"exports": {".": {"import": "./i.mjs", "require": "./r.cjs"}, "./deep": "./deep.mjs"}}',
                                       "node_modules/word/i.mjs": "export default 'sdk';", "node_modules/word/r.cjs": "module.exports = 'sdk by require';",
@@ -190,6 +225,70 @@ class SDK(EndToEndTest):
                 own = self.create({"app.mjs": IMPORTS, "node_modules/word/index.mjs": "export default 'own'; export const word = 'own too';",
                                    "node_modules/word/package.json": '{"exports": {"./deep": "./index.mjs", ".": "./index.mjs"}}'}, runtime=NODE, Layers=[layer])
                 self.assertEqual(self.result(own)[:3], ["own", "own too", "own"])
+
+    def test_an_install_that_is_killed_leaves_what_was_there_and_its_place_to_the_next(self):
+        server = self.serve()
+        home = os.path.join(server.data, "lambda/sdk/nodejs")
+        before = self.folder("before", {"node_modules/word/index.js": "module.exports = 'before';"})
+        self.assertEqual(martlet("runtimes", "sdk", "nodejs", "--from", before, "--data-dir", server.data).returncode, 0)
+        current = os.readlink(home + "/current")
+        # An npm that installs half of it, says so, and goes on when it is told to.
+        tools, said, wait = self.folder("tools", {}), os.path.join(self.scratch, "said"), os.path.join(self.scratch, "wait")
+        os.makedirs(tools, exist_ok=True)
+        os.mkfifo(said)
+        os.mkfifo(wait)
+        with open(tools + "/npm", "w") as script:
+            script.write("#!/bin/sh\nmkdir -p $3/node_modules/half && echo $3 > %s && read word < %s && echo done > $3/late && echo ended > %s\n" % (said, wait, said))
+        os.chmod(tools + "/npm", 0o755)
+        command = [BINARY, "runtimes", "sdk", "nodejs", "--data-dir", server.data]
+        install = subprocess.Popen(command, env=clean_environment(PATH=tools + ":" + os.environ["PATH"]), stdout=subprocess.DEVNULL)
+        with open(said) as pipe:
+            draft = pipe.read().strip()
+        self.assertTrue(os.path.isdir(draft + "/node_modules/half"), draft)
+        install.send_signal(signal.SIGKILL)
+        self.assertEqual(install.wait(), -signal.SIGKILL)
+        self.assertEqual(os.readlink(home + "/current"), current)
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "before")
+        # What it has started still writes there, so nobody takes that away.
+        after = self.folder("after", {"node_modules/word/index.js": "module.exports = 'after';"})
+        refused = martlet("runtimes", "sdk", "nodejs", "--from", after, "--data-dir", server.data)
+        self.assertEqual((refused.returncode, "another martlet runtimes sdk" in refused.stderr), (1, True), refused.stderr)
+        self.assertTrue(os.path.isdir(draft))
+        with open(wait, "w") as pipe:
+            pipe.write("on\n")
+        with open(said) as pipe:
+            self.assertEqual(pipe.read(), "ended\n")
+        for _ in range(600):  # the last of it, its shell, ends by itself
+            done = martlet("runtimes", "sdk", "nodejs", "--from", after, "--data-dir", server.data)
+            if done.returncode == 0:
+                break
+            time.sleep(0.05)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertFalse(os.path.exists(draft))
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "after")
+        self.assertEqual(sorted(name for name in os.listdir(home) if name.startswith(".")), [".lock"])
+
+    def test_a_server_can_install_what_is_missing_before_it_serves(self):
+        tools = self.folder("tools", {"npm": "#!/bin/sh\nmkdir -p $3/node_modules/word && echo \"module.exports = 'installed'\" > $3/node_modules/word/index.js && echo $* >> $0.log\n"})
+        os.chmod(tools + "/npm", 0o755)
+        server = self.serve("--install-sdk", "nodejs", environment={"PATH": tools + ":" + os.environ["PATH"]})
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "installed")
+        with open(tools + "/npm.log") as log:
+            self.assertIn("@aws-sdk/client-lambda", log.read())
+        self.assertTrue(os.readlink(server.data + "/lambda/sdk/nodejs/current"))
+        os.remove(tools + "/npm.log")
+        self.assertEqual(server.stop(), 0)
+        server.start()
+        self.assertEqual(self.result(self.create(NODE_WORD, runtime=NODE))[0], "installed")
+        self.assertFalse(os.path.exists(tools + "/npm.log"))
+        # Without the program it serves all the same.
+        broken = self.folder("broken", {"npm": "#!/bin/sh\nexit 3\n"})
+        os.chmod(broken + "/npm", 0o755)
+        other = self.serve("--install-sdk", "nodejs", environment={"PATH": broken + ":" + os.environ["PATH"]})
+        self.assertIn("functions of nodejs find no SDK", other.log())
+        self.assertEqual(self.result(self.create("exports.handler = async () => 'served'", runtime=NODE)), "served")
+        refused = martlet("serve", "--install-sdk", "perl", "--port", "0", "--ephemeral")
+        self.assertEqual((refused.returncode, "write python or nodejs" in refused.stderr), (64, True), refused.stderr)
 
     def test_what_is_no_directory_is_refused_and_doctor_says_what_to_type(self):
         empty = os.path.join(self.scratch, "data")

@@ -8,11 +8,12 @@ package import MartletCore
 /// An install is filled beside the others and takes effect whole, or not at all. The one before stays, since environments that
 /// run have it mounted; those before that go.
 package struct SDKFolder: Sendable {
-    /// A directory to be filled. The lock is held until it is finished or abandoned, or the process ends.
+    /// A directory to be filled.
     package struct Draft: Sendable {
         package let path: String
+        /// Held until it is finished or abandoned, or this process has ended and every program that it has given it to.
+        package let lock: Int32
         fileprivate let name: String
-        fileprivate let lock: Int32
     }
 
     private static let link = "current"
@@ -48,7 +49,7 @@ package struct SDKFolder: Sendable {
             let name = ids.hex(16)
             let draft = root.appending(".\(name)")
             try draft.makeDirectory()
-            return Draft(path: draft.description, name: name, lock: lock)
+            return Draft(path: draft.description, lock: lock, name: name)
         } catch {
             Self.release(lock)
             throw error
