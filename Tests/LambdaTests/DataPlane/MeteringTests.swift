@@ -85,7 +85,7 @@ import Testing
     func dimensions() {
         var tally = MinuteTally()
         tally.add(invocation(key(version: "7"), qualifier: "live"), at: noon)
-        let found = tally.take(before: nil).filter { $0.name == "Invocations" }.map(\.dimensions)
+        let found = tally.take(before: nil).measurements.filter { $0.name == "Invocations" }.map(\.dimensions)
         #expect(
             Set(found) == [
                 [:], ["FunctionName": "f"], ["FunctionName": "f", "Resource": "f:live"],
@@ -94,7 +94,7 @@ import Testing
         )
         tally.add(invocation(key()), at: noon)
         #expect(
-            Set(tally.take(before: nil).filter { $0.name == "Duration" }.map(\.dimensions)) == [
+            Set(tally.take(before: nil).measurements.filter { $0.name == "Duration" }.map(\.dimensions)) == [
                 [:], ["FunctionName": "f"], ["FunctionName": "f", "Resource": "f"],
             ]
         )
@@ -109,8 +109,8 @@ import Testing
         tally.add(.init(function: 2, account: 5, unreserved: 4), .init(), key(), at: noon)
         tally.add(.init(function: 3, account: 6, unreserved: 4), .init(reserved: 7, provisioned: 2), key(), at: noon)
         tally.add(invocation(key()), at: noon + .seconds(60))
-        #expect(tally.take(before: noon + .seconds(59)).isEmpty)
-        let measurements = tally.take(before: noon + .seconds(60))
+        #expect(tally.take(before: noon + .seconds(59)).measurements.isEmpty)
+        let measurements = tally.take(before: noon + .seconds(60)).measurements
         func statistics(
             _ name: String,
             _ dimensions: [String: String] = ["FunctionName": "f"]
@@ -129,7 +129,31 @@ import Testing
         #expect(statistics("ClaimedAccountConcurrency") == nil)
         #expect(measurements.allSatisfy { $0.namespace == "AWS/Lambda" && $0.timestamp == noon })
         #expect(measurements.first { $0.name == "Duration" }?.unit == "Milliseconds")
-        #expect(tally.take(before: nil).contains { $0.timestamp == noon + .seconds(60) })
+        #expect(tally.take(before: nil).measurements.contains { $0.timestamp == noon + .seconds(60) })
+    }
+
+    @Test("minutes of several tallies come together as if they had been one's")
+    func together() throws {
+        var (one, other) = (MinuteTally(), MinuteTally())
+        one.add(invocation(key("a"), milliseconds: 100), at: noon)
+        one.add(.init(function: 1, account: 7, unreserved: 2), .init(), key("a"), at: noon)
+        other.add(invocation(key("b"), milliseconds: 300, isError: true), at: noon)
+        other.add(.init(function: 3, account: 4, unreserved: 4), .init(), key("b"), at: noon)
+        other.add(invocation(key("b")), at: noon + .seconds(60))
+        var minutes = one.take(before: nil)
+        minutes += other.take(before: noon + .seconds(60))
+        let measurements = minutes.measurements
+        func statistics(_ name: String, _ function: String? = nil) -> Measurement.Statistics? {
+            let dimensions = function.map { ["FunctionName": $0] } ?? [:]
+            let found = measurements.filter { $0.name == name && $0.dimensions == dimensions }
+            return found.count == 1 ? found[0].statistics : nil
+        }
+        #expect(statistics("Invocations") == .init(samples: 2, sum: 2, minimum: 1, maximum: 1))
+        #expect(statistics("Errors") == .init(samples: 2, sum: 1, minimum: 0, maximum: 1))
+        #expect(statistics("Duration") == .init(samples: 2, sum: 400, minimum: 100, maximum: 300))
+        #expect(statistics("ConcurrentExecutions") == .init(samples: 2, sum: 11, minimum: 4, maximum: 7))
+        #expect(statistics("Duration", "a") == .init(samples: 1, sum: 100, minimum: 100, maximum: 100))
+        #expect(statistics("ConcurrentExecutions", "b") == .init(samples: 1, sum: 3, minimum: 3, maximum: 3))
     }
 
     @Test("series beyond the capacity of a minute are dropped and counted")
@@ -138,7 +162,7 @@ import Testing
         tally.add(invocation(key("a")), at: noon)
         tally.add(invocation(key("b")), at: noon)
         #expect(tally.dropped == 2)
-        #expect(tally.take(before: nil).filter { $0.name == "Invocations" }.count == 3)
+        #expect(tally.take(before: nil).measurements.filter { $0.name == "Invocations" }.count == 3)
     }
 
     @Test("the sink keeps some minutes, and so many series of each")
@@ -198,6 +222,22 @@ import Testing
             #expect(try await meter.usage(of: "g", account: nil, since: 0).isEmpty)
             #expect(try await meter.usage(of: nil, account: AccountID("111111111111"), since: 0).isEmpty)
             #expect(try await meter.usage(of: nil, account: nil, since: rows[0].day).count == 1)
+        }
+    }
+
+    @Test("functions that are counted behind several locks are an account's together")
+    func spread() async throws {
+        try await withMeter { meter, _, _ in
+            let names = (0..<100).map { "f\($0)" }
+            for name in names { meter.ended(invocation(key(name))) }
+            #expect(Set(meter.totals(account: nil).keys.map(\.name)) == Set(names))
+            #expect(meter.totals(account: AccountID("111111111111")).isEmpty)
+            let rows = try await meter.usage(of: nil, account: nil, since: 0)
+            #expect(rows.count == 100 && rows.allSatisfy { $0.counts.requests == 1 })
+            for number in 0..<(2 * FunctionMeter.capacity) { meter.ended(invocation(key("g\(number)"))) }
+            let totals = meter.totals(account: nil)
+            #expect(totals.count <= FunctionMeter.capacity + 1)
+            #expect(totals.values.map(\.requests).reduce(0, +) == 100 + 2 * FunctionMeter.capacity)
         }
     }
 

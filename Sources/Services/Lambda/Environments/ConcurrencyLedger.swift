@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
-import NIOConcurrencyHelpers
 
-/// Counts what runs on this node, per account and function, against AWS's limits. A synchronous invoke pays one short lock.
+/// Counts what runs on this node, per account and function, against AWS's limits.
+///
+/// An invocation pays three short locks. They are those of its account, whose functions have one limit together; other
+/// accounts have others.
 final class ConcurrencyLedger: Sendable {
     private struct Account {
         /// By function name.
@@ -29,6 +31,7 @@ final class ConcurrencyLedger: Sendable {
         var name: String
     }
 
+    /// Of the accounts that share a lock.
     private struct State {
         /// Those that run something.
         var accounts: [Scope: Account] = [:]
@@ -39,7 +42,8 @@ final class ConcurrencyLedger: Sendable {
         var rates: [Function: RequestRate] = [:]
     }
 
-    /// Functions whose starts, or requests, are counted. At one more, those are forgotten whose window is over; should that
+    private static let stripes = 16
+    /// Functions whose starts, or requests, are counted, behind one lock. At one more, those are forgotten whose window is over; should that
     /// be none, all, which at worst allows a function its starts anew.
     static let rememberedStarts = 4_096
 
@@ -72,14 +76,14 @@ final class ConcurrencyLedger: Sendable {
         var isSynchronous = true
     }
 
-    private let state = NIOLockedValueBox(State())
+    private let states = Striped(stripes) { State() }
     private let accountLimit: Int
 
     init(accountLimit: Int = LambdaLimits.accountConcurrency) { self.accountLimit = accountLimit }
 
     /// Takes one place; `leave` must follow.
     func enter(_ applicant: Applicant, at microseconds: Int64) throws(Refusal) -> Place {
-        let result = state.withLockedValue { state -> Result<Place, Refusal> in
+        let result = states.withValue(for: applicant.key.scope) { state -> Result<Place, Refusal> in
             let place = Self.takeProvisioned(applicant, &state, at: microseconds)
             if place == nil, let refusal = refusal(of: applicant, &state, at: microseconds) { return .failure(refusal) }
             let taken = place ?? (applicant.reserved == nil ? .unreserved : .reserved)
@@ -90,7 +94,7 @@ final class ConcurrencyLedger: Sendable {
     }
 
     func leave(_ key: VersionKey, _ place: Place) {
-        state.withLockedValue { state in
+        states.withValue(for: key.scope) { state in
             guard state.accounts[key.scope]?.functions[key.functionName] != nil else { return }
             Self.count(key, place, &state, by: -1)
             if place == .provisioned { state.provisions[key]?.running -= 1 }
@@ -160,12 +164,12 @@ final class ConcurrencyLedger: Sendable {
 
     /// One more environment of the version is initialised ahead; `withdraw` must follow.
     func provide(_ key: VersionKey) {
-        state.withLockedValue { $0.provisions[key, default: Provision()].environments += 1 }
+        states.withValue(for: key.scope) { $0.provisions[key, default: Provision()].environments += 1 }
     }
 
     /// One has ended, or is one like any other from now on. What it runs keeps its place.
     func withdraw(_ key: VersionKey) {
-        state.withLockedValue { state in
+        states.withValue(for: key.scope) { state in
             state.provisions[key]?.environments -= 1
             Self.forgetUnused(key, &state)
         }
@@ -175,7 +179,7 @@ final class ConcurrencyLedger: Sendable {
     func mayStart(_ function: String, in scope: Scope, at microseconds: Int64) -> Bool {
         let window = Int64(LambdaLimits.startWindowSeconds) * 1_000_000
         let key = Function(scope: scope, name: function)
-        return state.withLockedValue { state in
+        return states.withValue(for: scope) { state in
             if state.starts[key] == nil, state.starts.count >= Self.rememberedStarts {
                 state.starts = state.starts.filter { microseconds - $0.value.windowBegins < window }
                 if state.starts.count >= Self.rememberedStarts { state.starts = [:] }
@@ -200,7 +204,7 @@ final class ConcurrencyLedger: Sendable {
     }
 
     func load(of function: String, in scope: Scope) -> Load {
-        state.withLockedValue { state in
+        states.withValue(for: scope) { state in
             guard let account = state.accounts[scope] else { return Load(function: 0, account: 0, unreserved: 0) }
             return Load(
                 function: account.functions[function]?.total ?? 0,
@@ -212,6 +216,13 @@ final class ConcurrencyLedger: Sendable {
 
     /// How much is remembered.
     var remembered: (accounts: Int, starts: Int, rates: Int, provisions: Int) {
-        state.withLockedValue { ($0.accounts.count, $0.starts.count, $0.rates.count, $0.provisions.count) }
+        var all = (accounts: 0, starts: 0, rates: 0, provisions: 0)
+        _ = states.map { state in
+            all.accounts += state.accounts.count
+            all.starts += state.starts.count
+            all.rates += state.rates.count
+            all.provisions += state.provisions.count
+        }
+        return all
     }
 }

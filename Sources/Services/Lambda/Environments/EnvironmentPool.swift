@@ -7,7 +7,8 @@ import Sandbox
 /// The warm environments of this node. Most recently used first; a request that finds none starts one and takes whichever
 /// is ready first: its own, or one that comes back meanwhile.
 ///
-/// Holds only what this node can lose. One lock per function version on the hot path, none across functions but the map's.
+/// Holds only what this node can lose. One lock per function version on the hot path; across functions there are those of the
+/// map, which is in parts, for the time of a look.
 final class EnvironmentPool: Sendable {
     struct Configuration: Sendable {
         /// An idle environment is frozen after this long, as on AWS nothing runs between invocations.
@@ -27,7 +28,7 @@ final class EnvironmentPool: Sendable {
     private let configuration: Configuration
     private let clock: any WallClock
     private let load: ProcessorLoad
-    private let pools = NIOLockedValueBox<[VersionKey: VersionPool]>([:])
+    private let pools = Striped<[VersionKey: VersionPool]>(16) { [:] }
     private let count = NIOLockedValueBox(0)
 
     init(configuration: Configuration, clock: any WallClock, load: ProcessorLoad = ProcessorLoad()) {
@@ -37,7 +38,7 @@ final class EnvironmentPool: Sendable {
     }
 
     /// A request for that version begins; `leave` must follow. There are never more environments than requests want.
-    func enter(_ key: VersionKey) { pool(key).enter() }
+    func enter(_ key: VersionKey) { withPool(key) { $0.enter() } }
 
     func leave(_ key: VersionKey) { pool(key).leave() }
 
@@ -121,7 +122,7 @@ final class EnvironmentPool: Sendable {
     func ticket(_ key: VersionKey) -> WaiterID { pool(key).ticketForStart() }
 
     /// An environment is about to start that no request has asked for.
-    func expect(_ key: VersionKey) { pool(key).expect() }
+    func expect(_ key: VersionKey) { withPool(key) { $0.expect() } }
 
     /// An environment that is provisioned no longer: ended when it is idle, else one like any other from now on.
     func dismiss(_ environment: ExecutionEnvironment) async {
@@ -166,7 +167,7 @@ final class EnvironmentPool: Sendable {
     func makeRoom() async -> Bool {
         if reserve() { return true }
         guard let oldest = oldest(),
-            pools.withLockedValue({ $0[oldest.environment.key] })?.take(oldest.environment) == true
+            known(oldest.environment.key)?.take(oldest.environment) == true
         else { return false }
         await oldest.environment.dismiss()
         return reserve(force: true)
@@ -186,11 +187,10 @@ final class EnvironmentPool: Sendable {
     /// Freezes, reaps and forgets; called every few tens of milliseconds.
     func tend() async {
         let now = clock.now
-        let all = pools.withLockedValue { $0 }
-        for (key, pool) in all {
+        for (key, pool) in pools.map({ $0 }).joined() {
             for environment in pool.reap(idleSince: now - configuration.reapAfter) { await environment.dismiss() }
             await pool.freeze(idleSince: now - configuration.freezeAfter)
-            if pool.isUnused { pools.withLockedValue { if $0[key]?.isUnused == true { $0[key] = nil } } }
+            if pool.isUnused { pools.withValue(for: key) { if $0[key]?.isUnused == true { $0[key] = nil } } }
         }
     }
 
@@ -199,7 +199,7 @@ final class EnvironmentPool: Sendable {
         var reaped = 0
         while reaped < count, let idle = oldest() {
             // One that was taken meanwhile is at work, and the next look finds another.
-            guard pools.withLockedValue({ $0[idle.environment.key] })?.take(idle.environment) == true else { break }
+            guard known(idle.environment.key)?.take(idle.environment) == true else { break }
             await idle.environment.dismiss()
             reaped += 1
         }
@@ -207,24 +207,24 @@ final class EnvironmentPool: Sendable {
     }
 
     private func oldest() -> VersionPool.Idle? {
-        pools.withLockedValue { Array($0.values) }.compactMap { $0.oldest() }.min { $0.since < $1.since }
+        all.compactMap { $0.oldest() }.min { $0.since < $1.since }
     }
 
     /// The versions of a function that have, or had lately, environments here.
     func keys(of function: String, in scope: Scope) -> [VersionKey] {
-        pools.withLockedValue { $0.keys.filter { $0.scope == scope && $0.functionName == function } }
+        keys().filter { $0.scope == scope && $0.functionName == function }
     }
 
-    func keys() -> [VersionKey] { pools.withLockedValue { Array($0.keys) } }
+    func keys() -> [VersionKey] { pools.map { Array($0.keys) }.flatMap(\.self) }
 
     /// Ends the idle environments of one version now, and those that are busy, starting or being frozen when they come back.
     /// A later request for the version revokes it.
     func retire(_ key: VersionKey) async {
-        for environment in pools.withLockedValue({ $0[key] })?.retire() ?? [] { await environment.dismiss() }
+        for environment in known(key)?.retire() ?? [] { await environment.dismiss() }
     }
 
     func stopAll() async {
-        let idle = pools.withLockedValue { Array($0.values) }.flatMap { $0.reap(idleSince: nil) }
+        let idle = all.flatMap { $0.reap(idleSince: nil) }
         // Together: a shutdown phase may take its two seconds.
         await withDiscardingTaskGroup { group in
             for environment in idle { group.addTask { await environment.stop() } }
@@ -233,12 +233,19 @@ final class EnvironmentPool: Sendable {
 
     var environments: Int { count.withLockedValue { $0 } }
 
-    private func pool(_ key: VersionKey) -> VersionPool {
-        pools.withLockedValue { pools in
-            if let pool = pools[key] { return pool }
+    private func pool(_ key: VersionKey) -> VersionPool { withPool(key) { $0 } }
+
+    /// What is done in here is done before the pool could be forgotten as unused.
+    private func withPool<Result>(_ key: VersionKey, _ body: (VersionPool) -> Result) -> Result {
+        pools.withValue(for: key) { pools in
+            if let pool = pools[key] { return body(pool) }
             let pool = VersionPool()
             pools[key] = pool
-            return pool
+            return body(pool)
         }
     }
+
+    private func known(_ key: VersionKey) -> VersionPool? { pools.withValue(for: key) { $0[key] } }
+
+    private var all: [VersionPool] { pools.map { Array($0.values) }.flatMap(\.self) }
 }

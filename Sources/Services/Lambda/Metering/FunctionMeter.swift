@@ -1,21 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
 package import MartletCore
-import NIOConcurrencyHelpers
 import ServiceLifecycle
 import Storage
 
-/// Counts what functions use. An invocation pays two short locks and no store write: sums are stored every ten seconds and
-/// when the server stops, so a crash loses ten seconds of them; metrics go to the sink when their minute is over.
+/// Counts what functions use. An invocation pays two short locks, which few other functions share, and no store write: sums are
+/// stored every ten seconds and when the server stops, so a crash loses ten seconds of them; metrics go to the sink when their
+/// minute is over.
 package final class FunctionMeter: Service {
     private static let pause = Duration.seconds(10)
 
+    /// Of the functions that share a lock. An account's own figures are in several, and put together at the end.
     private struct State {
-        var usage = UsageTally()
-        var minutes = MinuteTally()
+        var usage = UsageTally(capacity: FunctionMeter.capacity / FunctionMeter.stripes)
+        var minutes = MinuteTally(capacity: FunctionMeter.capacity / FunctionMeter.stripes)
     }
 
-    private let state = NIOLockedValueBox(State())
+    /// Functions, and series of a minute, that are counted apart: so many, if they spread evenly over the stripes.
+    static let capacity = 16_384
+    private static let stripes = 16
+
+    private let states = Striped(stripes) { State() }
     private let ledger: ConcurrencyLedger
     private let table: UsageTable
     private let sink: (any MetricSink)?
@@ -31,15 +36,16 @@ package final class FunctionMeter: Service {
     /// It was admitted. `claims` are the account's.
     func began(_ key: VersionKey, _ claims: ClaimedConcurrency = ClaimedConcurrency()) {
         let (load, now) = (ledger.load(of: key.functionName, in: key.scope), clock.now)
-        state.withLockedValue { $0.minutes.add(load, claims, key, at: now) }
+        states.withValue(for: MeteredFunction(key)) { $0.minutes.add(load, claims, key, at: now) }
     }
 
     func throttled(_ key: VersionKey, _ qualifier: String?) {
         let now = clock.now
         var counts = UsageCounts()
         counts.throttles = 1
-        state.withLockedValue { state in
-            state.usage.add(counts, to: MeteredFunction(scope: key.scope, name: key.functionName), at: now)
+        let function = MeteredFunction(key)
+        states.withValue(for: function) { state in
+            state.usage.add(counts, to: function, at: now)
             state.minutes.addThrottle(key, qualifier, at: now)
         }
     }
@@ -47,13 +53,13 @@ package final class FunctionMeter: Service {
     /// The platform ended a loop. AWS: RecursiveInvocationsDropped
     func droppedLoop(_ key: VersionKey, _ qualifier: String?) {
         let now = clock.now
-        state.withLockedValue { $0.minutes.addDroppedLoop(key, qualifier, at: now) }
+        states.withValue(for: MeteredFunction(key)) { $0.minutes.addDroppedLoop(key, qualifier, at: now) }
     }
 
     func ended(_ invocation: InvocationFigures) {
         let now = clock.now
-        let function = MeteredFunction(scope: invocation.key.scope, name: invocation.key.functionName)
-        state.withLockedValue { state in
+        let function = MeteredFunction(invocation.key)
+        states.withValue(for: function) { state in
             state.usage.add(invocation.counts, to: function, at: now)
             state.minutes.add(invocation, at: now)
         }
@@ -72,15 +78,18 @@ package final class FunctionMeter: Service {
     /// Stores the sums, and hands the minutes that are over to the sink.
     package func flush(isLast: Bool = false) async {
         let now = clock.now
-        let (sums, measurements) = state.withLockedValue { state in
-            (state.usage.take(), state.minutes.take(before: isLast ? nil : now))
+        var sums: [UsageTally.Day: UsageCounts] = [:]
+        var minutes = MinuteTally.Minutes()
+        for (usage, over) in states.map({ ($0.usage.take(), $0.minutes.take(before: isLast ? nil : now)) }) {
+            sums.merge(usage) { $0 + $1 }
+            minutes += over
         }
-        for measurement in measurements { sink?.record(measurement) }
+        for measurement in minutes.measurements { sink?.record(measurement) }
         guard !sums.isEmpty else { return }
         do {
             try await table.add(sums)
         } catch {
-            state.withLockedValue { $0.usage.giveBack(sums) }
+            giveBack(sums)
             logger.warning("what functions used is not stored yet", metadata: ["cause": "\(error)"])
         }
     }
@@ -97,8 +106,16 @@ package final class FunctionMeter: Service {
 
     /// Since the server started.
     package func totals(account: AccountID?) -> [MeteredFunction: UsageCounts] {
-        state.withLockedValue { $0.usage.sinceStart }
-            .filter { account == nil || $0.key.scope.account == account }
+        var totals: [MeteredFunction: UsageCounts] = [:]
+        for counts in states.map({ $0.usage.sinceStart }) {
+            totals.merge(counts.filter { account == nil || $0.key.scope.account == account }) { $0 + $1 }
+        }
+        return totals
+    }
+
+    /// They could not be stored, and wait again.
+    private func giveBack(_ sums: [UsageTally.Day: UsageCounts]) {
+        for (day, counts) in sums { states.withValue(for: day.function) { $0.usage.giveBack([day: counts]) } }
     }
 
     package func load(of function: MeteredFunction) -> Int {
@@ -106,11 +123,11 @@ package final class FunctionMeter: Service {
     }
 
     /// Measurements that found no room.
-    package var droppedMeasurements: Int { state.withLockedValue { $0.minutes.dropped } }
+    package var droppedMeasurements: Int { states.map { $0.minutes.dropped }.reduce(0, &+) }
 
     /// Forgets what is counted, of one account or of all.
     func reset(account: AccountID?) async throws {
-        state.withLockedValue { state in
+        _ = states.map { state in
             let kept = state.usage.take().filter { account != nil && $0.key.function.scope.account != account }
             state.usage.giveBack(kept)
         }

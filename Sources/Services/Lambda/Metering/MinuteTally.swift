@@ -21,12 +21,12 @@ struct MinuteTally: Sendable {
         }
     }
 
-    private struct Series: Hashable {
+    fileprivate struct Series: Hashable, Sendable {
         var scope: Scope
         var dimensions: Dimensions
     }
 
-    private struct Figures {
+    fileprivate struct Figures: Sendable {
         var counts = UsageCounts()
         var shortest = Double.infinity
         var longest = 0.0
@@ -36,10 +36,21 @@ struct MinuteTally: Sendable {
         /// What invocations on demand cannot have.
         var claimed = Peak()
         var droppedLoops = 0
+
+        static func += (sum: inout Figures, other: Figures) {
+            sum.counts += other.counts
+            sum.shortest = min(sum.shortest, other.shortest)
+            sum.longest = max(sum.longest, other.longest)
+            sum.duration += other.duration
+            sum.concurrent += other.concurrent
+            sum.unreserved += other.unreserved
+            sum.claimed += other.claimed
+            sum.droppedLoops &+= other.droppedLoops
+        }
     }
 
     /// The highest of what was seen, and how often something was.
-    private struct Peak {
+    fileprivate struct Peak: Sendable {
         var samples = 0
         var sum = 0.0
         var lowest = Double.infinity
@@ -50,6 +61,26 @@ struct MinuteTally: Sendable {
             sum += Double(value)
             lowest = min(lowest, Double(value))
             highest = max(highest, Double(value))
+        }
+
+        static func += (sum: inout Peak, other: Peak) {
+            sum.samples += other.samples
+            sum.sum += other.sum
+            sum.lowest = min(sum.lowest, other.lowest)
+            sum.highest = max(sum.highest, other.highest)
+        }
+    }
+
+    /// Minutes that were taken out of tallies, and are over for them.
+    struct Minutes: Sendable {
+        fileprivate var series: [Int64: [Series: Figures]] = [:]
+
+        static func += (sum: inout Minutes, other: Minutes) {
+            for (minute, figures) in other.series {
+                for (series, figures) in figures {
+                    sum.series[minute, default: [:]][series, default: Figures()] += figures
+                }
+            }
         }
     }
 
@@ -127,20 +158,30 @@ struct MinuteTally: Sendable {
         change(&minutes[minute, default: [:]][series, default: Figures()])
     }
 
-    /// The measurements of the minutes that are over, or of all.
-    mutating func take(before now: Instant?) -> [Measurement] {
-        let current = now.map { $0.milliseconds / Self.millisecondsAMinute }
-        var measurements: [Measurement] = []
-        for minute in minutes.keys.sorted() where minute < current ?? .max {
-            let at = Instant(milliseconds: minute * Self.millisecondsAMinute)
-            for (series, figures) in minutes.removeValue(forKey: minute) ?? [:] {
-                measurements += Self.measurements(of: series, figures, at)
-            }
+    /// Hands over the minutes that are over, or all.
+    mutating func take(before now: Instant?) -> Minutes {
+        let current = now.map { $0.milliseconds / Self.millisecondsAMinute } ?? .max
+        var taken = Minutes()
+        for minute in minutes.keys where minute < current { taken.series[minute] = minutes.removeValue(forKey: minute) }
+        return taken
+    }
+}
+
+// MARK: - as metrics
+
+extension MinuteTally.Minutes {
+    var measurements: [Measurement] {
+        series.sorted { $0.key < $1.key }.flatMap { minute, figures in
+            let at = Instant(milliseconds: minute * MinuteTally.millisecondsAMinute)
+            return figures.flatMap { Self.measurements(of: $0, $1, at) }
         }
-        return measurements
     }
 
-    private static func measurements(of series: Series, _ figures: Figures, _ at: Instant) -> [Measurement] {
+    private static func measurements(
+        of series: MinuteTally.Series,
+        _ figures: MinuteTally.Figures,
+        _ at: Instant
+    ) -> [Measurement] {
         func measurement(_ name: String, _ unit: String, _ statistics: Measurement.Statistics) -> Measurement {
             Measurement(
                 namespace: "AWS/Lambda",

@@ -27,6 +27,12 @@ package struct UsageCounts: Sendable, Equatable {
         sum.mebibyteMilliseconds &+= more.mebibyteMilliseconds
         sum.durationMicroseconds &+= more.durationMicroseconds
     }
+
+    static func + (one: UsageCounts, other: UsageCounts) -> UsageCounts {
+        var sum = one
+        sum += other
+        return sum
+    }
 }
 
 /// What the meter is told of one invocation.
@@ -76,6 +82,10 @@ package struct MeteredFunction: Hashable, Sendable {
 
     /// Stands for those that came when there was no more room. No function can have this name.
     package static func others(in scope: Scope) -> MeteredFunction { MeteredFunction(scope: scope, name: "*") }
+}
+
+extension MeteredFunction {
+    init(_ key: VersionKey) { self.init(scope: key.scope, name: key.functionName) }
 }
 
 /// Sums by function: what is not stored yet, and what has come together since the server started. Both are bounded: beyond
