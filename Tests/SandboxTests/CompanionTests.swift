@@ -50,7 +50,7 @@ import Testing
             let (second, exit) = try await companion(script + "; exit 3", in: sandbox)
             #expect(second + "end\n" == first)
             #expect(second.contains("NoNewPrivs:\t1\n"))
-            #expect(exit == .exited(status: 20))
+            #expect(exit == .exited(status: 3))
             await sandbox.kill()
         }
     }
