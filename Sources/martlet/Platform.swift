@@ -169,6 +169,7 @@ enum Platform {
         )
         resourcePolicies.register(LambdaResourcePolicies(lambda.control))
         logs.neighbours.register(authorizer)
+        logs.roles.register(roles, takesUnknownRoles: isOpen)
         logs.neighbours.register(metrics)
 
         // The front door.

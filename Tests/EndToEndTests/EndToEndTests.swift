@@ -158,6 +158,12 @@ import Testing
             try await Script.run("test_insights")
         }
 
+        @Test("runs queries on their schedules and looks into tables, also after kill -9") func logSchedules()
+            async throws
+        {
+            try await Script.run("test_logs_schedules")
+        }
+
         @Test("feeds functions from queues, in batches, filtered, in order, and by kill -9 loses none") func mappings()
             async throws
         {

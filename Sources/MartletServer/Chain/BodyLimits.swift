@@ -10,6 +10,8 @@ enum BodyLimits {
     static let invocation = 6 * 1_048_576 + 65_536
     /// One batch of log events has 1 MiB of text, which JSON may escape to six times as much.
     static let logEvents = 8 * 1_048_576
+    /// A lookup table has 10 MiB of text, whose quotes and line ends JSON escapes to twice as much.
+    static let lookupTable = 24 * 1_048_576
     /// A policy document of 128 KiB, percent-encoded three times over, with room.
     static let identity = 1_048_576
     /// Ten messages of 1 MiB together, percent-encoded three times over, with room.
@@ -22,7 +24,10 @@ enum BodyLimits {
             invocation,
             ["CreateFunction": codeUpload, "UpdateFunctionCode": codeUpload, "PublishLayerVersion": codeUpload]
         ),
-        "logs": (identity, ["PutLogEvents": logEvents]),
+        "logs": (
+            identity,
+            ["PutLogEvents": logEvents, "CreateLookupTable": lookupTable, "UpdateLookupTable": lookupTable]
+        ),
         "iam": (identity, [:]),
         "sts": (identity, [:]),
         "sns": (messages, [:]),

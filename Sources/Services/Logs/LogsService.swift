@@ -21,18 +21,25 @@ package struct LogsService: LogsAPI, ServiceProvider {
     let liveTails = LiveTailSeats()
     let plans = IngestionPlans()
     let ids: any IDSource
+    let zones = ZoneCatalog()
+    /// Who queries run as that nobody starts.
+    package let roles = ServiceRoles()
+    /// Starts queries when their time has come.
+    package let scheduler: QueryScheduler
     /// Removes what has expired or was deleted.
     package let sweeper: LogSweeper
 
     /// `migrate` is to be called before anything else. Registers with the engine, which is not to run yet.
     ///
     /// - Parameter targets: where functions and streams are found, and who hears of deliveries to them.
+    /// - Parameter node: names this node in the leases of scheduled queries; the same after a restart.
     package init(
         database: any Database,
         deliveries: DeliveryEngine,
         targets: EventTargets,
         clock: any WallClock,
         ids: any IDSource = SystemIDSource(),
+        node: String = "local",
         logger: Logger,
         scanLimits: ScanLimits = ScanLimits()
     ) {
@@ -43,6 +50,19 @@ package struct LogsService: LogsAPI, ServiceProvider {
         neighbours = LogsNeighbours(targets: targets)
         self.ids = ids
         queries = QueryRunner(store: store, clock: clock, logger: logger)
+        scheduler = QueryScheduler(
+            .init(
+                store: store,
+                queries: queries,
+                neighbours: neighbours,
+                roles: roles,
+                zones: zones,
+                clock: clock,
+                ids: ids,
+                node: node,
+                logger: logger
+            )
+        )
         let (store, neighbours) = (store, neighbours)
         deliveries.register(
             SubscriptionHandler(store: store, neighbours: neighbours, clock: clock, ids: ids, logger: logger)
@@ -59,7 +79,7 @@ package struct LogsService: LogsAPI, ServiceProvider {
     }
 
     /// To be run beside the server and the engine.
-    package var services: [any Service] { [sweeper, queries] }
+    package var services: [any Service] { [sweeper, queries, scheduler] }
 
     /// Returns once everything of the account is gone, or of all accounts when it is nil. What other services deliver for it
     /// through the engine is dropped, too.

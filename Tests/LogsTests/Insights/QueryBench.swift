@@ -10,6 +10,8 @@ struct QueryBench {
     var group = "g"
     var limit = 10_000
     var memory = 1 << 26
+    /// Lookup tables by their names, as CSV.
+    var tables: [String: String] = [:]
 
     func run(_ query: String, over messages: [String]) throws -> [[String: String]] {
         try cells(query, over: messages).map { row in
@@ -19,12 +21,14 @@ struct QueryBench {
 
     func cells(_ query: String, over messages: [String]) throws -> [[ResultCell]] {
         let plan = try QueryParser.plan(query)
+        let memory = QueryMemory(bytes: memory)
         let execution = QueryExecution(
             plan,
             limit: limit,
             isMerged: false,
+            lookups: try plan.lookups.map { try LookupIndex($0, body: tables[$0.table] ?? "", memory: memory) },
             QueryEnvironment(now: Self.start),
-            memory: QueryMemory(bytes: memory)
+            memory: memory
         )
         let source = RecordSource(account: "000000000000", group: group, groupID: 1)
         var events = try messages.enumerated().map { index, message in

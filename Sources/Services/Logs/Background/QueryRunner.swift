@@ -58,16 +58,18 @@ package final class QueryRunner: Service {
         let began = clock.monotonicMicroseconds
         var progress = QueryProgress()
         var (status, results): (QueryStatus, [[ResultCell]]) = (.complete, [])
+        var failure: String?
         do {
             (status, results) = try await scan(request, began: began, &progress)
         } catch is CancellationError {
             status = .cancelled
         } catch {
             status = .failed
+            failure = (error as? QueryFailure)?.message ?? "The query could not be run."
             logger.warning("a log query failed", metadata: ["query": "\(request.id)", "error": "\(error)"])
         }
         let milliseconds = Int((clock.monotonicMicroseconds - began) / 1_000)
-        table.end(request.id, status, progress, results, milliseconds: milliseconds)
+        table.end(request.id, status, progress, results, failure: failure, milliseconds: milliseconds)
     }
 
     private func scan(
@@ -76,12 +78,14 @@ package final class QueryRunner: Service {
         _ progress: inout QueryProgress
     ) async throws -> (QueryStatus, [[ResultCell]]) {
         let environment = QueryEnvironment(now: Int(request.createdAt.milliseconds))
+        let memory = QueryMemory(bytes: Self.memoryBytes)
         let execution = QueryExecution(
             request.plan,
             limit: request.limit,
             isMerged: request.groups.count > 1,
+            lookups: try await lookups(of: request.plan, in: request.scope, memory),
             environment,
-            memory: QueryMemory(bytes: Self.memoryBytes)
+            memory: memory
         )
         for group in request.groups {
             let source = RecordSource(account: request.scope.account.text, group: group.name, groupID: group.id)
@@ -103,6 +107,18 @@ package final class QueryRunner: Service {
             }
         }
         return (.complete, try execution.finish())
+    }
+
+    /// The tables as they are when the query begins.
+    private func lookups(of plan: QueryPlan, in scope: Scope, _ memory: QueryMemory) async throws -> [LookupIndex] {
+        var indexes: [LookupIndex] = []
+        for lookup in plan.lookups {
+            guard let body = try await store.read(scope, { try $0.lookupTableBody(lookup.table) }) else {
+                throw QueryFailure.missingTable(lookup.table)
+            }
+            indexes.append(try LookupIndex(lookup, body: body, memory: memory))
+        }
+        return indexes
     }
 
     private func read(

@@ -6,16 +6,20 @@ import MartletCore
 protocol LogsAPI: Sendable {
     func createLogGroup(_ input: CreateLogGroupInput, _ context: RequestContext) async throws -> CreateLogGroupOutput
     func createLogStream(_ input: CreateLogStreamInput, _ context: RequestContext) async throws -> CreateLogStreamOutput
+    func createLookupTable(_ input: CreateLookupTableInput, _ context: RequestContext) async throws -> CreateLookupTableOutput
+    func createScheduledQuery(_ input: CreateScheduledQueryInput, _ context: RequestContext) async throws -> CreateScheduledQueryOutput
     func deleteAccountPolicy(_ input: DeleteAccountPolicyInput, _ context: RequestContext) async throws -> DeleteAccountPolicyOutput
     func deleteDataProtectionPolicy(_ input: DeleteDataProtectionPolicyInput, _ context: RequestContext) async throws -> DeleteDataProtectionPolicyOutput
     func deleteDestination(_ input: DeleteDestinationInput, _ context: RequestContext) async throws -> DeleteDestinationOutput
     func deleteIndexPolicy(_ input: DeleteIndexPolicyInput, _ context: RequestContext) async throws -> DeleteIndexPolicyOutput
     func deleteLogGroup(_ input: DeleteLogGroupInput, _ context: RequestContext) async throws -> DeleteLogGroupOutput
     func deleteLogStream(_ input: DeleteLogStreamInput, _ context: RequestContext) async throws -> DeleteLogStreamOutput
+    func deleteLookupTable(_ input: DeleteLookupTableInput, _ context: RequestContext) async throws -> DeleteLookupTableOutput
     func deleteMetricFilter(_ input: DeleteMetricFilterInput, _ context: RequestContext) async throws -> DeleteMetricFilterOutput
     func deleteQueryDefinition(_ input: DeleteQueryDefinitionInput, _ context: RequestContext) async throws -> DeleteQueryDefinitionOutput
     func deleteResourcePolicy(_ input: DeleteResourcePolicyInput, _ context: RequestContext) async throws -> DeleteResourcePolicyOutput
     func deleteRetentionPolicy(_ input: DeleteRetentionPolicyInput, _ context: RequestContext) async throws -> DeleteRetentionPolicyOutput
+    func deleteScheduledQuery(_ input: DeleteScheduledQueryInput, _ context: RequestContext) async throws -> DeleteScheduledQueryOutput
     func deleteSubscriptionFilter(_ input: DeleteSubscriptionFilterInput, _ context: RequestContext) async throws -> DeleteSubscriptionFilterOutput
     func deleteTransformer(_ input: DeleteTransformerInput, _ context: RequestContext) async throws -> DeleteTransformerOutput
     func describeAccountPolicies(_ input: DescribeAccountPoliciesInput, _ context: RequestContext) async throws -> DescribeAccountPoliciesOutput
@@ -24,6 +28,7 @@ protocol LogsAPI: Sendable {
     func describeIndexPolicies(_ input: DescribeIndexPoliciesInput, _ context: RequestContext) async throws -> DescribeIndexPoliciesOutput
     func describeLogGroups(_ input: DescribeLogGroupsInput, _ context: RequestContext) async throws -> DescribeLogGroupsOutput
     func describeLogStreams(_ input: DescribeLogStreamsInput, _ context: RequestContext) async throws -> DescribeLogStreamsOutput
+    func describeLookupTables(_ input: DescribeLookupTablesInput, _ context: RequestContext) async throws -> DescribeLookupTablesOutput
     func describeMetricFilters(_ input: DescribeMetricFiltersInput, _ context: RequestContext) async throws -> DescribeMetricFiltersOutput
     func describeQueries(_ input: DescribeQueriesInput, _ context: RequestContext) async throws -> DescribeQueriesOutput
     func describeQueryDefinitions(_ input: DescribeQueryDefinitionsInput, _ context: RequestContext) async throws -> DescribeQueryDefinitionsOutput
@@ -32,13 +37,19 @@ protocol LogsAPI: Sendable {
     func filterLogEvents(_ input: FilterLogEventsInput, _ context: RequestContext) async throws -> FilterLogEventsOutput
     func getDataProtectionPolicy(_ input: GetDataProtectionPolicyInput, _ context: RequestContext) async throws -> GetDataProtectionPolicyOutput
     func getLogEvents(_ input: GetLogEventsInput, _ context: RequestContext) async throws -> GetLogEventsOutput
+    func getLogFields(_ input: GetLogFieldsInput, _ context: RequestContext) async throws -> GetLogFieldsOutput
     func getLogGroupFields(_ input: GetLogGroupFieldsInput, _ context: RequestContext) async throws -> GetLogGroupFieldsOutput
     func getLogObject(_ input: GetLogObjectInput, _ context: RequestContext) async throws -> GetLogObjectOutput
     func getLogRecord(_ input: GetLogRecordInput, _ context: RequestContext) async throws -> GetLogRecordOutput
+    func getLookupTable(_ input: GetLookupTableInput, _ context: RequestContext) async throws -> GetLookupTableOutput
     func getQueryResults(_ input: GetQueryResultsInput, _ context: RequestContext) async throws -> GetQueryResultsOutput
+    func getScheduledQuery(_ input: GetScheduledQueryInput, _ context: RequestContext) async throws -> GetScheduledQueryOutput
+    func getScheduledQueryHistory(_ input: GetScheduledQueryHistoryInput, _ context: RequestContext) async throws -> GetScheduledQueryHistoryOutput
     func getTransformer(_ input: GetTransformerInput, _ context: RequestContext) async throws -> GetTransformerOutput
+    func listAggregateLogGroupSummaries(_ input: ListAggregateLogGroupSummariesInput, _ context: RequestContext) async throws -> ListAggregateLogGroupSummariesOutput
     func listLogGroups(_ input: ListLogGroupsInput, _ context: RequestContext) async throws -> ListLogGroupsOutput
     func listLogGroupsForQuery(_ input: ListLogGroupsForQueryInput, _ context: RequestContext) async throws -> ListLogGroupsForQueryOutput
+    func listScheduledQueries(_ input: ListScheduledQueriesInput, _ context: RequestContext) async throws -> ListScheduledQueriesOutput
     func listTagsForResource(_ input: ListTagsForResourceInput, _ context: RequestContext) async throws -> ListTagsForResourceOutput
     func listTagsLogGroup(_ input: ListTagsLogGroupInput, _ context: RequestContext) async throws -> ListTagsLogGroupOutput
     func putAccountPolicy(_ input: PutAccountPolicyInput, _ context: RequestContext) async throws -> PutAccountPolicyOutput
@@ -63,4 +74,6 @@ protocol LogsAPI: Sendable {
     func testTransformer(_ input: TestTransformerInput, _ context: RequestContext) async throws -> TestTransformerOutput
     func untagLogGroup(_ input: UntagLogGroupInput, _ context: RequestContext) async throws -> UntagLogGroupOutput
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput
+    func updateLookupTable(_ input: UpdateLookupTableInput, _ context: RequestContext) async throws -> UpdateLookupTableOutput
+    func updateScheduledQuery(_ input: UpdateScheduledQueryInput, _ context: RequestContext) async throws -> UpdateScheduledQueryOutput
 }

@@ -15,6 +15,18 @@ struct AccessDeniedException: ModelledError {
     }
 }
 
+struct ConflictException: ModelledError {
+    var message = ""
+    static let shapeName = "ConflictException"
+    static let errorCode = "ConflictException"
+    static let status = 400
+    static let isSenderFault = true
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&message, Field("message"))
+    }
+}
+
 struct DataAlreadyAcceptedException: ModelledError {
     var message = ""
     var expectedSequenceToken: String?
@@ -25,6 +37,18 @@ struct DataAlreadyAcceptedException: ModelledError {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&expectedSequenceToken, Field("expectedSequenceToken", length: 1...Int.max))
+        try c.string(&message, Field("message"))
+    }
+}
+
+struct InternalServerException: ModelledError {
+    var message = ""
+    static let shapeName = "InternalServerException"
+    static let errorCode = "InternalServerException"
+    static let status = 500
+    static let isSenderFault = false
+
+    mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&message, Field("message"))
     }
 }
@@ -129,12 +153,36 @@ struct ResourceNotFoundException: ModelledError {
     }
 }
 
+struct ServiceQuotaExceededException: ModelledError {
+    var message = ""
+    static let shapeName = "ServiceQuotaExceededException"
+    static let errorCode = "ServiceQuotaExceededException"
+    static let status = 400
+    static let isSenderFault = true
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&message, Field("message"))
+    }
+}
+
 struct ServiceUnavailableException: ModelledError {
     var message = ""
     static let shapeName = "ServiceUnavailableException"
     static let errorCode = "ServiceUnavailableException"
     static let status = 500
     static let isSenderFault = false
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&message, Field("message"))
+    }
+}
+
+struct ThrottlingException: ModelledError {
+    var message = ""
+    static let shapeName = "ThrottlingException"
+    static let errorCode = "ThrottlingException"
+    static let status = 400
+    static let isSenderFault = true
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&message, Field("message"))

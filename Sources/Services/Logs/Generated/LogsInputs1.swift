@@ -35,6 +35,77 @@ struct CreateLogStreamInput: Shape {
     }
 }
 
+struct CreateLookupTableInput: Shape {
+    var lookupTableName = ""
+    var description: String?
+    var tableBody: String?
+    var queryId: String?
+    var kmsKeyId: String?
+    var tags: [String: String]?
+    static let shapeName = "CreateLookupTableRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableName, Field("lookupTableName", .required, length: 1...256, pattern: Patterns.lookupTableName))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.string(&tableBody, Field("tableBody", length: 1...10485760))
+        try c.string(&queryId, Field("queryId", length: 1...256))
+        try c.string(&kmsKeyId, Field("kmsKeyId", length: 0...256))
+        try c.map(
+            &tags,
+            Field(
+                "tags",
+                length: 1...50,
+                of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
+    }
+}
+
+struct CreateScheduledQueryInput: Shape {
+    var name = ""
+    var description: String?
+    var queryLanguage = QueryLanguage("")
+    var queryString = ""
+    var logGroupIdentifiers: [String]?
+    var scheduleExpression = ""
+    var timezone: String?
+    var startTimeOffset: Int?
+    var endTimeOffset: Int?
+    var destinationConfiguration: DestinationConfiguration?
+    var scheduleStartTime: Int?
+    var scheduleEndTime: Int?
+    var executionRoleArn = ""
+    var state: ScheduledQueryState?
+    var tags: [String: String]?
+    static let shapeName = "CreateScheduledQueryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&name, Field("name", .required, length: 1...300))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.enumeration(&queryLanguage, Field("queryLanguage", .required))
+        try c.string(&queryString, Field("queryString", .required, length: 0...10000))
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                length: 1...50,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.string(&scheduleExpression, Field("scheduleExpression", .required, length: 0...256))
+        try c.string(&timezone, Field("timezone", length: 1...Int.max))
+        try c.int(&startTimeOffset, Field("startTimeOffset"))
+        try c.int(&endTimeOffset, Field("endTimeOffset"))
+        try c.structure(&destinationConfiguration, Field("destinationConfiguration"))
+        try c.int(&scheduleStartTime, Field("scheduleStartTime", range: 0...Double.infinity))
+        try c.int(&scheduleEndTime, Field("scheduleEndTime", range: 0...Double.infinity))
+        try c.string(&executionRoleArn, Field("executionRoleArn", .required, length: 1...Int.max))
+        try c.enumeration(&state, Field("state"))
+        try c.map(
+            &tags,
+            Field(
+                "tags",
+                length: 1...50,
+                of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
+    }
+}
+
 struct DeleteAccountPolicyInput: Shape {
     var policyName = ""
     var policyType = PolicyType("")
@@ -99,6 +170,15 @@ struct DeleteLogStreamInput: Shape {
     }
 }
 
+struct DeleteLookupTableInput: Shape {
+    var lookupTableArn = ""
+    static let shapeName = "DeleteLookupTableRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableArn, Field("lookupTableArn", .required))
+    }
+}
+
 struct DeleteMetricFilterInput: Shape {
     var logGroupName = ""
     var filterName = ""
@@ -138,6 +218,15 @@ struct DeleteRetentionPolicyInput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
+    }
+}
+
+struct DeleteScheduledQueryInput: Shape {
+    var identifier = ""
+    static let shapeName = "DeleteScheduledQueryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&identifier, Field("identifier", .required, length: 1...300))
     }
 }
 
@@ -277,6 +366,19 @@ struct DescribeLogStreamsInput: Shape {
         try c.bool(&descending, Field("descending"))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
         try c.int(&limit, Field("limit", range: 1...50))
+    }
+}
+
+struct DescribeLookupTablesInput: Shape {
+    var lookupTableNamePrefix: String?
+    var maxResults: Int?
+    var nextToken: String?
+    static let shapeName = "DescribeLookupTablesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableNamePrefix, Field("lookupTableNamePrefix", length: 1...256, pattern: Patterns.lookupTableName))
+        try c.int(&maxResults, Field("maxResults", range: -Double.infinity...100))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
 
@@ -433,6 +535,17 @@ struct GetLogEventsInput: Shape {
     }
 }
 
+struct GetLogFieldsInput: Shape {
+    var dataSourceName = ""
+    var dataSourceType = ""
+    static let shapeName = "GetLogFieldsRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&dataSourceName, Field("dataSourceName", .required))
+        try c.string(&dataSourceType, Field("dataSourceType", .required))
+    }
+}
+
 struct GetLogGroupFieldsInput: Shape {
     var logGroupName: String?
     var time: Int?
@@ -468,6 +581,15 @@ struct GetLogRecordInput: Shape {
     }
 }
 
+struct GetLookupTableInput: Shape {
+    var lookupTableArn = ""
+    static let shapeName = "GetLookupTableRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableArn, Field("lookupTableArn", .required))
+    }
+}
+
 struct GetQueryResultsInput: Shape {
     var queryId = ""
     var nextToken: String?
@@ -481,6 +603,34 @@ struct GetQueryResultsInput: Shape {
     }
 }
 
+struct GetScheduledQueryInput: Shape {
+    var identifier = ""
+    static let shapeName = "GetScheduledQueryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&identifier, Field("identifier", .required, length: 1...300))
+    }
+}
+
+struct GetScheduledQueryHistoryInput: Shape {
+    var identifier = ""
+    var startTime = 0
+    var endTime = 0
+    var executionStatuses: [ExecutionStatus]?
+    var maxResults: Int?
+    var nextToken: String?
+    static let shapeName = "GetScheduledQueryHistoryRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&identifier, Field("identifier", .required, length: 1...300))
+        try c.int(&startTime, Field("startTime", .required, range: 0...Double.infinity))
+        try c.int(&endTime, Field("endTime", .required, range: 0...Double.infinity))
+        try c.list(&executionStatuses, Field("executionStatuses"))
+        try c.int(&maxResults, Field("maxResults", range: 1...1000))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
 struct GetTransformerInput: Shape {
     var logGroupIdentifier = ""
     static let shapeName = "GetTransformerRequest"
@@ -489,6 +639,33 @@ struct GetTransformerInput: Shape {
         try c.string(
             &logGroupIdentifier,
             Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
+    }
+}
+
+struct ListAggregateLogGroupSummariesInput: Shape {
+    var accountIdentifiers: [String]?
+    var includeLinkedAccounts: Bool?
+    var logGroupClass: LogGroupClass?
+    var logGroupNamePattern: String?
+    var dataSources: [DataSourceFilter]?
+    var groupBy = ListAggregateLogGroupSummariesGroupBy("")
+    var nextToken: String?
+    var limit: Int?
+    static let shapeName = "ListAggregateLogGroupSummariesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(
+            &accountIdentifiers,
+            Field("accountIdentifiers", length: 0...20, of: [Field("member", length: 12...12, pattern: Patterns.accountId)]))
+        try c.bool(&includeLinkedAccounts, Field("includeLinkedAccounts"))
+        try c.enumeration(&logGroupClass, Field("logGroupClass"))
+        try c.string(
+            &logGroupNamePattern,
+            Field("logGroupNamePattern", length: 3...129, pattern: Patterns.logGroupNameRegexPattern))
+        try c.list(&dataSources, Field("dataSources", length: 1...5))
+        try c.enumeration(&groupBy, Field("groupBy", .required))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.int(&limit, Field("limit", range: 1...50))
     }
 }
 
@@ -536,6 +713,21 @@ struct ListLogGroupsForQueryInput: Shape {
         try c.string(&queryId, Field("queryId", .required, length: 1...256))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
         try c.int(&maxResults, Field("maxResults", range: 50...500))
+    }
+}
+
+struct ListScheduledQueriesInput: Shape {
+    var maxResults: Int?
+    var nextToken: String?
+    var state: ScheduledQueryState?
+    var scheduleType: ScheduleType?
+    static let shapeName = "ListScheduledQueriesRequest"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(&maxResults, Field("maxResults", range: 1...1000))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.enumeration(&state, Field("state"))
+        try c.enumeration(&scheduleType, Field("scheduleType"))
     }
 }
 
@@ -721,198 +913,5 @@ struct PutResourcePolicyInput: Shape {
         try c.string(&policyDocument, Field("policyDocument", length: 1...51200))
         try c.string(&resourceArn, Field("resourceArn"))
         try c.string(&expectedRevisionId, Field("expectedRevisionId", length: 1...Int.max))
-    }
-}
-
-struct PutRetentionPolicyInput: Shape {
-    var logGroupName = ""
-    var retentionInDays = 0
-    static let shapeName = "PutRetentionPolicyRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
-        try c.int(&retentionInDays, Field("retentionInDays", .required))
-    }
-}
-
-struct PutSubscriptionFilterInput: Shape {
-    var logGroupName = ""
-    var filterName = ""
-    var filterPattern = ""
-    var destinationArn = ""
-    var roleArn: String?
-    var distribution: Distribution?
-    var applyOnTransformedLogs: Bool?
-    var fieldSelectionCriteria: String?
-    var emitSystemFields: [String]?
-    static let shapeName = "PutSubscriptionFilterRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
-        try c.string(&filterName, Field("filterName", .required, length: 1...512, pattern: Patterns.destinationName))
-        try c.string(&filterPattern, Field("filterPattern", .required, length: 0...1024))
-        try c.string(&destinationArn, Field("destinationArn", .required, length: 1...Int.max))
-        try c.string(&roleArn, Field("roleArn", length: 1...Int.max))
-        try c.enumeration(&distribution, Field("distribution"))
-        try c.bool(&applyOnTransformedLogs, Field("applyOnTransformedLogs"))
-        try c.string(&fieldSelectionCriteria, Field("fieldSelectionCriteria", length: 0...2000))
-        try c.list(&emitSystemFields, Field("emitSystemFields"))
-    }
-}
-
-struct PutTransformerInput: Shape {
-    var logGroupIdentifier = ""
-    var transformerConfig: [Processor] = []
-    static let shapeName = "PutTransformerRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(
-            &logGroupIdentifier,
-            Field("logGroupIdentifier", .required, length: 1...2048, pattern: Patterns.anomalyDetectorArn))
-        try c.list(&transformerConfig, Field("transformerConfig", .required, length: 1...20))
-    }
-}
-
-struct StartLiveTailInput: Shape {
-    var logGroupIdentifiers: [String] = []
-    var logStreamNames: [String]?
-    var logStreamNamePrefixes: [String]?
-    var logEventFilterPattern: String?
-    static let shapeName = "StartLiveTailRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.list(
-            &logGroupIdentifiers,
-            Field(
-                "logGroupIdentifiers",
-                .required,
-                length: 1...10,
-                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
-        try c.list(
-            &logStreamNames,
-            Field(
-                "logStreamNames",
-                length: 1...100,
-                of: [Field("member", length: 1...512, pattern: Patterns.destinationName)]))
-        try c.list(
-            &logStreamNamePrefixes,
-            Field(
-                "logStreamNamePrefixes",
-                length: 1...100,
-                of: [Field("member", length: 1...512, pattern: Patterns.destinationName)]))
-        try c.string(&logEventFilterPattern, Field("logEventFilterPattern", length: 0...1024))
-    }
-}
-
-struct StartQueryInput: Shape {
-    var queryLanguage: QueryLanguage?
-    var logGroupName: String?
-    var logGroupNames: [String]?
-    var logGroupIdentifiers: [String]?
-    var startTime = 0
-    var endTime = 0
-    var queryString = ""
-    var limit: Int?
-    static let shapeName = "StartQueryRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&queryLanguage, Field("queryLanguage"))
-        try c.string(&logGroupName, Field("logGroupName", length: 1...512, pattern: Patterns.fieldIndexName))
-        try c.list(
-            &logGroupNames,
-            Field("logGroupNames", of: [Field("member", length: 1...512, pattern: Patterns.fieldIndexName)]))
-        try c.list(
-            &logGroupIdentifiers,
-            Field("logGroupIdentifiers", of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
-        try c.int(&startTime, Field("startTime", .required, range: 0...Double.infinity))
-        try c.int(&endTime, Field("endTime", .required, range: 0...Double.infinity))
-        try c.string(&queryString, Field("queryString", .required, length: 0...10000))
-        try c.int(&limit, Field("limit", range: 1...100000))
-    }
-}
-
-struct StopQueryInput: Shape {
-    var queryId = ""
-    static let shapeName = "StopQueryRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&queryId, Field("queryId", .required, length: 1...256))
-    }
-}
-
-struct TagLogGroupInput: Shape {
-    var logGroupName = ""
-    var tags: [String: String] = [:]
-    static let shapeName = "TagLogGroupRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
-        try c.map(
-            &tags,
-            Field(
-                "tags",
-                .required,
-                length: 1...50,
-                of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
-    }
-}
-
-struct TagResourceInput: Shape {
-    var resourceArn = ""
-    var tags: [String: String] = [:]
-    static let shapeName = "TagResourceRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&resourceArn, Field("resourceArn", .required, length: 1...1011, pattern: Patterns.amazonResourceName))
-        try c.map(
-            &tags,
-            Field(
-                "tags",
-                .required,
-                length: 1...50,
-                of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
-    }
-}
-
-struct TestMetricFilterInput: Shape {
-    var filterPattern = ""
-    var logEventMessages: [String] = []
-    static let shapeName = "TestMetricFilterRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&filterPattern, Field("filterPattern", .required, length: 0...1024))
-        try c.list(
-            &logEventMessages,
-            Field("logEventMessages", .required, length: 1...50, of: [Field("member", length: 1...Int.max)]))
-    }
-}
-
-struct TestTransformerInput: Shape {
-    var transformerConfig: [Processor] = []
-    var logEventMessages: [String] = []
-    static let shapeName = "TestTransformerRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.list(&transformerConfig, Field("transformerConfig", .required, length: 1...20))
-        try c.list(
-            &logEventMessages,
-            Field("logEventMessages", .required, length: 1...50, of: [Field("member", length: 1...Int.max)]))
-    }
-}
-
-struct UntagLogGroupInput: Shape {
-    var logGroupName = ""
-    var tags: [String] = []
-    static let shapeName = "UntagLogGroupRequest"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&logGroupName, Field("logGroupName", .required, length: 1...512, pattern: Patterns.fieldIndexName))
-        try c.list(
-            &tags,
-            Field(
-                "tags",
-                .required,
-                length: 1...Int.max,
-                of: [Field("member", length: 1...128, pattern: Patterns.tagFilterKey)]))
     }
 }

@@ -26,6 +26,33 @@ enum LogsOperations {
         ]
     )
 
+    static let createLookupTable = OperationDescriptor<CreateLookupTableInput, CreateLookupTableOutput>(
+        "CreateLookupTable",
+        action: "logs:CreateLookupTable",
+        errors: [
+            InvalidParameterException.self,
+            ResourceAlreadyExistsException.self,
+            AccessDeniedException.self,
+            LimitExceededException.self,
+            ValidationException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let createScheduledQuery = OperationDescriptor<CreateScheduledQueryInput, CreateScheduledQueryOutput>(
+        "CreateScheduledQuery",
+        action: "logs:CreateScheduledQuery",
+        errors: [
+            ValidationException.self,
+            AccessDeniedException.self,
+            ResourceNotFoundException.self,
+            ConflictException.self,
+            ServiceQuotaExceededException.self,
+            ThrottlingException.self,
+            InternalServerException.self,
+        ]
+    )
+
     static let deleteAccountPolicy = OperationDescriptor<DeleteAccountPolicyInput, DeleteAccountPolicyOutput>(
         "DeleteAccountPolicy",
         action: "logs:DeleteAccountPolicy",
@@ -95,6 +122,17 @@ enum LogsOperations {
         ]
     )
 
+    static let deleteLookupTable = OperationDescriptor<DeleteLookupTableInput, DeleteLookupTableOutput>(
+        "DeleteLookupTable",
+        action: "logs:DeleteLookupTable",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            AccessDeniedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let deleteMetricFilter = OperationDescriptor<DeleteMetricFilterInput, DeleteMetricFilterOutput>(
         "DeleteMetricFilter",
         action: "logs:DeleteMetricFilter",
@@ -135,6 +173,18 @@ enum LogsOperations {
             ResourceNotFoundException.self,
             OperationAbortedException.self,
             ServiceUnavailableException.self,
+        ]
+    )
+
+    static let deleteScheduledQuery = OperationDescriptor<DeleteScheduledQueryInput, DeleteScheduledQueryOutput>(
+        "DeleteScheduledQuery",
+        action: "logs:DeleteScheduledQuery",
+        errors: [
+            ValidationException.self,
+            AccessDeniedException.self,
+            ResourceNotFoundException.self,
+            ThrottlingException.self,
+            InternalServerException.self,
         ]
     )
 
@@ -224,6 +274,17 @@ enum LogsOperations {
         ]
     )
 
+    static let describeLookupTables = OperationDescriptor<DescribeLookupTablesInput, DescribeLookupTablesOutput>(
+        "DescribeLookupTables",
+        action: "logs:DescribeLookupTables",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            AccessDeniedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let describeMetricFilters = OperationDescriptor<DescribeMetricFiltersInput, DescribeMetricFiltersOutput>(
         "DescribeMetricFilters",
         action: "logs:DescribeMetricFilters",
@@ -303,6 +364,17 @@ enum LogsOperations {
         ]
     )
 
+    static let getLogFields = OperationDescriptor<GetLogFieldsInput, GetLogFieldsOutput>(
+        "GetLogFields",
+        action: "logs:GetLogFields",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            OperationAbortedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let getLogGroupFields = OperationDescriptor<GetLogGroupFieldsInput, GetLogGroupFieldsOutput>(
         "GetLogGroupFields",
         action: "logs:GetLogGroupFields",
@@ -337,6 +409,17 @@ enum LogsOperations {
         ]
     )
 
+    static let getLookupTable = OperationDescriptor<GetLookupTableInput, GetLookupTableOutput>(
+        "GetLookupTable",
+        action: "logs:GetLookupTable",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            AccessDeniedException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
     static let getQueryResults = OperationDescriptor<GetQueryResultsInput, GetQueryResultsOutput>(
         "GetQueryResults",
         action: "logs:GetQueryResults",
@@ -344,6 +427,30 @@ enum LogsOperations {
             InvalidParameterException.self,
             ResourceNotFoundException.self,
             ServiceUnavailableException.self,
+        ]
+    )
+
+    static let getScheduledQuery = OperationDescriptor<GetScheduledQueryInput, GetScheduledQueryOutput>(
+        "GetScheduledQuery",
+        action: "logs:GetScheduledQuery",
+        errors: [
+            ValidationException.self,
+            AccessDeniedException.self,
+            ResourceNotFoundException.self,
+            ThrottlingException.self,
+            InternalServerException.self,
+        ]
+    )
+
+    static let getScheduledQueryHistory = OperationDescriptor<GetScheduledQueryHistoryInput, GetScheduledQueryHistoryOutput>(
+        "GetScheduledQueryHistory",
+        action: "logs:GetScheduledQueryHistory",
+        errors: [
+            ValidationException.self,
+            AccessDeniedException.self,
+            ResourceNotFoundException.self,
+            ThrottlingException.self,
+            InternalServerException.self,
         ]
     )
 
@@ -355,6 +462,16 @@ enum LogsOperations {
             ResourceNotFoundException.self,
             ServiceUnavailableException.self,
             InvalidOperationException.self,
+        ]
+    )
+
+    static let listAggregateLogGroupSummaries = OperationDescriptor<ListAggregateLogGroupSummariesInput, ListAggregateLogGroupSummariesOutput>(
+        "ListAggregateLogGroupSummaries",
+        action: "logs:ListAggregateLogGroupSummaries",
+        errors: [
+            ValidationException.self,
+            ServiceUnavailableException.self,
+            InvalidParameterException.self,
         ]
     )
 
@@ -375,6 +492,17 @@ enum LogsOperations {
             AccessDeniedException.self,
             ResourceNotFoundException.self,
             ServiceUnavailableException.self,
+        ]
+    )
+
+    static let listScheduledQueries = OperationDescriptor<ListScheduledQueriesInput, ListScheduledQueriesOutput>(
+        "ListScheduledQueries",
+        action: "logs:ListScheduledQueries",
+        errors: [
+            ValidationException.self,
+            AccessDeniedException.self,
+            ThrottlingException.self,
+            InternalServerException.self,
         ]
     )
 
@@ -537,7 +665,9 @@ enum LogsOperations {
             InvalidOperationException.self,
         ]
     )
+}
 
+extension LogsOperations {
     static let putTransformer = OperationDescriptor<PutTransformerInput, PutTransformerOutput>(
         "PutTransformer",
         action: "logs:PutTransformer",
@@ -641,24 +771,53 @@ enum LogsOperations {
             ServiceUnavailableException.self,
         ]
     )
+
+    static let updateLookupTable = OperationDescriptor<UpdateLookupTableInput, UpdateLookupTableOutput>(
+        "UpdateLookupTable",
+        action: "logs:UpdateLookupTable",
+        errors: [
+            InvalidParameterException.self,
+            ResourceNotFoundException.self,
+            AccessDeniedException.self,
+            ValidationException.self,
+            ServiceUnavailableException.self,
+        ]
+    )
+
+    static let updateScheduledQuery = OperationDescriptor<UpdateScheduledQueryInput, UpdateScheduledQueryOutput>(
+        "UpdateScheduledQuery",
+        action: "logs:UpdateScheduledQuery",
+        errors: [
+            ValidationException.self,
+            AccessDeniedException.self,
+            ResourceNotFoundException.self,
+            ConflictException.self,
+            ThrottlingException.self,
+            InternalServerException.self,
+        ]
+    )
 }
 
 extension LogsAPI {
     var logsOperations: [Operation] {
         var table: [Operation] = []
-        table.reserveCapacity(59)
+        table.reserveCapacity(72)
         table.append(Operation(LogsOperations.createLogGroup, createLogGroup))
         table.append(Operation(LogsOperations.createLogStream, createLogStream))
+        table.append(Operation(LogsOperations.createLookupTable, createLookupTable))
+        table.append(Operation(LogsOperations.createScheduledQuery, createScheduledQuery))
         table.append(Operation(LogsOperations.deleteAccountPolicy, deleteAccountPolicy))
         table.append(Operation(LogsOperations.deleteDataProtectionPolicy, deleteDataProtectionPolicy))
         table.append(Operation(LogsOperations.deleteDestination, deleteDestination))
         table.append(Operation(LogsOperations.deleteIndexPolicy, deleteIndexPolicy))
         table.append(Operation(LogsOperations.deleteLogGroup, deleteLogGroup))
         table.append(Operation(LogsOperations.deleteLogStream, deleteLogStream))
+        table.append(Operation(LogsOperations.deleteLookupTable, deleteLookupTable))
         table.append(Operation(LogsOperations.deleteMetricFilter, deleteMetricFilter))
         table.append(Operation(LogsOperations.deleteQueryDefinition, deleteQueryDefinition))
         table.append(Operation(LogsOperations.deleteResourcePolicy, deleteResourcePolicy))
         table.append(Operation(LogsOperations.deleteRetentionPolicy, deleteRetentionPolicy))
+        table.append(Operation(LogsOperations.deleteScheduledQuery, deleteScheduledQuery))
         table.append(Operation(LogsOperations.deleteSubscriptionFilter, deleteSubscriptionFilter))
         table.append(Operation(LogsOperations.deleteTransformer, deleteTransformer))
         table.append(Operation(LogsOperations.describeAccountPolicies, describeAccountPolicies))
@@ -667,6 +826,7 @@ extension LogsAPI {
         table.append(Operation(LogsOperations.describeIndexPolicies, describeIndexPolicies))
         table.append(Operation(LogsOperations.describeLogGroups, describeLogGroups))
         table.append(Operation(LogsOperations.describeLogStreams, describeLogStreams))
+        table.append(Operation(LogsOperations.describeLookupTables, describeLookupTables))
         table.append(Operation(LogsOperations.describeMetricFilters, describeMetricFilters))
         table.append(Operation(LogsOperations.describeQueries, describeQueries))
         table.append(Operation(LogsOperations.describeQueryDefinitions, describeQueryDefinitions))
@@ -675,13 +835,19 @@ extension LogsAPI {
         table.append(Operation(LogsOperations.filterLogEvents, filterLogEvents))
         table.append(Operation(LogsOperations.getDataProtectionPolicy, getDataProtectionPolicy))
         table.append(Operation(LogsOperations.getLogEvents, getLogEvents))
+        table.append(Operation(LogsOperations.getLogFields, getLogFields))
         table.append(Operation(LogsOperations.getLogGroupFields, getLogGroupFields))
         table.append(Operation(LogsOperations.getLogObject, getLogObject))
         table.append(Operation(LogsOperations.getLogRecord, getLogRecord))
+        table.append(Operation(LogsOperations.getLookupTable, getLookupTable))
         table.append(Operation(LogsOperations.getQueryResults, getQueryResults))
+        table.append(Operation(LogsOperations.getScheduledQuery, getScheduledQuery))
+        table.append(Operation(LogsOperations.getScheduledQueryHistory, getScheduledQueryHistory))
         table.append(Operation(LogsOperations.getTransformer, getTransformer))
+        table.append(Operation(LogsOperations.listAggregateLogGroupSummaries, listAggregateLogGroupSummaries))
         table.append(Operation(LogsOperations.listLogGroups, listLogGroups))
         table.append(Operation(LogsOperations.listLogGroupsForQuery, listLogGroupsForQuery))
+        table.append(Operation(LogsOperations.listScheduledQueries, listScheduledQueries))
         table.append(Operation(LogsOperations.listTagsForResource, listTagsForResource))
         table.append(Operation(LogsOperations.listTagsLogGroup, listTagsLogGroup))
         table.append(Operation(LogsOperations.putAccountPolicy, putAccountPolicy))
@@ -706,6 +872,8 @@ extension LogsAPI {
         table.append(Operation(LogsOperations.testTransformer, testTransformer))
         table.append(Operation(LogsOperations.untagLogGroup, untagLogGroup))
         table.append(Operation(LogsOperations.untagResource, untagResource))
+        table.append(Operation(LogsOperations.updateLookupTable, updateLookupTable))
+        table.append(Operation(LogsOperations.updateScheduledQuery, updateScheduledQuery))
         return table
     }
 }

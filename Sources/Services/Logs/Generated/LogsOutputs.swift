@@ -14,6 +14,28 @@ struct CreateLogStreamOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct CreateLookupTableOutput: Shape {
+    var lookupTableArn: String?
+    var createdAt: Int?
+    static let shapeName = "CreateLookupTableResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableArn, Field("lookupTableArn"))
+        try c.int(&createdAt, Field("createdAt", range: 0...Double.infinity))
+    }
+}
+
+struct CreateScheduledQueryOutput: Shape {
+    var scheduledQueryArn: String?
+    var state: ScheduledQueryState?
+    static let shapeName = "CreateScheduledQueryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&scheduledQueryArn, Field("scheduledQueryArn"))
+        try c.enumeration(&state, Field("state"))
+    }
+}
+
 struct DeleteAccountPolicyOutput: Shape {
     var dryRunResult: DryRunResult?
     static let shapeName = "DeleteAccountPolicyResponse"
@@ -53,6 +75,12 @@ struct DeleteLogStreamOutput: Shape {
     mutating func code(_ c: any ShapeCoder) throws {}
 }
 
+struct DeleteLookupTableOutput: Shape {
+    static let shapeName = "DeleteLookupTableOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
 struct DeleteMetricFilterOutput: Shape {
     static let shapeName = "DeleteMetricFilterOutput"
 
@@ -76,6 +104,12 @@ struct DeleteResourcePolicyOutput: Shape {
 
 struct DeleteRetentionPolicyOutput: Shape {
     static let shapeName = "DeleteRetentionPolicyOutput"
+
+    mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct DeleteScheduledQueryOutput: Shape {
+    static let shapeName = "DeleteScheduledQueryResponse"
 
     mutating func code(_ c: any ShapeCoder) throws {}
 }
@@ -154,6 +188,17 @@ struct DescribeLogStreamsOutput: Shape {
 
     mutating func code(_ c: any ShapeCoder) throws {
         try c.list(&logStreams, Field("logStreams"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct DescribeLookupTablesOutput: Shape {
+    var lookupTables: [LookupTable]?
+    var nextToken: String?
+    static let shapeName = "DescribeLookupTablesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&lookupTables, Field("lookupTables"))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
@@ -252,6 +297,15 @@ struct GetLogEventsOutput: Shape {
     }
 }
 
+struct GetLogFieldsOutput: Shape {
+    var logFields: [LogFieldsListItem]?
+    static let shapeName = "GetLogFieldsResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&logFields, Field("logFields"))
+    }
+}
+
 struct GetLogGroupFieldsOutput: Shape {
     var logGroupFields: [LogGroupField]?
     static let shapeName = "GetLogGroupFieldsResponse"
@@ -279,6 +333,27 @@ struct GetLogRecordOutput: Shape {
     }
 }
 
+struct GetLookupTableOutput: Shape {
+    var lookupTableArn: String?
+    var lookupTableName: String?
+    var description: String?
+    var tableBody: String?
+    var sizeBytes: Int?
+    var lastUpdatedTime: Int?
+    var kmsKeyId: String?
+    static let shapeName = "GetLookupTableResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableArn, Field("lookupTableArn"))
+        try c.string(&lookupTableName, Field("lookupTableName", length: 1...256, pattern: Patterns.lookupTableName))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.string(&tableBody, Field("tableBody", length: 1...10485760))
+        try c.int(&sizeBytes, Field("sizeBytes", range: 0...Double.infinity))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+        try c.string(&kmsKeyId, Field("kmsKeyId", length: 0...256))
+    }
+}
+
 struct GetQueryResultsOutput: Shape {
     var queryLanguage: QueryLanguage?
     var results: [[ResultField]]?
@@ -298,6 +373,73 @@ struct GetQueryResultsOutput: Shape {
     }
 }
 
+struct GetScheduledQueryOutput: Shape {
+    var scheduledQueryArn: String?
+    var name: String?
+    var description: String?
+    var queryLanguage: QueryLanguage?
+    var queryString: String?
+    var logGroupIdentifiers: [String]?
+    var scheduleExpression: String?
+    var timezone: String?
+    var startTimeOffset: Int?
+    var endTimeOffset: Int?
+    var destinationConfiguration: DestinationConfiguration?
+    var state: ScheduledQueryState?
+    var scheduleType: ScheduleType?
+    var lastTriggeredTime: Int?
+    var lastExecutionStatus: ExecutionStatus?
+    var scheduleStartTime: Int?
+    var scheduleEndTime: Int?
+    var executionRoleArn: String?
+    var creationTime: Int?
+    var lastUpdatedTime: Int?
+    static let shapeName = "GetScheduledQueryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&scheduledQueryArn, Field("scheduledQueryArn"))
+        try c.string(&name, Field("name", length: 1...300))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&queryString, Field("queryString", length: 0...10000))
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                length: 1...50,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.string(&scheduleExpression, Field("scheduleExpression", length: 0...256))
+        try c.string(&timezone, Field("timezone", length: 1...Int.max))
+        try c.int(&startTimeOffset, Field("startTimeOffset"))
+        try c.int(&endTimeOffset, Field("endTimeOffset"))
+        try c.structure(&destinationConfiguration, Field("destinationConfiguration"))
+        try c.enumeration(&state, Field("state"))
+        try c.enumeration(&scheduleType, Field("scheduleType"))
+        try c.int(&lastTriggeredTime, Field("lastTriggeredTime", range: 0...Double.infinity))
+        try c.enumeration(&lastExecutionStatus, Field("lastExecutionStatus"))
+        try c.int(&scheduleStartTime, Field("scheduleStartTime", range: 0...Double.infinity))
+        try c.int(&scheduleEndTime, Field("scheduleEndTime", range: 0...Double.infinity))
+        try c.string(&executionRoleArn, Field("executionRoleArn", length: 1...Int.max))
+        try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+    }
+}
+
+struct GetScheduledQueryHistoryOutput: Shape {
+    var name: String?
+    var scheduledQueryArn: String?
+    var triggerHistory: [TriggerHistoryRecord]?
+    var nextToken: String?
+    static let shapeName = "GetScheduledQueryHistoryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&name, Field("name", length: 1...300))
+        try c.string(&scheduledQueryArn, Field("scheduledQueryArn"))
+        try c.list(&triggerHistory, Field("triggerHistory"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
 struct GetTransformerOutput: Shape {
     var logGroupIdentifier: String?
     var creationTime: Int?
@@ -310,6 +452,17 @@ struct GetTransformerOutput: Shape {
         try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
         try c.int(&lastModifiedTime, Field("lastModifiedTime", range: 0...Double.infinity))
         try c.list(&transformerConfig, Field("transformerConfig", length: 1...20))
+    }
+}
+
+struct ListAggregateLogGroupSummariesOutput: Shape {
+    var aggregateLogGroupSummaries: [AggregateLogGroupSummary]?
+    var nextToken: String?
+    static let shapeName = "ListAggregateLogGroupSummariesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.list(&aggregateLogGroupSummaries, Field("aggregateLogGroupSummaries"))
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
     }
 }
 
@@ -334,6 +487,17 @@ struct ListLogGroupsForQueryOutput: Shape {
             &logGroupIdentifiers,
             Field("logGroupIdentifiers", of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
         try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+    }
+}
+
+struct ListScheduledQueriesOutput: Shape {
+    var nextToken: String?
+    var scheduledQueries: [ScheduledQuerySummary]?
+    static let shapeName = "ListScheduledQueriesResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&nextToken, Field("nextToken", length: 1...Int.max))
+        try c.list(&scheduledQueries, Field("scheduledQueries"))
     }
 }
 
@@ -543,4 +707,67 @@ struct UntagResourceOutput: Shape {
     static let shapeName = "UntagResourceOutput"
 
     mutating func code(_ c: any ShapeCoder) throws {}
+}
+
+struct UpdateLookupTableOutput: Shape {
+    var lookupTableArn: String?
+    var lastUpdatedTime: Int?
+    static let shapeName = "UpdateLookupTableResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableArn, Field("lookupTableArn"))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+    }
+}
+
+struct UpdateScheduledQueryOutput: Shape {
+    var scheduledQueryArn: String?
+    var name: String?
+    var description: String?
+    var queryLanguage: QueryLanguage?
+    var queryString: String?
+    var logGroupIdentifiers: [String]?
+    var scheduleExpression: String?
+    var timezone: String?
+    var startTimeOffset: Int?
+    var endTimeOffset: Int?
+    var destinationConfiguration: DestinationConfiguration?
+    var state: ScheduledQueryState?
+    var scheduleType: ScheduleType?
+    var lastTriggeredTime: Int?
+    var lastExecutionStatus: ExecutionStatus?
+    var scheduleStartTime: Int?
+    var scheduleEndTime: Int?
+    var executionRoleArn: String?
+    var creationTime: Int?
+    var lastUpdatedTime: Int?
+    static let shapeName = "UpdateScheduledQueryResponse"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&scheduledQueryArn, Field("scheduledQueryArn"))
+        try c.string(&name, Field("name", length: 1...300))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.enumeration(&queryLanguage, Field("queryLanguage"))
+        try c.string(&queryString, Field("queryString", length: 0...10000))
+        try c.list(
+            &logGroupIdentifiers,
+            Field(
+                "logGroupIdentifiers",
+                length: 1...50,
+                of: [Field("member", length: 1...2048, pattern: Patterns.anomalyDetectorArn)]))
+        try c.string(&scheduleExpression, Field("scheduleExpression", length: 0...256))
+        try c.string(&timezone, Field("timezone", length: 1...Int.max))
+        try c.int(&startTimeOffset, Field("startTimeOffset"))
+        try c.int(&endTimeOffset, Field("endTimeOffset"))
+        try c.structure(&destinationConfiguration, Field("destinationConfiguration"))
+        try c.enumeration(&state, Field("state"))
+        try c.enumeration(&scheduleType, Field("scheduleType"))
+        try c.int(&lastTriggeredTime, Field("lastTriggeredTime", range: 0...Double.infinity))
+        try c.enumeration(&lastExecutionStatus, Field("lastExecutionStatus"))
+        try c.int(&scheduleStartTime, Field("scheduleStartTime", range: 0...Double.infinity))
+        try c.int(&scheduleEndTime, Field("scheduleEndTime", range: 0...Double.infinity))
+        try c.string(&executionRoleArn, Field("executionRoleArn", length: 1...Int.max))
+        try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+    }
 }

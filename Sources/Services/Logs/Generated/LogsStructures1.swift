@@ -45,6 +45,17 @@ struct AddKeys: Shape {
     }
 }
 
+struct AggregateLogGroupSummary: Shape {
+    var logGroupCount: Int?
+    var groupingIdentifiers: [GroupingIdentifier]?
+    static let shapeName = "AggregateLogGroupSummary"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.int(&logGroupCount, Field("logGroupCount"))
+        try c.list(&groupingIdentifiers, Field("groupingIdentifiers"))
+    }
+}
+
 struct CSV: Shape {
     var quoteCharacter: String?
     var delimiter: String?
@@ -141,6 +152,17 @@ struct Destination: Shape {
         try c.string(&accessPolicy, Field("accessPolicy", length: 1...Int.max))
         try c.string(&arn, Field("arn"))
         try c.int(&creationTime, Field("creationTime", range: 0...Double.infinity))
+    }
+}
+
+struct DestinationConfiguration: Shape {
+    var s3Configuration: S3Configuration?
+    var lookupTableConfiguration: LookupTableConfiguration?
+    static let shapeName = "DestinationConfiguration"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.structure(&s3Configuration, Field("s3Configuration"))
+        try c.structure(&lookupTableConfiguration, Field("lookupTableConfiguration"))
     }
 }
 
@@ -244,6 +266,17 @@ struct Grok: Shape {
     mutating func code(_ c: any ShapeCoder) throws {
         try c.string(&source, Field("source", length: 1...128))
         try c.string(&match, Field("match", .required, length: 1...512))
+    }
+}
+
+struct GroupingIdentifier: Shape {
+    var key: String?
+    var value: String?
+    static let shapeName = "GroupingIdentifier"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&key, Field("key"))
+        try c.string(&value, Field("value"))
     }
 }
 
@@ -374,6 +407,30 @@ struct LiveTailSessionUpdate: Shape {
     }
 }
 
+struct LogFieldType: Shape {
+    var type: String?
+    var element: Indirect<LogFieldType>?
+    var fields: [LogFieldsListItem]?
+    static let shapeName = "LogFieldType"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&type, Field("type"))
+        try c.indirect(&element, Field("element"))
+        try c.list(&fields, Field("fields"))
+    }
+}
+
+struct LogFieldsListItem: Shape {
+    var logFieldName: String?
+    var logFieldType: LogFieldType?
+    static let shapeName = "LogFieldsListItem"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&logFieldName, Field("logFieldName", length: 1...256))
+        try c.structure(&logFieldType, Field("logFieldType"))
+    }
+}
+
 struct LogGroup: Shape {
     var logGroupName: String?
     var creationTime: Int?
@@ -468,6 +525,51 @@ struct LogStream: Shape {
         try c.string(&uploadSequenceToken, Field("uploadSequenceToken", length: 1...Int.max))
         try c.string(&arn, Field("arn"))
         try c.int(&storedBytes, Field("storedBytes", range: 0...Double.infinity))
+    }
+}
+
+struct LookupTable: Shape {
+    var lookupTableArn: String?
+    var lookupTableName: String?
+    var description: String?
+    var tableFields: [String]?
+    var recordsCount: Int?
+    var sizeBytes: Int?
+    var lastUpdatedTime: Int?
+    var kmsKeyId: String?
+    static let shapeName = "LookupTable"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&lookupTableArn, Field("lookupTableArn"))
+        try c.string(&lookupTableName, Field("lookupTableName", length: 1...256, pattern: Patterns.lookupTableName))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.list(&tableFields, Field("tableFields"))
+        try c.int(&recordsCount, Field("recordsCount", range: 0...Double.infinity))
+        try c.int(&sizeBytes, Field("sizeBytes", range: 0...Double.infinity))
+        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
+        try c.string(&kmsKeyId, Field("kmsKeyId", length: 0...256))
+    }
+}
+
+struct LookupTableConfiguration: Shape {
+    var tableName = ""
+    var roleArn = ""
+    var description: String?
+    var kmsKeyId: String?
+    var tags: [String: String]?
+    static let shapeName = "LookupTableConfiguration"
+
+    mutating func code(_ c: any ShapeCoder) throws {
+        try c.string(&tableName, Field("tableName", .required, length: 1...256, pattern: Patterns.lookupTableName))
+        try c.string(&roleArn, Field("roleArn", .required, length: 1...Int.max))
+        try c.string(&description, Field("description", length: 0...1024))
+        try c.string(&kmsKeyId, Field("kmsKeyId", length: 0...256))
+        try c.map(
+            &tags,
+            Field(
+                "tags",
+                length: 1...50,
+                of: [Field("key", length: 1...128, pattern: Patterns.tagFilterKey), Field("value", length: 0...256, pattern: Patterns.tagValue)]))
     }
 }
 
@@ -816,90 +918,5 @@ struct QueryStatistics: Shape {
         try c.double(&estimatedBytesSkipped, Field("estimatedBytesSkipped"))
         try c.double(&logGroupsScanned, Field("logGroupsScanned"))
         try c.double(&resultCount, Field("resultCount"))
-    }
-}
-
-struct RejectedEntityInfo: Shape {
-    var errorType = EntityRejectionErrorType("")
-    static let shapeName = "RejectedEntityInfo"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.enumeration(&errorType, Field("errorType", .required))
-    }
-}
-
-struct RejectedLogEventsInfo: Shape {
-    var tooNewLogEventStartIndex: Int?
-    var tooOldLogEventEndIndex: Int?
-    var expiredLogEventEndIndex: Int?
-    static let shapeName = "RejectedLogEventsInfo"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.int(&tooNewLogEventStartIndex, Field("tooNewLogEventStartIndex"))
-        try c.int(&tooOldLogEventEndIndex, Field("tooOldLogEventEndIndex"))
-        try c.int(&expiredLogEventEndIndex, Field("expiredLogEventEndIndex"))
-    }
-}
-
-struct RenameKeyEntry: Shape {
-    var key = ""
-    var renameTo = ""
-    var overwriteIfExists: Bool?
-    static let shapeName = "RenameKeyEntry"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&key, Field("key", .required, length: 1...128))
-        try c.string(&renameTo, Field("renameTo", .required, length: 1...128))
-        try c.bool(&overwriteIfExists, Field("overwriteIfExists"))
-    }
-}
-
-struct RenameKeys: Shape {
-    var entries: [RenameKeyEntry] = []
-    static let shapeName = "RenameKeys"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.list(&entries, Field("entries", .required, length: 1...5))
-    }
-}
-
-struct ResourcePolicy: Shape {
-    var policyName: String?
-    var policyDocument: String?
-    var lastUpdatedTime: Int?
-    var policyScope: PolicyScope?
-    var resourceArn: String?
-    var revisionId: String?
-    static let shapeName = "ResourcePolicy"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&policyName, Field("policyName"))
-        try c.string(&policyDocument, Field("policyDocument", length: 1...51200))
-        try c.int(&lastUpdatedTime, Field("lastUpdatedTime", range: 0...Double.infinity))
-        try c.enumeration(&policyScope, Field("policyScope"))
-        try c.string(&resourceArn, Field("resourceArn"))
-        try c.string(&revisionId, Field("revisionId", length: 1...Int.max))
-    }
-}
-
-struct ResultField: Shape {
-    var field: String?
-    var value: String?
-    static let shapeName = "ResultField"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&field, Field("field"))
-        try c.string(&value, Field("value"))
-    }
-}
-
-struct SearchedLogStream: Shape {
-    var logStreamName: String?
-    var searchedCompletely: Bool?
-    static let shapeName = "SearchedLogStream"
-
-    mutating func code(_ c: any ShapeCoder) throws {
-        try c.string(&logStreamName, Field("logStreamName", length: 1...512, pattern: Patterns.destinationName))
-        try c.bool(&searchedCompletely, Field("searchedCompletely"))
     }
 }

@@ -4,6 +4,17 @@
 enum QueryFailure: Error, Equatable {
     /// It would keep more in memory than one query may.
     case tooLarge
+    /// It looks into a table that is gone by now, or has other columns.
+    case missingTable(String)
+    case missingColumn(String, table: String)
+
+    var message: String {
+        switch self {
+        case .tooLarge: "The query needs more memory than one query may have."
+        case .missingTable(let table): "The lookup table \(table) does not exist."
+        case .missingColumn(let column, let table): "The lookup table \(table) does not have a field \(column)."
+        }
+    }
 }
 
 /// How much one query may keep.
@@ -27,8 +38,17 @@ final class QueryExecution {
     private let collector: Collector
     private let counter: MatchCounter
 
-    /// - Parameter isMerged: rows come from several groups one after the other, so that they are not in the order of time.
-    init(_ plan: QueryPlan, limit: Int, isMerged: Bool, _ environment: QueryEnvironment, memory: QueryMemory) {
+    /// - Parameters:
+    ///   - isMerged: rows come from several groups one after the other, so that they are not in the order of time.
+    ///   - lookups: the tables of the plan's lookups, in their order.
+    init(
+        _ plan: QueryPlan,
+        limit: Int,
+        isMerged: Bool,
+        lookups: [LookupIndex] = [],
+        _ environment: QueryEnvironment,
+        memory: QueryMemory
+    ) {
         self.plan = plan
         collector = Collector(plan.columns, limit: limit, environment)
         counter = MatchCounter()
@@ -44,11 +64,11 @@ final class QueryExecution {
         if firstBlocking == stages.endIndex { next = counter.before(next) }
         var bound: Int? = limit
         for (index, stage) in stages.enumerated().reversed() {
-            next = Self.node(stage, next, bound, environment, memory)
+            next = Self.node(stage, next, bound, lookups, environment, memory)
             if index == firstBlocking { next = counter.before(next) }
             switch stage {
             case .limit(let count, _): bound = count
-            case .compute, .parse, .sort: break
+            case .compute, .parse, .sort, .lookup: break
             case .filter, .stats, .dedup: bound = nil
             }
         }
@@ -59,6 +79,7 @@ final class QueryExecution {
         _ stage: QueryPlan.Stage,
         _ next: any RowStage,
         _ bound: Int?,
+        _ lookups: [LookupIndex],
         _ environment: QueryEnvironment,
         _ memory: QueryMemory
     ) -> any RowStage {
@@ -70,6 +91,13 @@ final class QueryExecution {
         case .sort(let keys): SortStage(keys, keeping: bound, environment, memory, next)
         case .limit(let count, let stopsScan): LimitStage(count, stopsScan: stopsScan, next)
         case .dedup(let keys): DedupStage(keys, environment, memory, next)
+        case .lookup(let lookup):
+            LookupStage(
+                lookup,
+                lookups.indices.contains(lookup.ordinal) ? lookups[lookup.ordinal] : .empty,
+                environment,
+                next
+            )
         }
     }
 

@@ -50,9 +50,9 @@ struct QueryParser {
     var operations = 0
 
     var plan = QueryPlan()
-    private var fields: [QueryPlan.Column] = []
-    private var parsed: [QueryPlan.Column] = []
-    private var display: [QueryPlan.Column]?
+    var fields: [QueryPlan.Column] = []
+    var parsed: [QueryPlan.Column] = []
+    var display: [QueryPlan.Column]?
     /// Where in `plan.stages` the rows that are being made now began.
     private var statsCount = 0
 
@@ -94,6 +94,7 @@ struct QueryParser {
         if scanner.takeWord("limit") || scanner.takeWord("head") { return try limit() }
         if scanner.takeWord("parse") { return try parse() }
         if scanner.takeWord("dedup") { return try dedup() }
+        if scanner.takeWord("lookup") { return try lookup() }
         for known in Self.unsupported where scanner.takeWord(known) {
             throw scanner.invalid("Martlet does not implement the query command \(known) yet.", since: scanner.position)
         }
@@ -101,7 +102,7 @@ struct QueryParser {
     }
 
     private static let unsupported = [
-        "pattern", "diff", "anomaly", "unnest", "source", "join", "lookup", "expand", "tail",
+        "pattern", "diff", "anomaly", "unnest", "source", "join", "expand", "tail",
         "addtotals", "relevantfields",
     ]
 

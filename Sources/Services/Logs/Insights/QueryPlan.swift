@@ -16,11 +16,12 @@ struct QueryPlan: Sendable {
         case sort([SortKey])
         case limit(Int, stopsScan: Bool)
         case dedup([Expression])
+        case lookup(LookupPlan)
 
         /// Whether a row goes on by itself, at once.
         var isStreaming: Bool {
             switch self {
-            case .filter, .compute, .parse: true
+            case .filter, .compute, .parse, .lookup: true
             case .stats, .sort, .limit, .dedup: false
             }
         }
@@ -69,7 +70,7 @@ struct QueryPlan: Sendable {
         guard let first = stages.first(where: { !$0.isStreaming }) else { return true }
         switch first {
         case .stats, .sort: return false
-        case .limit, .dedup, .filter, .compute, .parse: return true
+        case .limit, .dedup, .filter, .compute, .parse, .lookup: return true
         }
     }
 

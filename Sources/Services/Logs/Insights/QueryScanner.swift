@@ -9,6 +9,8 @@ struct QueryScanner: Sendable {
 
     var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
+    mutating func advance() { position += 1 }
+
     /// Spaces, line ends, and comments from `#` on.
     mutating func skipSpace() {
         while let byte = current {

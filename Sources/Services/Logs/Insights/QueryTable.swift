@@ -46,6 +46,8 @@ final class QueryTable: Sendable {
         var results: [[ResultCell]] = []
         var bytes = 0
         var duration = 0
+        /// Why it failed.
+        var failure: String?
 
         var isActive: Bool { status == .scheduled || status == .running }
     }
@@ -104,6 +106,7 @@ final class QueryTable: Sendable {
         _ status: QueryStatus,
         _ progress: QueryProgress,
         _ results: [[ResultCell]],
+        failure: String? = nil,
         milliseconds: Int
     ) {
         let bytes = results.reduce(0) { $0 + $1.reduce(64) { $0 + 64 + $1.field.utf8.count + $1.value.utf8.count } }
@@ -114,6 +117,7 @@ final class QueryTable: Sendable {
             state.entries[id]?.results = results
             state.entries[id]?.bytes = bytes
             state.entries[id]?.duration = milliseconds
+            state.entries[id]?.failure = failure
             state.bytes += bytes
             state.forgetSurplus()
         }

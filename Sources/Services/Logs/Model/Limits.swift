@@ -51,3 +51,20 @@ extension LogLimits {
     /// How long a destination that cannot take its events now is tried again.
     static let deliveryAge = Duration.seconds(24 * 3_600)
 }
+
+extension LogLimits {
+    /// What GetLogFields looks at.
+    static let groupsPerFieldSearch = 50
+    static let eventsPerFieldSearch = 1_000
+    static let lookupTables = 100
+    /// Of the CSV text of one table.
+    static let lookupTableBytes = 10_485_760
+    /// Ours: AWS names no number.
+    static let lookupTableColumns = 1_000
+    static let scheduledQueries = 1_000
+    static let scheduledQueryLength = 10_000
+    /// Of one scheduled query; the oldest go.
+    static let keptRuns = 2_000
+    /// The farthest back that a scheduled query looks, in seconds.
+    static let longestOffset = 10 * 366 * 86_400
+}

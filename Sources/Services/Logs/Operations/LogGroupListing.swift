@@ -54,9 +54,8 @@ extension LogsService {
 
     /// AWS: ListLogGroups
     ///
-    /// Differs from AWS: the filters by data source and by field index answer 501.
+    /// Differs from AWS: the filter by field index answers 501; data sources are those that tags of groups name.
     func listLogGroups(_ input: ListLogGroupsInput, _ context: RequestContext) async throws -> ListLogGroupsOutput {
-        if input.dataSources != nil { throw CommonError.notImplemented("log groups by data source") }
         if input.fieldIndexNames != nil { throw CommonError.notImplemented("log groups by field index") }
         let accounts = LinkedAccounts(input.includeLinkedAccounts, input.accountIdentifiers)
         let request = GroupPage(token: input.nextToken, limit: input.limit)
@@ -66,9 +65,10 @@ extension LogsService {
             guard Self.has(group, classLike: input.logGroupClass), names?.match(group.name) ?? true else {
                 return false
             }
-            guard !tags.isEmpty else { return true }
+            guard !tags.isEmpty || input.dataSources != nil else { return true }
             let tagged = try logs.tags(ofGroup: group.id)
-            return tags.allSatisfy { $0.holds(for: tagged) }
+            let isOfSource = input.dataSources.map { DataSource(tags: tagged)?.isNamed(by: $0) ?? false } ?? true
+            return isOfSource && tags.allSatisfy { $0.holds(for: tagged) }
         }
         var output = ListLogGroupsOutput()
         output.logGroups = page.groups.map { $0.summary(in: context.scope) }
@@ -115,7 +115,7 @@ extension LogsService {
     }
 
     /// AWS shows the Infrequent Access and the Essentials class together.
-    private static func has(_ group: StoredGroup, classLike wanted: LogGroupClass?) -> Bool {
+    static func has(_ group: StoredGroup, classLike wanted: LogGroupClass?) -> Bool {
         guard let wanted else { return true }
         let infrequent: [LogGroupClass] = [.infrequentAccess, .essentials]
         return group.groupClass == wanted || (infrequent.contains(wanted) && infrequent.contains(group.groupClass))

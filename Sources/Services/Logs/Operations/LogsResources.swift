@@ -50,6 +50,15 @@ enum LogsResources {
         case let input as TagLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
         case let input as UntagLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
         case let input as ListTagsLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
+        case let input as CreateLookupTableInput: [lookupTable(input.lookupTableName, scope)]
+        case let input as UpdateLookupTableInput: tagged(input.lookupTableArn)
+        case let input as GetLookupTableInput: tagged(input.lookupTableArn)
+        case let input as DeleteLookupTableInput: tagged(input.lookupTableArn)
+        case is CreateScheduledQueryInput, is ListScheduledQueriesInput: [scheduledQuery("*", scope)]
+        case let input as UpdateScheduledQueryInput: [scheduledQuery(input.identifier, scope)]
+        case let input as GetScheduledQueryInput: [scheduledQuery(input.identifier, scope)]
+        case let input as DeleteScheduledQueryInput: [scheduledQuery(input.identifier, scope)]
+        case let input as GetScheduledQueryHistoryInput: [scheduledQuery(input.identifier, scope)]
         case let input as TagResourceInput: tagged(input.resourceArn)
         case let input as UntagResourceInput: tagged(input.resourceArn)
         case let input as ListTagsForResourceInput: tagged(input.resourceArn)
@@ -68,6 +77,13 @@ enum LogsResources {
 
     private static func group(identifiedBy identifier: String, _ scope: Scope) -> ARN {
         stream("", of: nil, or: identifier, scope)
+    }
+
+    static func lookupTable(_ name: String, _ scope: Scope) -> ARN { scope.arn("logs", "lookup-table:\(name)") }
+
+    /// By the id, or what a caller gives for it.
+    static func scheduledQuery(_ id: String, _ scope: Scope) -> ARN {
+        ARN(id) ?? scope.arn("logs", "scheduled-query:\(id)")
     }
 
     private static func destination(_ name: String, _ scope: Scope) -> ARN { scope.arn("logs", "destination:\(name)") }

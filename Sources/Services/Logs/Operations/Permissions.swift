@@ -5,8 +5,14 @@ import MartletCore
 extension LogsService {
     /// Whether the caller may do something that is asked for beside the operation itself, such as `logs:Unmask`.
     /// Throws `AccessDeniedException`.
-    func authorize(_ action: String, _ resources: [ARN], _ context: RequestContext) async throws {
-        let request = AuthorizationRequest(
+    /// - Parameter passing: a role to this service, which policies may ask for.
+    func authorize(
+        _ action: String,
+        _ resources: [ARN],
+        _ context: RequestContext,
+        passing: Bool = false
+    ) async throws {
+        var request = AuthorizationRequest(
             principal: context.principal,
             action: action,
             resources: resources,
@@ -15,6 +21,7 @@ extension LogsService {
             userAgent: context.userAgent,
             at: context.receivedAt
         )
+        if passing { request.conditionKeys["iam:passedtoservice"] = ["logs.amazonaws.com"] }
         do {
             try await neighbours.authorizer.authorize(request)
         } catch let denial as any ServiceError where denial.code == "AccessDenied" {

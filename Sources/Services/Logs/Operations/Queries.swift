@@ -24,12 +24,8 @@ extension LogsService {
         }
         let now = clock.now
         let groups = try await store.read(context.scope) { logs in
-            try names.compactMap { name -> QueriedGroup? in
-                let group = try logs.requireGroup(name)
-                guard try plan.indexedFields.allSatisfy({ try logs.hasIndex($0, of: group) }) else { return nil }
-                let horizon = Retention.horizon(days: group.retentionDays, at: now)?.milliseconds ?? 0
-                return QueriedGroup(id: group.id, name: name, horizon: Int(horizon))
-            }
+            try logs.checkLookups(of: plan)
+            return try logs.queriedGroups(names, by: plan, at: now)
         }
         let request = QueryRequest(
             id: ids.uuid(),
@@ -65,7 +61,7 @@ extension LogsService {
     }
 
     /// AWS documents seconds and takes milliseconds too; no time in seconds has twelve digits for the next thousand years.
-    private static func milliseconds(_ time: Int) -> Int {
+    static func milliseconds(_ time: Int) -> Int {
         let clamped = min(max(time, 0), EventPosition.latestTimestamp)
         return clamped < 100_000_000_000 ? clamped * 1_000 : clamped
     }
@@ -180,5 +176,17 @@ extension LogsService {
         info.bytesScanned = Double(entry.progress.bytes)
         info.userIdentity = entry.request.identity
         return info
+    }
+}
+
+extension LogRows {
+    /// Those of the groups that a query has to look through. Throws `ResourceNotFoundException`.
+    func queriedGroups(_ names: [String], by plan: QueryPlan, at now: Instant) throws -> [QueriedGroup] {
+        try names.compactMap { name -> QueriedGroup? in
+            let group = try requireGroup(name)
+            guard try plan.indexedFields.allSatisfy({ try hasIndex($0, of: group) }) else { return nil }
+            let horizon = Retention.horizon(days: group.retentionDays, at: now)?.milliseconds ?? 0
+            return QueriedGroup(id: group.id, name: name, horizon: Int(horizon))
+        }
     }
 }

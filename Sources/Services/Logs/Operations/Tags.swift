@@ -5,8 +5,8 @@ import MartletCore
 extension LogsService {
     /// AWS: TagResource
     func tagResource(_ input: TagResourceInput, _ context: RequestContext) async throws -> TagResourceOutput {
-        let name = try Self.taggedGroup(input.resourceArn, in: context.scope)
-        try await tag(name, with: input.tags, context, missing: Self.noSuchResource) {
+        let resource = try TaggedResource(input.resourceArn, in: context.scope)
+        try await tag(resource, with: input.tags, context, missing: TaggedResource.missing) {
             var error = TooManyTagsException("A resource can have at most \(LogLimits.tagsPerGroup) tags.")
             error.resourceName = input.resourceArn
             return error
@@ -16,8 +16,8 @@ extension LogsService {
 
     /// AWS: UntagResource
     func untagResource(_ input: UntagResourceInput, _ context: RequestContext) async throws -> UntagResourceOutput {
-        let name = try Self.taggedGroup(input.resourceArn, in: context.scope)
-        try await untag(name, input.tagKeys, context, missing: Self.noSuchResource)
+        let resource = try TaggedResource(input.resourceArn, in: context.scope)
+        try await untag(resource, input.tagKeys, context, missing: TaggedResource.missing)
         return UntagResourceOutput()
     }
 
@@ -26,15 +26,15 @@ extension LogsService {
         _ input: ListTagsForResourceInput,
         _ context: RequestContext
     ) async throws -> ListTagsForResourceOutput {
-        let name = try Self.taggedGroup(input.resourceArn, in: context.scope)
+        let resource = try TaggedResource(input.resourceArn, in: context.scope)
         var output = ListTagsForResourceOutput()
-        output.tags = try await tags(of: name, context, missing: Self.noSuchResource)
+        output.tags = try await tags(of: resource, context, missing: TaggedResource.missing)
         return output
     }
 
     /// AWS: TagLogGroup
     func tagLogGroup(_ input: TagLogGroupInput, _ context: RequestContext) async throws -> TagLogGroupOutput {
-        try await tag(input.logGroupName, with: input.tags, context, missing: Self.noSuchGroup) {
+        try await tag(.group(input.logGroupName), with: input.tags, context, missing: Self.noSuchGroup) {
             InvalidParameterException("A log group can have at most \(LogLimits.tagsPerGroup) tags.")
         }
         return TagLogGroupOutput()
@@ -42,7 +42,7 @@ extension LogsService {
 
     /// AWS: UntagLogGroup
     func untagLogGroup(_ input: UntagLogGroupInput, _ context: RequestContext) async throws -> UntagLogGroupOutput {
-        try await untag(input.logGroupName, input.tags, context, missing: Self.noSuchGroup)
+        try await untag(.group(input.logGroupName), input.tags, context, missing: Self.noSuchGroup)
         return UntagLogGroupOutput()
     }
 
@@ -52,24 +52,16 @@ extension LogsService {
         _ context: RequestContext
     ) async throws -> ListTagsLogGroupOutput {
         var output = ListTagsLogGroupOutput()
-        output.tags = try await tags(of: input.logGroupName, context, missing: Self.noSuchGroup)
+        output.tags = try await tags(of: .group(input.logGroupName), context, missing: Self.noSuchGroup)
         return output
     }
 
     // MARK: What both APIs share
 
     private static let noSuchGroup = ResourceNotFoundException("The specified log group does not exist.")
-    private static let noSuchResource = ResourceNotFoundException("The specified resource does not exist.")
-
-    /// Only log groups have tags here. An ARN of another scope or of anything else names nothing that exists.
-    private static func taggedGroup(_ text: String, in scope: Scope) throws -> String {
-        guard ARN(text) != nil else { throw InvalidParameterException("The specified resource ARN is invalid.") }
-        guard let reference = LogGroupReference(text), reference.scope == scope else { throw noSuchResource }
-        return reference.name
-    }
 
     private func tag(
-        _ name: String,
+        _ resource: TaggedResource,
         with tags: [String: String],
         _ context: RequestContext,
         missing: ResourceNotFoundException,
@@ -77,33 +69,33 @@ extension LogsService {
     ) async throws {
         try Self.check(tags)
         try await store.write(context.scope) { logs in
-            guard let group = try logs.rows.group(name) else { throw missing }
-            let all = Set(try logs.rows.tags(ofGroup: group.id).keys).union(tags.keys)
+            guard let holder = try resource.holder(logs.rows) else { throw missing }
+            let all = Set(try logs.rows.tags(of: holder).keys).union(tags.keys)
             guard all.count <= LogLimits.tagsPerGroup else { throw tooMany() }
-            for (key, value) in tags { try logs.setTag(key, value, ofGroup: group.id) }
+            for (key, value) in tags { try logs.setTag(key, value, of: holder) }
         }
     }
 
     private func untag(
-        _ name: String,
+        _ resource: TaggedResource,
         _ keys: [String],
         _ context: RequestContext,
         missing: ResourceNotFoundException
     ) async throws {
         try await store.write(context.scope) { logs in
-            guard let group = try logs.rows.group(name) else { throw missing }
-            for key in keys { try logs.removeTag(key, ofGroup: group.id) }
+            guard let holder = try resource.holder(logs.rows) else { throw missing }
+            for key in keys { try logs.removeTag(key, of: holder) }
         }
     }
 
     private func tags(
-        of name: String,
+        of resource: TaggedResource,
         _ context: RequestContext,
         missing: ResourceNotFoundException
     ) async throws -> [String: String] {
         try await store.read(context.scope) { logs in
-            guard let group = try logs.group(name) else { throw missing }
-            return try logs.tags(ofGroup: group.id)
+            guard let holder = try resource.holder(logs) else { throw missing }
+            return try logs.tags(of: holder)
         }
     }
 

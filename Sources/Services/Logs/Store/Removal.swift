@@ -124,8 +124,9 @@ extension LogsStore {
         "logs_event", "logs_stream", "logs_tag", "logs_subscription", "logs_metric_filter", "logs_group_policy",
     ]
     private static let tablesOfAccounts: [SQL] = [
-        "logs_destination", "logs_query_definition", "logs_resource_policy", "logs_garbage", "logs_account_policy",
-        "logs_group",
+        "logs_destination", "logs_query_definition", "logs_resource_policy", "logs_garbage",
+        "logs_account_policy", "logs_lookup_table", "logs_resource_tag", "logs_scheduled_query",
+        "logs_scheduled_run", "logs_group",
     ]
 
     /// Removes everything of one account, or of all.

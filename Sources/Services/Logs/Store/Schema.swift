@@ -117,6 +117,45 @@ enum LogsSchema {
                 """,
             ]
         },
+        Migration("lookup tables, and tags of what is not a group") { dialect in
+            [
+                """
+                CREATE TABLE logs_lookup_table (
+                    account TEXT NOT NULL, region TEXT NOT NULL, name TEXT \(dialect.inByteOrder) NOT NULL,
+                    description TEXT, fields TEXT NOT NULL, record_count BIGINT NOT NULL, size BIGINT NOT NULL,
+                    body TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL,
+                    PRIMARY KEY (account, region, name))
+                """,
+                """
+                CREATE TABLE logs_resource_tag (
+                    account TEXT NOT NULL, region TEXT NOT NULL, resource TEXT NOT NULL, tag_key TEXT NOT NULL,
+                    tag_value TEXT NOT NULL, PRIMARY KEY (account, region, resource, tag_key))
+                """,
+            ]
+        },
+        Migration("scheduled queries and their runs") { dialect in
+            [
+                """
+                CREATE TABLE logs_scheduled_query (
+                    id TEXT NOT NULL PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL,
+                    name TEXT \(dialect.inByteOrder) NOT NULL, is_enabled BIGINT NOT NULL, description TEXT,
+                    query TEXT NOT NULL, group_list TEXT NOT NULL, expression TEXT NOT NULL, timezone TEXT,
+                    start_offset BIGINT, end_offset BIGINT, start_time BIGINT, end_time BIGINT, role_arn TEXT NOT NULL,
+                    destination TEXT, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, next_at BIGINT NOT NULL,
+                    last_run_at BIGINT, last_status TEXT)
+                """,
+                "CREATE UNIQUE INDEX logs_scheduled_query_name ON logs_scheduled_query (account, region, name)",
+                "CREATE INDEX logs_scheduled_query_next ON logs_scheduled_query (next_at)",
+                """
+                CREATE TABLE logs_scheduled_run (
+                    id \(dialect.sequenceKeyType), account TEXT NOT NULL, region TEXT NOT NULL, schedule_id TEXT NOT NULL,
+                    query_id TEXT NOT NULL, triggered_at BIGINT NOT NULL, status TEXT NOT NULL, error TEXT,
+                    destination TEXT, destination_error TEXT, \(Lease.columns))
+                """,
+                "CREATE INDEX logs_scheduled_run_due ON logs_scheduled_run (due_at) WHERE status = 'Running'",
+                "CREATE INDEX logs_scheduled_run_history ON logs_scheduled_run (schedule_id, triggered_at, id)",
+            ]
+        },
     ]
 }
 
