@@ -256,6 +256,7 @@ package struct LambdaDataPlane: Sendable {
 
     /// Hears of every event that reaches a function, or does not.
     var feed: EventFeed { environment.targets.feed }
+    var mappingMetrics: MappingMetrics { MappingMetrics(sink: environment.metrics) }
 
     /// The front for the control plane's operations; `directory` is its store.
     func invoker(_ directory: any VersionDirectory) -> LambdaInvoker {

@@ -37,7 +37,7 @@ package struct LambdaPlatform: Sendable {
         mappings = MappingSupervisor(
             control,
             node: data.node,
-            makeReader: control.readers(running: invoker, shownTo: data.feed)
+            makeReader: control.readers(running: invoker, shownTo: data.feed, countedBy: data.mappingMetrics)
         )
         data.deliver(with: invoker, StoredAsyncSettings(store: store), control.outcomePermissions)
         data.snapshots?.shelf.follow { key, now in try await store.write { try $0.noteSnapshotUse(key, at: now) } }

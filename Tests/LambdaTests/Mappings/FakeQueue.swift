@@ -20,6 +20,7 @@ final class FakeQueue: QueueSource {
         var nextWaiter = 0
         var waiting: [Int: CheckedContinuation<Void, Never>] = [:]
         var cancelled: Set<Int> = []
+        var refusedDeletions = 0
     }
 
     let arn: ARN
@@ -63,6 +64,8 @@ final class FakeQueue: QueueSource {
     }
 
     var bodies: [String] { state.withLockedValue { $0.stored.map(\.message.body) } }
+    /// Who waits for messages.
+    var waiting: Int { state.withLockedValue { $0.waiting.count } }
     var deleted: [String] { state.withLockedValue { $0.deleted } }
     var visible: Int {
         let now = clock.now
@@ -142,7 +145,11 @@ final class FakeQueue: QueueSource {
     }
 
     func delete(_ receiptHandles: [String], from queue: ARN) async throws {
-        state.withLockedValue { state in
+        try state.withLockedValue { state in
+            guard state.refusedDeletions == 0 else {
+                state.refusedDeletions -= 1
+                throw MartletError("test.queue", "the queue is away")
+            }
             for handle in receiptHandles {
                 guard let index = state.stored.firstIndex(where: { $0.message.receiptHandle == handle }) else {
                     continue
@@ -151,6 +158,9 @@ final class FakeQueue: QueueSource {
             }
         }
     }
+
+    /// The next so many attempts fail.
+    func refuse(deletions count: Int) { state.withLockedValue { $0.refusedDeletions = count } }
 
     func changeVisibility(of receiptHandles: [String], in queue: ARN, to timeout: Duration) async throws {
         let now = clock.now

@@ -100,21 +100,57 @@ import Testing
     }
 
     @Test("pollers grow while there is plenty, up to the maximum, and go when there is nothing") func scaling() {
-        var scaling = PollerScaling(maximumConcurrency: nil)
-        var now = Instant(milliseconds: 0)
-        #expect(scaling.pollers == 5)
-        let (first, second) = (scaling.foundPlenty(at: now), scaling.foundPlenty(at: now))
+        var scaling = PollerScaling(MappingSettings())
+        #expect(scaling.lanes == 5)
+        let start = Instant(milliseconds: 0)
+        let (first, second) = (scaling.foundPlenty(at: start), scaling.foundPlenty(at: start))
         #expect((first, second) == (5, 0))
-        for _ in 0..<1_000 {
-            now = now + .seconds(1)
-            _ = scaling.foundPlenty(at: now)
-        }
-        #expect(scaling.pollers == PollerScaling.most)
+        let grown = Self.grown(&scaling, seconds: 1_000)
+        #expect(grown == PollerScaling.most)
         while scaling.foundTooMuch() {}
-        #expect(scaling.pollers == 5)
-        var small = PollerScaling(maximumConcurrency: 2)
-        let more = small.foundPlenty(at: now)
-        #expect(small.pollers == 2 && more == 0)
+        #expect(scaling.lanes == 5)
+        var settings = MappingSettings()
+        settings.maximumConcurrency = 2
+        var small = PollerScaling(settings)
+        let bounded = Self.grown(&small, seconds: 5)
+        #expect(bounded == 2)
+    }
+
+    @Test(
+        "provisioned pollers are ten lanes each: never fewer than the minimum, never more than the maximum",
+        arguments: [(2, 3, 20, 30), (200, 200, 2_000, 2_000), (2, 10_000, 20, PollerScaling.mostProvisioned)]
+    ) func provisioned(minimum: Int, maximum: Int, least: Int, most: Int) {
+        var settings = MappingSettings()
+        var pollers = ProvisionedPollers()
+        (pollers.minimum, pollers.maximum) = (minimum, maximum)
+        settings.pollers = pollers
+        var scaling = PollerScaling(settings)
+        #expect(scaling.lanes == least)
+        let ends = scaling.foundTooMuch()
+        #expect(!ends)
+        let after = Self.grown(&scaling, seconds: 1)
+        #expect(after == min(most, least + PollerScaling.addedPerSecondProvisioned))
+        let whole = Self.grown(&scaling, seconds: 2_000)
+        #expect(whole == most)
+        while scaling.foundTooMuch() {}
+        #expect(scaling.lanes == least)
+    }
+
+    @Test("no pollers come while the function is throttled") func throttledScaling() {
+        var scaling = PollerScaling(MappingSettings())
+        let now = Instant(milliseconds: 0)
+        scaling.wasThrottled(at: now)
+        let (at, soon, later) = (
+            scaling.foundPlenty(at: now), scaling.foundPlenty(at: now + .milliseconds(999)),
+            scaling.foundPlenty(at: now + .seconds(1))
+        )
+        #expect((at, soon, later) == (0, 0, 5))
+    }
+
+    /// Lanes after there was plenty once in each of so many seconds.
+    private static func grown(_ scaling: inout PollerScaling, seconds: Int) -> Int {
+        for second in 1...seconds { _ = scaling.foundPlenty(at: Instant(milliseconds: Int64(second) * 1_000)) }
+        return scaling.lanes
     }
 
     @Test("each state leads where AWS's does") func states() {
@@ -131,8 +167,10 @@ import Testing
         var settings = MappingSettings()
         (settings.batchSize, settings.windowSeconds, settings.maximumConcurrency) = (100, 5, 7)
         (settings.filters, settings.reportsItemFailures) = ([#"{"body":["\n"]}"#], true)
+        (settings.pollers, settings.countsEvents) = (ProvisionedPollers(), true)
         #expect(try MappingSettings(text: settings.text) == settings)
-        for text in ["", "{}", "[]", #"{"batchSize":"x"}"#] {
+        let damaged = settings.text.replacing(#""minimum":2"#, with: #""minimum":0"#)
+        for text in ["", "{}", "[]", #"{"batchSize":"x"}"#, damaged] {
             #expect(throws: (any Error).self) { try MappingSettings(text: text) }
         }
     }

@@ -137,8 +137,8 @@ import Testing
             )
             #expect(await refused { $0.batchSize = 10_001 }?.code == "ValidationException")
             #expect(await refused { $0.parallelizationFactor = 2 }?.code == "InvalidParameterValueException")
-            let pollers = ProvisionedPollerConfig(minimumPollers: 2)
-            #expect(await refused { $0.provisionedPollerConfig = pollers }?.status == 501)
+            let key = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
+            #expect(await refused { $0.kmsKeyArn = key }?.status == 501)
             let made = try #require(try await ground.create().uuid)
             #expect(
                 await refused { _ in }
@@ -146,6 +146,69 @@ import Testing
                         "An event source mapping with SQS arn (\" \(ground.queue.arn) \") and function (\" f \") already exists. Please update or delete the existing mapping with UUID \(made)"
                     )
             )
+        }
+    }
+
+    @Test("provisioned pollers are kept and shown with AWS's defaults, changed, and taken away by an empty structure")
+    func pollers() async throws {
+        try await MappingGround.run { ground in
+            let made = try await ground.create { $0.provisionedPollerConfig = .init(minimumPollers: 3) }
+            let id = try #require(made.uuid)
+            #expect(made.pollers == [3, 200])
+            try await ground.untilState("Enabled", id)
+            let changed = try await ground.update(id) { $0.provisionedPollerConfig = .init(maximumPollers: 9) }
+            #expect(changed.pollers == [3, 9])
+            try await ground.untilState("Enabled", id)
+            let both = await refusal {
+                _ = try await ground.update(id) { $0.scalingConfig = .init(maximumConcurrency: 2) }
+            }
+            #expect(
+                both
+                    == .invalid(
+                        "MaximumConcurrency and ProvisionedPollerConfig cannot both be set for an event source mapping."
+                    )
+            )
+            let list = try await ground.lambda.call(LambdaOperations.listEventSourceMappings, .init())
+            #expect(list.eventSourceMappings?.map(\.pollers) == [[3, 9]])
+            ground.queue.send(["a"])
+            await ground.untilRead(["a"])
+            // One for the other in one request.
+            let other = try await ground.update(id) {
+                ($0.provisionedPollerConfig, $0.scalingConfig) = (.init(), .init(maximumConcurrency: 2))
+            }
+            #expect(other.provisionedPollerConfig == nil && other.scalingConfig?.maximumConcurrency == 2)
+        }
+    }
+
+    @Test(
+        "provisioned pollers that a queue cannot have are refused",
+        arguments: [
+            (1, nil, nil), (nil, 1, nil), (10, 9, nil), (nil, nil, "group"),
+        ] as [(Int?, Int?, String?)]
+    ) func refusedPollers(minimum: Int?, maximum: Int?, group: String?) async throws {
+        try await MappingGround.run(supervises: false) { ground in
+            let pollers = ProvisionedPollerConfig(
+                minimumPollers: minimum,
+                maximumPollers: maximum,
+                pollerGroupName: group
+            )
+            let refused = await refusal { _ = try await ground.create { $0.provisionedPollerConfig = pollers } }
+            #expect(refused?.code == "InvalidParameterValueException")
+        }
+    }
+
+    @Test("a mapping counts events when it is asked to, and says so") func metricsConfig() async throws {
+        try await MappingGround.run { ground in
+            let made = try await ground.create { $0.metricsConfig = .init(metrics: [.eventCount]) }
+            let id = try #require(made.uuid)
+            #expect(made.metricsConfig?.metrics == [.eventCount])
+            try await ground.untilState("Enabled", id)
+            let kafka = await refusal {
+                _ = try await ground.update(id) { $0.metricsConfig = .init(metrics: [.eventCount, .kafkaMetrics]) }
+            }
+            #expect(kafka == .invalid("KafkaMetrics is not supported for SQS event source mappings."))
+            let none = try await ground.update(id) { $0.metricsConfig = .init(metrics: []) }
+            #expect(none.metricsConfig == nil)
         }
     }
 
@@ -192,7 +255,7 @@ import Testing
 }
 
 /// A control plane whose mappings read a queue in memory and run a function that only remembers.
-private struct MappingGround: Sendable {
+struct MappingGround: Sendable {
     let control: ControlGround
     let queue: FakeQueue
     let clock: MemoryClock
@@ -267,6 +330,16 @@ private struct MappingGround: Sendable {
         return try await lambda.call(LambdaOperations.updateEventSourceMapping, input)
     }
 
+    /// Without a supervisor: what is changing is changed, as if one had looked at it.
+    func settle(_ id: String) async throws {
+        try await control.control.store.write { tx in
+            guard var mapping = try tx.mapping(id), let state = mapping.state.settled(isEnabled: mapping.isEnabled)
+            else { return }
+            mapping.state = state
+            try tx.update(mapping)
+        }
+    }
+
     func untilState(_ state: String, _ id: String) async throws {
         while try await lambda.call(LambdaOperations.getEventSourceMapping, .init(uuid: id)).state != state {
             await tick()
@@ -286,4 +359,10 @@ private struct MappingGround: Sendable {
     }
 
     func tick() async { await clock.advance(by: .seconds(1)) }
+}
+
+extension EventSourceMappingConfiguration {
+    fileprivate var pollers: [Int?]? {
+        provisionedPollerConfig.map { [$0.minimumPollers, $0.maximumPollers] }
+    }
 }

@@ -115,6 +115,61 @@ import Testing
         }
     }
 
+    @Test("provisioned pollers all wait at the queue from the start, and run ten batches each at most")
+    func provisionedPollers() async throws {
+        var settings = MappingSettings()
+        settings.batchSize = 1
+        var pollers = ProvisionedPollers()
+        pollers.maximum = 2
+        settings.pollers = pollers
+        try await ReaderGround.run(settings) { ground in
+            await ground.untilWaiting(20)
+            ground.queue.send((0..<200).map { "\($0)" })
+            await ground.untilDeleted(200)
+            #expect(ground.mostAtOnce <= 20)
+            // Empty looks end none of them.
+            for _ in 0..<3 { await ground.clock.advance(by: .seconds(20)) }
+            await ground.untilWaiting(20)
+        }
+    }
+
+    @Test("what becomes of messages is counted, each try anew") func metrics() async throws {
+        var settings = MappingSettings()
+        (settings.countsEvents, settings.maximumConcurrency, settings.reportsItemFailures) = (true, 2, true)
+        settings.filters = [#"{"body":[{"prefix":"yes"}]}"#]
+        let partial = #"{"batchItemFailures":[{"itemIdentifier":"m2"}]}"#
+        try await ReaderGround.run(
+            settings,
+            sendFirst: ["yes 1", "yes 2", "no"],
+            answers: [.throttle, .success(partial), .failure]
+        ) { ground in
+            await ground.untilCounted("DeletedEventCount", 2)
+            #expect(ground.queue.deleted.count == 3)
+            #expect(ground.counted("PolledEventCount") == 5)
+            #expect(ground.counted("FilteredOutEventCount") == 1)
+            // Two that were throttled, two that ran; the second once more in vain, and once more.
+            #expect(ground.counted("InvokedEventCount") == 6)
+            #expect(ground.counted("FailedInvokeEventCount") == 4)
+        }
+        settings.countsEvents = false
+        try await ReaderGround.run(settings, sendFirst: ["yes"]) { ground in
+            await ground.untilDeleted(1)
+            #expect(ground.metrics.measurements().isEmpty)
+        }
+    }
+
+    @Test("what is done and cannot be deleted is not run again before it is visible") func undeleted() async throws {
+        var settings = MappingSettings()
+        settings.countsEvents = true
+        try await ReaderGround.run(settings, sendFirst: ["a"], refusedDeletions: 1) { ground in
+            await ground.untilRuns(1)
+            await ground.clock.advance(by: .seconds(29))
+            #expect(ground.bodies == [["a"]])
+            await ground.untilCounted("DeletedEventCount", 1)
+            #expect(ground.bodies == [["a"], ["a"]])
+        }
+    }
+
     @Test("a reader that stops ends its batch and gives back what it has not begun") func stopping() async throws {
         var settings = MappingSettings()
         (settings.batchSize, settings.windowSeconds) = (100, 300)
@@ -144,6 +199,7 @@ private struct ReaderGround: Sendable {
 
     let clock: MemoryClock
     let queue: FakeQueue
+    let metrics = MinuteMetrics()
     private let stopSignal = StopSignal()
     private let stopped = AsyncStream<Void>.makeStream()
     private let runs = NIOLockedValueBox<[[String]]>([])
@@ -155,10 +211,12 @@ private struct ReaderGround: Sendable {
         sendFirst: [String] = [],
         answers: [Answer] = [],
         denials: Int = 0,
+        refusedDeletions: Int = 0,
         _ body: (ReaderGround) async throws -> Void
     ) async throws {
         let clock = MemoryClock()
         let ground = ReaderGround(clock: clock, queue: FakeQueue(name, clock: clock))
+        ground.queue.refuse(deletions: refusedDeletions)
         ground.queue.send(sendFirst)
         let reader = try ground.reader(settings, answers, denials)
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -207,7 +265,8 @@ private struct ReaderGround: Sendable {
                 },
                 clock: clock,
                 ids: SystemIDSource(),
-                logger: logger
+                logger: logger,
+                metrics: MappingMetrics(sink: metrics)
             )
         )
     }
@@ -241,6 +300,20 @@ private struct ReaderGround: Sendable {
 
     func untilHidden(_ count: Int) async {
         while queue.bodies.count - queue.visible < count { await Task.yield() }
+    }
+
+    func untilWaiting(_ count: Int) async {
+        while queue.waiting < count { await Task.yield() }
+    }
+
+    /// The sum of a metric.
+    func counted(_ name: String) -> Double? {
+        let all = metrics.totals(at: clock.now).filter { $0.name == name }
+        return all.first { $0.dimensions == ["EventSourceMappingUUID": "id"] }?.statistics.sum
+    }
+
+    func untilCounted(_ name: String, _ sum: Double) async {
+        while counted(name) != sum { await clock.advance(by: .milliseconds(500)) }
     }
 
     func untilDeleted(_ count: Int) async {

@@ -68,6 +68,10 @@ struct MappingSettings: Sendable, Equatable {
     var reportsItemFailures = false
     /// AWS: ScalingConfig.MaximumConcurrency
     var maximumConcurrency: Int?
+    /// AWS: ProvisionedPollerConfig
+    var pollers: ProvisionedPollers?
+    /// AWS: MetricsConfig EventCount
+    var countsEvents = false
 
     var text: String {
         var members: [JSONValue.Member] = [
@@ -75,6 +79,8 @@ struct MappingSettings: Sendable, Equatable {
             .init("filters", .array(filters.map { .string($0) })), .init("reports", .bool(reportsItemFailures)),
         ]
         if let maximumConcurrency { members.append(.init("concurrency", .integer(maximumConcurrency))) }
+        if let pollers { members.append(.init("pollers", pollers.json)) }
+        if countsEvents { members.append(.init("counts", .bool(true))) }
         return JSONValue.object(members).compactText
     }
 
@@ -85,9 +91,18 @@ struct MappingSettings: Sendable, Equatable {
         let json = try JSONValue(parsing: text)
         guard case .integer(let batchSize)? = json["batchSize"], case .integer(let window)? = json["window"],
             case .bool(let reports)? = json["reports"], let filters = json["filters"]?.arrayValue
-        else { throw MartletError("lambda.row", "an event source mapping in the store is damaged") }
+        else { throw Self.damaged }
         (self.batchSize, windowSeconds, reportsItemFailures) = (batchSize, window, reports)
         self.filters = filters.compactMap(\.stringValue)
         if case .integer(let limit)? = json["concurrency"] { maximumConcurrency = limit }
+        if case .bool(let counts)? = json["counts"] { countsEvents = counts }
+        if let stored = json["pollers"] {
+            guard let pollers = ProvisionedPollers(stored) else { throw Self.damaged }
+            self.pollers = pollers
+        }
+    }
+
+    private static var damaged: MartletError {
+        MartletError("lambda.row", "an event source mapping in the store is damaged")
     }
 }

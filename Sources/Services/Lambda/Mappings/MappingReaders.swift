@@ -19,7 +19,11 @@ extension MappingSupervisor {
 
 extension LambdaControlPlane {
     /// A reader for each kind of source: queues so far.
-    func readers(running invoker: LambdaInvoker, shownTo feed: EventFeed) -> MappingSupervisor.MakeReader {
+    func readers(
+        running invoker: LambdaInvoker,
+        shownTo feed: EventFeed,
+        countedBy metrics: MappingMetrics
+    ) -> MappingSupervisor.MakeReader {
         let (environment, permissions) = (environment, outcomePermissions)
         let settings = StoredAsyncSettings(store: store)
         return { mapping in
@@ -39,7 +43,8 @@ extension LambdaControlPlane {
                     clock: environment.clock,
                     ids: environment.ids,
                     logger: environment.logger,
-                    feed: feed
+                    feed: feed,
+                    metrics: metrics
                 )
             )
         }

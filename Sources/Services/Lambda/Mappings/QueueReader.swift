@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import AWSWire
 import EventDelivery
 import Logging
 import MartletCore
@@ -23,6 +22,8 @@ struct QueueReader: MappingReader {
         var logger: Logger
         /// Hears of each batch.
         var feed = EventFeed()
+        /// Counts what becomes of each message.
+        var metrics = MappingMetrics()
     }
 
     /// Of one receive. AWS: WaitTimeSeconds, MaxNumberOfMessages
@@ -31,19 +32,19 @@ struct QueueReader: MappingReader {
     private static let shortestLook: Duration = .milliseconds(100)
     /// While the queue or the function's permission is away.
     private static let trouble = Backoff(first: .seconds(1), longest: .seconds(30))
-    private static let throttled = Backoff(first: .milliseconds(500), longest: .seconds(30))
+    static let throttled = Backoff(first: .milliseconds(500), longest: .seconds(30))
 
     let mapping: EventSourceMapping
     let filter: EventFilter
     let around: Surroundings
-    private let scaling: NIOLockedValueBox<PollerScaling>
+    let scaling: NIOLockedValueBox<PollerScaling>
 
     init(_ mapping: EventSourceMapping, filter: EventFilter, around: Surroundings) {
         (self.mapping, self.filter, self.around) = (mapping, filter, around)
-        scaling = NIOLockedValueBox(PollerScaling(maximumConcurrency: mapping.settings.maximumConcurrency))
+        scaling = NIOLockedValueBox(PollerScaling(mapping.settings))
     }
 
-    private var queue: ARN { mapping.source }
+    var queue: ARN { mapping.source }
 
     func run(until stop: StopSignal) async {
         let (begins, begin) = AsyncStream<Void>.makeStream()
@@ -52,7 +53,7 @@ struct QueueReader: MappingReader {
             left.withLockedValue { $0 += count }
             for _ in 0..<count { begin.yield() }
         }
-        start(scaling.withLockedValue { $0.pollers })
+        start(scaling.withLockedValue { $0.lanes })
         await withDiscardingTaskGroup { group in
             for await _ in begins {
                 group.addTask {
@@ -130,9 +131,11 @@ struct QueueReader: MappingReader {
                     kept = batch.messages
                     return nil
                 }
+                count(.polled, received.count)
                 messages = received
             }
             let (passing, filtered) = sort(messages)
+            if !filter.isEmpty { count(.filteredOut, filtered.count) }
             try await delete(filtered)
             for (index, message) in passing.enumerated() {
                 guard batch.add(QueueRecord(message: message, queue: queue)) else {
@@ -172,83 +175,7 @@ struct QueueReader: MappingReader {
         return (passing, filtered)
     }
 
-    private enum End {
-        case done
-        case failed
-        case throttled
-    }
-
-    /// Runs the function with the batch. While it is throttled, again, as long as the messages stay hidden.
-    private func process(_ batch: QueueBatch, since began: Instant, until stop: StopSignal) async -> End {
-        let hidden = (try? await around.queues.facts(of: queue))??.visibilityTimeout ?? .seconds(30)
-        let trace = trace(of: batch.messages)
-        for tries in 0... {
-            do {
-                let response = try await around.invoke(mapping.function, batch.event, trace)
-                return try await conclude(batch, response)
-            } catch {
-                show(batch.messages.count, .retried, error.sentence)
-                let pause = Self.throttled.pause(afterTries: tries, draw: around.ids.fraction())
-                let wouldBeSeen = around.clock.now + pause - began >= hidden
-                guard error.isThrottle, !wouldBeSeen else {
-                    log("cannot run its function", error)
-                    return error.isThrottle ? .throttled : .failed
-                }
-                guard (try? await stop.unlessStopped({ [around] in try await around.clock.sleep(for: pause) })) != nil
-                else { return .throttled }
-            }
-        }
-        return .throttled
-    }
-
-    /// One message's own trace goes on; several begin a new one, which knows the functions that all of them came through.
-    private func trace(of messages: [QueueMessage]) -> String? {
-        let headers = messages.compactMap { TraceHeader.accepted($0.attributes["AWSTraceHeader"]) }
-        guard messages.count > 1 else { return headers.first }
-        var lineage = Lineage(traceHeader: "")
-        for header in headers { lineage.merge(Lineage(traceHeader: header)) }
-        guard !lineage.entries.isEmpty else { return nil }
-        return lineage.written(into: TraceHeader.new(ids: around.ids, at: around.clock.now))
-    }
-
-    private func conclude(_ batch: QueueBatch, _ response: AsyncResponse) async throws -> End {
-        let all = batch.messages.count
-        if let error = response.functionError {
-            show(all, .retried, "the function failed: \(error)")
-            return .failed
-        }
-        guard mapping.settings.reportsItemFailures else {
-            try await delete(batch.messages)
-            show(all, .delivered)
-            return .done
-        }
-        switch ItemFailures(response.payload, of: batch.messages.map(\.id)) {
-        case .all:
-            show(all, .retried, "the function reported all of the batch as failed")
-            return .failed
-        case .some(let failed):
-            try await delete(batch.messages.filter { !failed.contains($0.id) })
-            if failed.count < all { show(all - failed.count, .delivered) }
-            if !failed.isEmpty { show(failed.count, .retried, "the function reported them as failed") }
-            return failed.isEmpty ? .done : .failed
-        }
-    }
-
-    private func show(_ count: Int, _ result: EventPassage.Result, _ reason: String? = nil) {
-        around.feed.show(
-            EventPassage(
-                at: around.clock.now,
-                scope: mapping.function.scope,
-                from: queue.description,
-                to: mapping.function.qualifiedARN.description,
-                result,
-                count: count,
-                reason: reason
-            )
-        )
-    }
-
-    private func delete(_ messages: [QueueMessage]) async throws {
+    func delete(_ messages: [QueueMessage]) async throws {
         var rest = messages.map(\.receiptHandle)[...]
         while !rest.isEmpty {
             try await around.queues.delete(Array(rest.prefix(Self.mostReceived)), from: queue)
@@ -256,7 +183,11 @@ struct QueueReader: MappingReader {
         }
     }
 
-    private func log(_ what: String, _ error: any Error) {
+    func count(_ name: MappingMetrics.Name, _ count: Int) {
+        around.metrics.record(name, count, of: mapping, at: around.clock.now)
+    }
+
+    func log(_ what: String, _ error: any Error) {
         around.logger.warning(
             "an event source mapping \(what)",
             metadata: ["mapping": "\(mapping.id)", "source": "\(queue)", "cause": "\(error)"]

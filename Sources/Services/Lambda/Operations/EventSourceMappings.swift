@@ -191,6 +191,10 @@ extension EventSourceMappingConfiguration {
         stateTransitionReason = mapping.reason
         functionResponseTypes = settings.reportsItemFailures ? [.reportBatchItemFailures] : []
         scalingConfig = settings.maximumConcurrency.map { ScalingConfig(maximumConcurrency: $0) }
+        provisionedPollerConfig = settings.pollers.map {
+            ProvisionedPollerConfig(minimumPollers: $0.minimum, maximumPollers: $0.maximum)
+        }
+        metricsConfig = settings.countsEvents ? EventSourceMappingMetricsConfig(metrics: [.eventCount]) : nil
         filterCriteria =
             settings.filters.isEmpty
             ? nil : FilterCriteria(filters: settings.filters.map { Filter(pattern: $0) })

@@ -10,17 +10,21 @@ struct MappingChange: Sendable {
     var filters: [Filter]?
     var responseTypes: [FunctionResponseType]?
     var scaling: ScalingConfig?
+    var pollers: ProvisionedPollerConfig?
+    var metrics: [EventSourceMappingMetric]?
 
     init(_ input: CreateEventSourceMappingInput) {
         (batchSize, windowSeconds) = (input.batchSize, input.maximumBatchingWindowInSeconds)
         filters = input.filterCriteria.map { $0.filters ?? [] }
         (responseTypes, scaling) = (input.functionResponseTypes, input.scalingConfig)
+        (pollers, metrics) = (input.provisionedPollerConfig, input.metricsConfig.map { $0.metrics ?? [] })
     }
 
     init(_ input: UpdateEventSourceMappingInput) {
         (batchSize, windowSeconds) = (input.batchSize, input.maximumBatchingWindowInSeconds)
         filters = input.filterCriteria.map { $0.filters ?? [] }
         (responseTypes, scaling) = (input.functionResponseTypes, input.scalingConfig)
+        (pollers, metrics) = (input.provisionedPollerConfig, input.metricsConfig.map { $0.metrics ?? [] })
     }
 }
 
@@ -34,20 +38,31 @@ extension MappingSettings {
         settings.reportsItemFailures = change.responseTypes.map { !$0.isEmpty } ?? reportsItemFailures
         // An empty structure takes the limit away.
         if let scaling = change.scaling { settings.maximumConcurrency = scaling.maximumConcurrency }
+        if let pollers = change.pollers { settings.pollers = try pollers.changing(self.pollers) }
+        if let metrics = change.metrics { settings.countsEvents = try MappingRules.countsEvents(metrics) }
+        try settings.check(isFIFO: isFIFO)
+        return settings
+    }
+
+    private func check(isFIFO: Bool) throws {
+        guard pollers == nil || maximumConcurrency == nil else {
+            throw InvalidParameterValueException(
+                "MaximumConcurrency and ProvisionedPollerConfig cannot both be set for an event source mapping."
+            )
+        }
         if isFIFO {
-            guard settings.batchSize <= 10 else {
+            guard batchSize <= 10 else {
                 throw InvalidParameterValueException("Batch size must not exceed 10 for FIFO queues.")
             }
-            guard settings.windowSeconds == 0 else {
+            guard windowSeconds == 0 else {
                 throw InvalidParameterValueException("Batching window is not supported for FIFO queues.")
             }
         }
-        guard settings.batchSize <= 10 || settings.windowSeconds > 0 else {
+        guard batchSize <= 10 || windowSeconds > 0 else {
             throw InvalidParameterValueException(
                 "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
             )
         }
-        return settings
     }
 
     private static func patterns(_ filters: [Filter]) throws -> [String] {
@@ -106,12 +121,7 @@ enum MappingRules {
             ],
             input.destinationConfig
         )
-        try refuseLater(
-            input.kmsKeyArn,
-            pollers: input.provisionedPollerConfig != nil,
-            metrics: input.metricsConfig?.metrics,
-            logging: input.loggingConfig != nil
-        )
+        try refuseLater(input.kmsKeyArn, logging: input.loggingConfig != nil)
     }
 
     static func refuseUnsupported(_ input: UpdateEventSourceMappingInput) throws {
@@ -129,12 +139,7 @@ enum MappingRules {
             ],
             input.destinationConfig
         )
-        try refuseLater(
-            input.kmsKeyArn,
-            pollers: input.provisionedPollerConfig != nil,
-            metrics: input.metricsConfig?.metrics,
-            logging: input.loggingConfig != nil
-        )
+        try refuseLater(input.kmsKeyArn, logging: input.loggingConfig != nil)
     }
 
     /// What only streams have.
@@ -148,10 +153,8 @@ enum MappingRules {
         }
     }
 
-    private static func refuseLater<Metric>(_ key: String?, pollers: Bool, metrics: [Metric]?, logging: Bool) throws {
+    private static func refuseLater(_ key: String?, logging: Bool) throws {
         if key?.isEmpty == false { throw CommonError.notImplemented("KMSKeyArn") }
-        if pollers { throw CommonError.notImplemented("ProvisionedPollerConfig") }
-        if metrics?.isEmpty == false { throw CommonError.notImplemented("MetricsConfig") }
         if logging { throw CommonError.notImplemented("LoggingConfig of an event source mapping") }
     }
 }
