@@ -12,6 +12,10 @@ package struct HostileRequests {
         /// `AmazonSQS.SendMessage`; nil for the Query protocol.
         package var target: String?
         package var body: String
+        package var method = "POST"
+        package var path = "/"
+        /// Of the REST protocols.
+        private(set) var isREST = false
 
         package init(target: String? = nil, _ body: String) { (self.target, self.body) = (target, body) }
 
@@ -19,6 +23,19 @@ package struct HostileRequests {
         package static func query(_ action: String, _ members: [(String, String)], version: String) -> Sample {
             let pairs = [("Action", action), ("Version", version)] + members
             return Sample(pairs.map { "\($0.0)=\(URIEncoding.encode($0.1))" }.joined(separator: "&"))
+        }
+
+        /// In REST with JSON.
+        package static func rest(_ method: String, _ path: String, _ body: String) -> Sample {
+            var sample = Sample(body)
+            (sample.method, sample.path, sample.isREST) = (method, path, true)
+            return sample
+        }
+
+        fileprivate var isJSON: Bool { isREST || target != nil }
+        fileprivate var contentType: String {
+            if isREST { return "application/json" }
+            return target == nil ? "application/x-www-form-urlencoded" : "application/x-amz-json-1.0"
         }
     }
 
@@ -53,10 +70,9 @@ package struct HostileRequests {
         var tally = Tally()
         for _ in 0..<count {
             let sample = one(of: samples)
-            let body = sample.target == nil ? hostile(form: sample.body) : hostile(json: sample.body)
-            var request = SignableRequest(method: "POST", path: "/", authority: "localhost")
-            request.headers[.contentType] =
-                sample.target == nil ? "application/x-www-form-urlencoded" : "application/x-amz-json-1.0"
+            let body = sample.isJSON ? hostile(json: sample.body) : hostile(form: sample.body)
+            var request = SignableRequest(method: sample.method, path: hostile(path: sample), authority: "localhost")
+            request.headers[.contentType] = sample.contentType
             request.headers[.authorization] =
                 "AWS4-HMAC-SHA256 Credential=test/20260131/us-east-1/\(service)/aws4_request, SignedHeaders=host, "
                 + "Signature=00"
@@ -78,6 +94,15 @@ package struct HostileRequests {
         "%00", "{}", "[]", "{\"a\":", "http://", "a/b/c", String(repeating: "x", count: 300_000),
         String(repeating: "[", count: 200), "'; DROP TABLE sqs_message; --",
     ]
+
+    /// Of five requests in REST one has another name in its path.
+    private mutating func hostile(path sample: Sample) -> String {
+        guard sample.isREST, next(5) == 0 else { return sample.path }
+        var parts = sample.path.split(separator: "/").map(String.init)
+        let text = one(of: Self.texts)
+        parts[next(parts.count)] = URIEncoding.encode(String(text.prefix(1_000)))
+        return "/" + parts.joined(separator: "/")
+    }
 
     private mutating func hostile(json text: String) -> [UInt8] {
         guard next(3) > 0, let tree = try? JSONValue(parsing: text) else { return damaged(Array(text.utf8)) }
@@ -171,7 +196,8 @@ extension HostileRequests.Tally {
         if let code { codes.insert(code) }
         if code == nil || (response.status >= 500 && response.status != 501) {
             let request = String(decoding: body.prefix(400), as: UTF8.self)
-            faults.append("\(response.status) \(code ?? "without a code"): \(sample.target ?? "Query") \(request)")
+            let operation = sample.target ?? (sample.isREST ? sample.path : "Query")
+            faults.append("\(response.status) \(code ?? "without a code"): \(operation) \(request)")
         }
     }
 }
