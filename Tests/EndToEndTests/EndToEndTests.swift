@@ -170,6 +170,11 @@ import Testing
             try await Script.run("test_mappings")
         }
 
+        @Test("are fed by more pollers under a backlog, in full batches, and lose nothing by changes under way")
+        func mappingLoad() async throws {
+            try await Script.run("test_mapping_load")
+        }
+
         @Test("shows events and messages on their way, makes sample events and sends dead letters back")
         func eventVerbs()
             async throws

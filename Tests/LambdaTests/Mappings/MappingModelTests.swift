@@ -104,7 +104,9 @@ import Testing
         #expect(scaling.lanes == 5)
         let start = Instant(milliseconds: 0)
         let (first, second) = (scaling.foundPlenty(at: start), scaling.foundPlenty(at: start))
-        #expect((first, second) == (5, 0))
+        #expect(first == .lanes(5) && second == .later(.seconds(1)))
+        let (third, again) = (scaling.foundPlenty(at: start), scaling.paused(until: start + .seconds(1)))
+        #expect(third == .none && again == .lanes(5))
         let grown = Self.grown(&scaling, seconds: 1_000)
         #expect(grown == PollerScaling.most)
         while scaling.foundTooMuch() {}
@@ -140,16 +142,22 @@ import Testing
         var scaling = PollerScaling(MappingSettings())
         let now = Instant(milliseconds: 0)
         scaling.wasThrottled(at: now)
-        let (at, soon, later) = (
-            scaling.foundPlenty(at: now), scaling.foundPlenty(at: now + .milliseconds(999)),
-            scaling.foundPlenty(at: now + .seconds(1))
-        )
-        #expect((at, soon, later) == (0, 0, 5))
+        let soon = scaling.foundPlenty(at: now + .milliseconds(400))
+        #expect(soon == .later(.milliseconds(600)))
+        scaling.wasThrottled(at: now + .milliseconds(900))
+        let again = scaling.paused(until: now + .seconds(1))
+        #expect(again == .none)
+        let later = scaling.foundPlenty(at: now + .seconds(2))
+        #expect(later == .lanes(5))
     }
 
-    /// Lanes after there was plenty once in each of so many seconds.
+    /// Lanes after there was plenty in each of so many seconds.
     private static func grown(_ scaling: inout PollerScaling, seconds: Int) -> Int {
-        for second in 1...seconds { _ = scaling.foundPlenty(at: Instant(milliseconds: Int64(second) * 1_000)) }
+        for second in 1...seconds {
+            let now = Instant(milliseconds: Int64(second) * 1_000)
+            _ = scaling.paused(until: now)
+            _ = scaling.foundPlenty(at: now)
+        }
         return scaling.lanes
     }
 

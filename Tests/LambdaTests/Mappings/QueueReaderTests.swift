@@ -115,6 +115,17 @@ import Testing
         }
     }
 
+    @Test("pollers grow while every batch under way takes long") func growth() async throws {
+        var settings = MappingSettings()
+        settings.batchSize = 1
+        try await ReaderGround.run(settings, answers: .init(repeating: .never, count: 40)) { ground in
+            ground.queue.send((0..<40).map { "\($0)" })
+            while ground.bodies.count < 40 { await ground.clock.advance(by: .milliseconds(500)) }
+            #expect(ground.mostAtOnce == 40)
+            await ground.letGo()
+        }
+    }
+
     @Test("provisioned pollers all wait at the queue from the start, and run ten batches each at most")
     func provisionedPollers() async throws {
         var settings = MappingSettings()
@@ -195,6 +206,8 @@ private struct ReaderGround: Sendable {
         case success(String)
         case failure
         case throttle
+        /// Until the ground's end.
+        case never
     }
 
     let clock: MemoryClock
@@ -203,6 +216,7 @@ private struct ReaderGround: Sendable {
     private let stopSignal = StopSignal()
     private let stopped = AsyncStream<Void>.makeStream()
     private let runs = NIOLockedValueBox<[[String]]>([])
+    private let isOver = NIOLockedValueBox(false)
     private let running = NIOLockedValueBox((now: 0, most: 0))
 
     static func run(
@@ -282,6 +296,9 @@ private struct ReaderGround: Sendable {
             return AsyncResponse(executedVersion: "$LATEST", functionError: nil, payload: ByteBuffer(string: text))
         case .failure:
             return AsyncResponse(executedVersion: "$LATEST", functionError: "Unhandled", payload: ByteBuffer())
+        case .never:
+            while !isOver.withLockedValue({ $0 }) { try await clock.sleep(for: .seconds(3_600)) }
+            return AsyncResponse(executedVersion: "$LATEST", functionError: nil, payload: ByteBuffer())
         case .throttle: throw TooManyRequestsException("Rate Exceeded.")
         }
     }
@@ -292,6 +309,12 @@ private struct ReaderGround: Sendable {
     func stop() async {
         stopSignal.stop()
         for await _ in stopped.stream {}
+    }
+
+    /// What never ended ends.
+    func letGo() async {
+        isOver.withLockedValue { $0 = true }
+        while running.withLockedValue({ $0.now }) > 0 { await clock.advance(by: .seconds(3_600)) }
     }
 
     func untilRuns(_ count: Int) async {

@@ -14,12 +14,22 @@ struct PollerScaling: Sendable {
     static let mostProvisioned = 20_000
     static let addedPerSecondProvisioned = 16
 
+    /// What comes of a full batch.
+    enum Growth: Equatable {
+        case none
+        /// So many more begin.
+        case lanes(Int)
+        /// After a pause it is to be asked again, once.
+        case later(Duration)
+    }
+
     private let least: Int
     private let limit: Int
     private let added: Int
     private(set) var lanes: Int
     /// Not before then do more come.
     private var growsAt: Instant?
+    private var isGrowthAwaited = false
 
     init(_ settings: MappingSettings) {
         if let pollers = settings.pollers {
@@ -34,14 +44,30 @@ struct PollerScaling: Sendable {
         lanes = least
     }
 
-    /// A lane found as much as it asked for. Returns how many more are to begin.
-    mutating func foundPlenty(at now: Instant) -> Int {
-        if let growsAt, now < growsAt { return 0 }
-        let added = min(added, limit - lanes)
-        guard added > 0 else { return 0 }
+    /// A lane found as much as it asked for. What its function does with it may take long, so the growth does not wait for it.
+    mutating func foundPlenty(at now: Instant) -> Growth {
+        guard lanes < limit, !isGrowthAwaited else { return .none }
+        if let growsAt, now < growsAt {
+            isGrowthAwaited = true
+            return .later(growsAt - now)
+        }
+        return grow(at: now)
+    }
+
+    /// The pause of a growth that was to come later is over.
+    mutating func paused(until now: Instant) -> Growth {
+        isGrowthAwaited = false
+        // Throttled since: whoever finds plenty from now on says so.
+        if let growsAt, now < growsAt { return .none }
+        return grow(at: now)
+    }
+
+    private mutating func grow(at now: Instant) -> Growth {
+        let more = min(added, limit - lanes)
+        guard more > 0 else { return .none }
         growsAt = now + .seconds(1)
-        lanes += added
-        return added
+        lanes += more
+        return .lanes(more)
     }
 
     /// A batch was throttled: more lanes would only be throttled, too.

@@ -46,30 +46,51 @@ struct QueueReader: MappingReader {
 
     var queue: ARN { mapping.source }
 
+    private enum Work {
+        case lane
+        case growth(after: Duration)
+    }
+
     func run(until stop: StopSignal) async {
-        let (begins, begin) = AsyncStream<Void>.makeStream()
+        let (work, begin) = AsyncStream<Work>.makeStream()
         let left = NIOLockedValueBox(0)
-        let start: @Sendable (Int) -> Void = { count in
-            left.withLockedValue { $0 += count }
-            for _ in 0..<count { begin.yield() }
+        let grow: @Sendable (PollerScaling.Growth) -> Void = { growth in
+            switch growth {
+            case .none: break
+            case .lanes(let count):
+                left.withLockedValue { $0 += count }
+                for _ in 0..<count { begin.yield(.lane) }
+            case .later(let pause): begin.yield(.growth(after: pause))
+            }
         }
-        start(scaling.withLockedValue { $0.lanes })
+        grow(.lanes(scaling.withLockedValue { $0.lanes }))
         await withDiscardingTaskGroup { group in
-            for await _ in begins {
+            for await next in work {
                 group.addTask {
-                    await poll(until: stop, start)
-                    let isLast = left.withLockedValue { left in
-                        left -= 1
-                        return left == 0
+                    switch next {
+                    case .growth(let pause): await grow(growth(after: pause, until: stop))
+                    case .lane:
+                        await poll(until: stop, grow)
+                        let isLast = left.withLockedValue { left in
+                            left -= 1
+                            return left == 0
+                        }
+                        if isLast { begin.finish() }
                     }
-                    if isLast { begin.finish() }
                 }
             }
         }
     }
 
+    private func growth(after pause: Duration, until stop: StopSignal) async -> PollerScaling.Growth {
+        // Stopped: nothing grows any more.
+        guard (try? await stop.unlessStopped({ [around] in try await around.clock.sleep(for: pause) })) != nil
+        else { return .none }
+        return scaling.withLockedValue { $0.paused(until: around.clock.now) }
+    }
+
     /// One poller: until the stop, or until there are too many.
-    private func poll(until stop: StopSignal, _ start: @Sendable (Int) -> Void) async {
+    private func poll(until stop: StopSignal, _ grow: @Sendable (PollerScaling.Growth) -> Void) async {
         var kept: [QueueMessage] = []
         var troubles = 0
         while !stop.isStopped, !Task.isCancelled {
@@ -87,7 +108,7 @@ struct QueueReader: MappingReader {
                     continue
                 }
                 if batch.room == 0 {
-                    start(scaling.withLockedValue { $0.foundPlenty(at: around.clock.now) })
+                    grow(scaling.withLockedValue { $0.foundPlenty(at: around.clock.now) })
                 }
                 let end = await process(batch, since: began, until: stop)
                 // A group whose message has failed must not go on with a later one.
