@@ -94,12 +94,21 @@ import Testing
         #expect(resources(DescribeLogGroupsInput()) == ["arn:aws:logs:us-east-1:000000000000:log-group::log-stream:"])
         #expect(resources(TagResourceInput(resourceArn: Self.group + ":*")) == [Self.group])
         #expect(resources(TagLogGroupInput(logGroupName: "g")) == [Self.group])
+        let table = "arn:aws:logs:us-east-1:000000000000:lookup-table:t"
+        #expect(resources(GetLookupTableInput(lookupTableArn: table)) == [table])
+        #expect(resources(CreateLookupTableInput(lookupTableName: "t")) == [table])
+        let query = "arn:aws:logs:us-east-1:000000000000:scheduled-query:"
+        #expect(resources(GetScheduledQueryInput(identifier: query + "x")) == [query + "x"])
+        #expect(resources(DeleteScheduledQueryInput(identifier: "q")) == [query + "q"])
     }
 
     @Test("every operation names a resource")
     func complete() async throws {
         try await LogsTestBench.run { logs in
-            let tagging: Set = ["TagResource", "UntagResource", "ListTagsForResource"]
+            let tagging: Set = [
+                "TagResource", "UntagResource", "ListTagsForResource", "GetLookupTable", "UpdateLookupTable",
+                "DeleteLookupTable",
+            ]
             // AWS knows no resource of these, or, of the first four, only those that the input lists.
             let free: Set = [
                 "StartQuery", "StartLiveTail", "DescribeIndexPolicies", "DescribeFieldIndexes", "ListLogGroupsForQuery",

@@ -46,10 +46,13 @@ enum LogsResources {
             [stream("", of: input.logGroupName, or: input.logGroupIdentifier, scope)]
         case let input as GetLogEventsInput:
             [stream(input.logStreamName, of: input.logGroupName, or: input.logGroupIdentifier, scope)]
-        case is DescribeLogGroupsInput, is ListLogGroupsInput: [stream("", of: "", scope)]
+        case is DescribeLogGroupsInput, is ListLogGroupsInput, is ListAggregateLogGroupSummariesInput,
+            is GetLogFieldsInput:
+            [stream("", of: "", scope)]
         case let input as TagLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
         case let input as UntagLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
         case let input as ListTagsLogGroupInput: [StoredGroup.arn(input.logGroupName, in: scope)]
+        case is DescribeLookupTablesInput: [lookupTable("*", scope)]
         case let input as CreateLookupTableInput: [lookupTable(input.lookupTableName, scope)]
         case let input as UpdateLookupTableInput: tagged(input.lookupTableArn)
         case let input as GetLookupTableInput: tagged(input.lookupTableArn)
