@@ -85,7 +85,10 @@ struct MachinePlan: Sendable {
         case .egress: throw SandboxError(.hostLacks, "A microVM has no way out: its network can be none or endpoint")
         }
         if let writable = specification.mounts.first(where: { !$0.isReadOnly }) {
-            throw SandboxError(.hostLacks, "A microVM cannot mount \(writable.target) writable")
+            throw SandboxError(
+                .cannotMount(target: writable.target),
+                "A microVM cannot mount \(writable.target) writable"
+            )
         }
         let reserved = [JailerNumber.guestControlPort, JailerNumber.guestStreamPort]
         if let taken = specification.listeners.first(where: { reserved.contains($0.port) }) {

@@ -92,7 +92,7 @@ import Testing
             (
                 specification(["/bin/true"]) {
                     $0.mounts = [SandboxMount(source: "/a", target: "/b", isReadOnly: false)]
-                }, .hostLacks
+                }, .cannotMount(target: "/b")
             ),
             (specification(["/bin/true"]) { $0.listeners = [SandboxListener(port: 2)] }, .badSpecification),
             (specification(["/bin/true"]) { $0.environment["A"] = "\0" }, .badSpecification),
