@@ -128,8 +128,17 @@ package struct HostileRequests {
                 elements[index] = changed(elements[index])
             }
             return .array(elements)
+        case .string(let text) where text.utf8.count > Self.longText && next(3) > 0: return .string(hostile(text: text))
         default: return leaf()
         }
+    }
+
+    /// Texts that are longer may be patterns, policies, queries: those are changed inside.
+    private static let longText = 20
+
+    private mutating func hostile(text: String) -> String {
+        if next(2) == 0, let tree = try? JSONValue(parsing: text) { return changed(tree).compactText }
+        return String(decoding: damaged(Array(text.utf8)), as: UTF8.self)
     }
 
     private mutating func leaf() -> JSONValue {
@@ -157,7 +166,12 @@ package struct HostileRequests {
             pairs[index] =
                 name.split(separator: ".").map { Int($0) == nil ? String($0) : one(of: numbers) }
                 .joined(separator: ".") + pairs[index].dropFirst(name.count)
-        default: pairs[index] = "\(name)=\(URIEncoding.encode(one(of: Self.texts + Self.numbers)))"
+        default:
+            let encoded = pairs[index].dropFirst(name.count + 1)
+            let value = String(decoding: URIEncoding.decode(Array(encoded.utf8)), as: UTF8.self)
+            let isChangedInside = value.utf8.count > Self.longText && next(3) > 0
+            let changed = isChangedInside ? hostile(text: value) : one(of: Self.texts + Self.numbers)
+            pairs[index] = "\(name)=\(URIEncoding.encode(changed))"
         }
         return Array(pairs.joined(separator: "&").utf8)
     }

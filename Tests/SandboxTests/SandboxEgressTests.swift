@@ -104,13 +104,22 @@ import Testing
     func names(kind: DriverKind) async throws {
         try await OtherHost.run { host async throws in
             let script = """
-                print(socket.gethostbyname('afar.test'), reach('afar.test', 80))
+                # Datagrams may be late where many tests share a processor; who asks for a name asks again.
+                def asked(ask, hoped):
+                    for _ in range(10):
+                        try: answer = ask()
+                        except OSError as e: answer = str(e)
+                        if answer == hoped: break
+                    return answer
+                print(asked(lambda: socket.gethostbyname('afar.test'), '\(host.far)'))
+                print(asked(lambda: reach('afar.test', 80), 'hello from afar'))
                 try: socket.gethostbyname('nowhere.test')
                 except socket.gaierror as e: print(e.errno in (socket.EAI_NONAME, socket.EAI_AGAIN))
                 """
             try await kind.withDriver { driver async throws in
                 let resolving = front(EgressPolicy(), host.resolverFile)
-                #expect(try await run(script, on: driver, resolving) == "\(host.far) hello from afar\nTrue\n")
+                let text = try await run(script, on: driver, resolving)
+                #expect(text == "\(host.far)\nhello from afar\nTrue\n")
             }
         }
     }

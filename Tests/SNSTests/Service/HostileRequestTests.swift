@@ -90,4 +90,30 @@ import Testing
             try await sns.publish(fresh, "still here")
         }
     }
+
+    @Test("of filter policies get AWS's errors or are in force, and messages still pass", arguments: 0..<2)
+    func policies(seed: Int) async throws {
+        try await SNSTestBench.run(delivers: false) { sns in
+            let topic = try await sns.createTopic()
+            let subscription = try await sns.subscribe(topic)
+            let values = [
+                ("FilterPolicy", Self.policy), ("FilterPolicy", #"{"body":{"deep":{"er":[{"suffix":"x"},null,1e3]}}}"#),
+                ("FilterPolicyScope", "MessageBody"), ("RedrivePolicy", #"{"deadLetterTargetArn":"arn:aws:sqs:::d"}"#),
+            ]
+            let samples = values.map { name, value in
+                HostileRequests.Sample.query(
+                    "SetSubscriptionAttributes",
+                    [("SubscriptionArn", subscription), ("AttributeName", name), ("AttributeValue", value)],
+                    version: "2010-03-31"
+                )
+            }
+            var hostile = HostileRequests(seed: UInt64(seed) &+ 177, like: samples, to: "sns")
+            for _ in 0..<10 {
+                let tally = try await hostile.send(100, to: sns.server)
+                #expect(tally.total == 100)
+                #expect(tally.faults == [])
+                try await sns.publish(topic, #"{"kind":"a","price":3,"body":{"deep":[{"er":"x"}]}}"#)
+            }
+        }
+    }
 }
