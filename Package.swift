@@ -112,6 +112,7 @@ let package = Package(
         ),
         module("EventPatterns", ["AWSWire"]),
         module("LinuxSystem", ["CLinux", .nioCore]),
+        module("NineP", ["LinuxSystem", "CLinux"]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
         module("Egress", ["MartletCore", "LinuxSystem", "Sandbox", .logging, .nioCore, .nioConcurrency, .nioPosix]),
         module(
@@ -200,6 +201,7 @@ let package = Package(
             "SandboxTests",
             ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "Egress"]
         ),
+        tests("NinePTests", ["NineP", "LinuxSystem"]),
         tests("EgressTests", ["Egress", "LinuxSystem", "Sandbox", .nioPosix]),
         tests(
             "MartletServerTests",

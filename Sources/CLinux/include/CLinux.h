@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "Exported.h"
 #include "JailerProtocol.h"
 
 /// Starts `path` with `arguments` (ending in NULL), an empty environment, a session of its own and no open files except
