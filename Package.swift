@@ -113,6 +113,7 @@ let package = Package(
         module("EventPatterns", ["AWSWire"]),
         module("LinuxSystem", ["CLinux", .nioCore]),
         module("NineP", ["LinuxSystem", "CLinux"]),
+        module("VirtioVsock", ["LinuxSystem", "CLinux", "CEpoll"]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
         module("Egress", ["MartletCore", "LinuxSystem", "Sandbox", .logging, .nioCore, .nioConcurrency, .nioPosix]),
         module(
@@ -202,6 +203,7 @@ let package = Package(
             ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "Egress"]
         ),
         tests("NinePTests", ["NineP", "LinuxSystem"]),
+        tests("VirtioVsockTests", ["VirtioVsock", "LinuxSystem", "CEpoll", "CLinux"]),
         tests("EgressTests", ["Egress", "LinuxSystem", "Sandbox", .nioPosix]),
         tests(
             "MartletServerTests",

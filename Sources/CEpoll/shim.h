@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Swift's Glibc module leaves epoll out.
+// Swift's Glibc module leaves epoll and eventfd out.
 #pragma once
 #include <sys/epoll.h>
+#include <sys/eventfd.h>

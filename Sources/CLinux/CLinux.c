@@ -217,3 +217,7 @@ uint64_t martlet_time_stamp_khz(void) {
 #else
 uint64_t martlet_time_stamp_khz(void) { return 0; }
 #endif
+
+void martlet_copy_once(void *to, const void *from, size_t size) {
+    memcpy(to, from, size);
+}

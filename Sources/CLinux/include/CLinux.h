@@ -9,6 +9,7 @@
 
 #include "Exported.h"
 #include "JailerProtocol.h"
+#include "SharedMemory.h"
 
 /// Starts `path` with `arguments` (ending in NULL), an empty environment, a session of its own and no open files except
 /// standard error and, as JAILER_SOCKET, `socket`. Returns the process id, or minus errno.
