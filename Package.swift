@@ -112,8 +112,6 @@ let package = Package(
         ),
         module("EventPatterns", ["AWSWire"]),
         module("LinuxSystem", ["CLinux", .nioCore]),
-        module("NineP", ["LinuxSystem", "CLinux"]),
-        module("VirtioVsock", ["LinuxSystem", "CLinux", "CEpoll"]),
         module("Sandbox", ["MartletCore", "LinuxSystem", .logging, .nioCore, .nioConcurrency]),
         module("Egress", ["MartletCore", "LinuxSystem", "Sandbox", .logging, .nioCore, .nioConcurrency, .nioPosix]),
         module(
@@ -133,9 +131,11 @@ let package = Package(
             ["Sandbox", "MartletCore", "LinuxSystem", .logging, .nioCore, .nioPosix, .nioConcurrency]
         ),
 
+        module("NineP", ["LinuxSystem", "CLinux"]),
+        module("VirtioVsock", ["LinuxSystem", "CLinux", "CEpoll"]),
         module(
             "SandboxMicroVM",
-            ["Sandbox", "LinuxSystem", .logging],
+            ["Sandbox", "LinuxSystem", "NineP", "VirtioVsock", .logging],
             resources: [.embedInCode("Guest/init.elf")]
         ),
 
@@ -164,7 +164,7 @@ let package = Package(
             "MartletCLI",
             [
                 "MartletCore", "MartletServer", "AWSWire", "Sandbox", "SandboxNamespaces", "SandboxProcess",
-                "SandboxMicroVM", "Lambda",
+                "SandboxMicroVM", "LinuxSystem", "Lambda",
                 "OCI",
                 .argumentParser, .httpClient, .httpTypes, .logging, .nioCore, .nioPosix, .nioHTTP1, .crypto,
             ]
@@ -200,7 +200,8 @@ let package = Package(
         tests("StorageTests", ["Storage", "StorageSQLite", .crypto]),
         tests(
             "SandboxTests",
-            ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "Egress"]
+            ["Sandbox", "SandboxNamespaces", "SandboxProcess", "SandboxMicroVM", "LinuxSystem", "Egress"],
+            exclude: ["MicroVM/fake-firecracker"]
         ),
         tests("NinePTests", ["NineP", "LinuxSystem"]),
         tests("VirtioVsockTests", ["VirtioVsock", "LinuxSystem", "CEpoll", "CLinux"]),

@@ -13,29 +13,31 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
+#include <linux/vm_sockets.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 static int control = -1, jailer = -1;
-static int listeners[JAILER_MAX_LISTENERS];
-static uint16_t ports[JAILER_MAX_LISTENERS];
+enum { MAX_DOORS = JAILER_MAX_LISTENERS + JAILER_EGRESS_SOCKETS };
+
+static int listeners[MAX_DOORS];
+static uint16_t ports[MAX_DOORS];
 static size_t listener_count;
 static uint32_t streams;
 static char message[sizeof(struct jailer_header) + JAILER_MAX_MESSAGE];
 
-// Restarting is what QEMU takes for the end; a machine without firmware cannot switch itself off.
+// Restarting is what an emulator takes for the end; a machine without firmware cannot switch itself off.
 static void end_machine(const char *why) __attribute__((noreturn));
 static void end_machine(const char *why) {
     if (why) fprintf(stderr, "martlet-guest: %s: %s\n", why, strerror(errno));
@@ -53,29 +55,13 @@ static void mount_kernel_files(void) {
     if (!mounted) end_machine("mount /sys and cgroups");
 }
 
-static struct sockaddr_in address(uint32_t host, uint16_t port) {
-    return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(host)}};
-}
-
-// The guest's own network: one cable, at whose other end QEMU answers for the host's loopback.
-static void raise_network(void) {
-    struct ifreq own = {.ifr_name = "eth0"}, mask = {.ifr_name = "eth0"}, up = {.ifr_name = "eth0"};
-    struct sockaddr_in own_address = address(GUEST_OWN_ADDRESS, 0), width = address(0xffffff00, 0);
-    memcpy(&own.ifr_addr, &own_address, sizeof own_address);
-    memcpy(&mask.ifr_netmask, &width, sizeof width);
-    up.ifr_flags = IFF_UP | IFF_RUNNING;
-    int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool raised = probe >= 0 && ioctl(probe, SIOCSIFADDR, &own) == 0 && ioctl(probe, SIOCSIFNETMASK, &mask) == 0
-        && ioctl(probe, SIOCSIFFLAGS, &up) == 0;
-    if (!raised) end_machine("bring eth0 up");
-    close(probe);
-}
-
 int connect_to_host(uint16_t port) {
-    struct sockaddr_in host_address = address(GUEST_HOST_ADDRESS, port);
-    int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    struct sockaddr_vm host_address = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = port};
+    int connection = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (connection < 0) return -1;
-    setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    // Linux' own patience, two seconds, is less than a busy host may need.
+    struct timeval patience = {.tv_sec = 60};
+    setsockopt(connection, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience, sizeof patience);
     if (connect(connection, (struct sockaddr *)&host_address, sizeof host_address) == 0
         && fcntl(connection, F_SETFL, O_NONBLOCK) == 0)
         return connection;
@@ -156,6 +142,12 @@ static int open_stream(uint32_t number) {
     return outside;
 }
 
+static bool is_datagram(int descriptor) {
+    int type = 0;
+    socklen_t size = sizeof type;
+    return getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_DGRAM;
+}
+
 // What a descriptor of the jailer's is to the host.
 static void pass_on(int descriptor, uint32_t told[2]) {
     struct stat status;
@@ -174,8 +166,9 @@ static void pass_on(int descriptor, uint32_t told[2]) {
         relay(descriptor, open_stream(streams), true);
         return;
     }
+    if (is_datagram(descriptor)) return serve_names(descriptor);
     if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size) == 0 && accepts
-        && listener_count < JAILER_MAX_LISTENERS) {
+        && listener_count < MAX_DOORS) {
         struct sockaddr_in own = {0};
         size = sizeof own;
         getsockname(descriptor, (struct sockaddr *)&own, &size);
@@ -213,10 +206,28 @@ static void hear_jailer(void) {
 
 // ---- connections of the sandbox ----
 
+// Whether the sandbox's kernel has turned the connection here from where it was meant to go.
+static bool was_turned(int connection, uint16_t port, struct sockaddr_in *to) {
+    struct sockaddr_in here = {0};
+    socklen_t size = sizeof here, to_size = sizeof *to;
+    if (getsockname(connection, (struct sockaddr *)&here, &size)) return false;
+    if (port == WAY_OUT_NAME_PORT) {
+        *to = here;
+        return true;
+    }
+    if (getsockopt(connection, SOL_IP, 80 /* SO_ORIGINAL_DST */, to, &to_size)) return false;
+    return to->sin_addr.s_addr != here.sin_addr.s_addr || to->sin_port != here.sin_port;
+}
+
 static void accept_at(size_t i) {
+    struct sockaddr_in to;
     int inside = accept4(listeners[i], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), yes = 1;
     if (inside < 0) return;
     setsockopt(inside, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    if (was_turned(inside, ports[i], &to)) {
+        lead_outwards(inside, &to);
+        return;
+    }
     int outside = connect_to_host(ports[i]);
     if (outside < 0) close(inside);
     else relay(inside, outside, false);
@@ -224,17 +235,19 @@ static void accept_at(size_t i) {
 
 static void run(void) __attribute__((noreturn));
 static void run(void) {
-    static struct pollfd polled[2 + JAILER_MAX_LISTENERS + 2 * MAX_RELAYS];
+    static struct pollfd polled[2 + MAX_DOORS + 2 * MAX_RELAYS + 1 + MAX_LOOKUPS];
     for (;;) {
-        struct pollfd *asked = polled + 2, *relays = asked + JAILER_MAX_LISTENERS;
+        struct pollfd *asked = polled + 2, *relays = asked + MAX_DOORS, *names = relays + 2 * MAX_RELAYS;
         polled[0] = (struct pollfd){.fd = control, .events = POLLIN};
         polled[1] = (struct pollfd){.fd = jailer, .events = POLLIN};
-        for (size_t i = 0; i < JAILER_MAX_LISTENERS; i++)
+        for (size_t i = 0; i < MAX_DOORS; i++)
             asked[i] = (struct pollfd){.fd = i < listener_count && relays_have_room() ? listeners[i] : -1,
                 .events = POLLIN};
         relays_want(relays);
+        names_want(names);
         if (poll(polled, sizeof polled / sizeof *polled, -1) < 0) continue;
         relays_carry(relays);
+        names_carry(names);
         for (size_t i = 0; i < listener_count; i++)
             if (asked[i].revents) accept_at(i);
         if (polled[1].revents) hear_jailer();
@@ -252,7 +265,6 @@ int martlet_guest_main(int argc, char **argv) {
     }
     setrlimit(RLIMIT_NOFILE, &files);
     mount_kernel_files();
-    raise_network();
     control = connect_to_host(GUEST_CONTROL_PORT);
     if (control < 0) end_machine("reach the server");
     set_blocking(control, true);

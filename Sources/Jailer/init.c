@@ -28,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,10 +69,25 @@ int open_listener(uint16_t port, struct failure *f) {
     return fail(f, JAILER_E_FAILED, error, "listen on 127.0.0.1:%u", port);
 }
 
+// Where an emulator, who is another user, finds it by the number of the guest's port.
+static int open_vsock_listener(uint16_t port, struct failure *f) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, JAILER_VSOCK_PATH "_%u", port);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (listener < 0) return fail(f, JAILER_E_FAILED, errno, "make a socket");
+    if (bind(listener, (struct sockaddr *)&address, sizeof address) == 0 && chmod(address.sun_path, 0666) == 0
+        && listen(listener, 128) == 0)
+        return listener;
+    int error = errno;
+    close(listener);
+    return fail(f, JAILER_E_FAILED, error, "listen at %s", address.sun_path);
+}
+
 // The kernel gives the ports where the network is the host's: there, two sandboxes would want the same one.
 static int open_listeners(const struct spec *spec, bool own_network, int *listeners, struct failure *f) {
     for (uint32_t i = 0; i < spec->port_count; i++) {
-        listeners[i] = open_listener(own_network ? spec->ports[i] : 0, f);
+        listeners[i] = spec->flags & JAILER_START_VSOCK ? open_vsock_listener(spec->ports[i], f)
+            : open_listener(own_network ? spec->ports[i] : 0, f);
         if (listeners[i] < 0) return -1;
     }
     return 0;

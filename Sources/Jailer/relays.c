@@ -24,6 +24,7 @@ struct relay_pair {
     int ends[2];                    // inside, outside
     bool one_way;
     bool awaits_port;
+    bool is_outward;
     struct flow flows[2];
 };
 
@@ -52,6 +53,11 @@ static struct relay_pair *add(int inside, int outside) {
 void relay(int inside, int outside, bool one_way) {
     struct relay_pair *pair = add(inside, outside);
     if (pair) pair->one_way = pair->flows[1].ended = pair->flows[1].told = one_way;
+}
+
+void relay_outwards(int inside, int outside) {
+    struct relay_pair *pair = add(inside, outside);
+    if (pair) pair->is_outward = true;
 }
 
 void relay_to_port(int inside, int outside) {
@@ -107,14 +113,30 @@ static bool hear_port(struct relay_pair *pair) {
     return connect(pair->ends[0], (struct sockaddr *)&address, sizeof address) == 0 || errno == EINPROGRESS;
 }
 
+// Whether the other end has ended and takes nothing any more, although there may be more for it: what an error there looks
+// like here. A vsock says so even of no bytes.
+static bool is_broken(const struct relay_pair *pair) {
+    if (!pair->is_outward || !pair->flows[1].ended || pair->flows[0].told) return false;
+    return send(pair->ends[1], "", 0, MSG_NOSIGNAL) < 0 && !would_block();
+}
+
+static void reset(int connection) {
+    struct linger at_once = {.l_onoff = 1};
+    setsockopt(connection, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 static bool carry(struct relay_pair *pair) {
     if (pair->awaits_port) return hear_port(pair);
     for (int i = 0; i < 2; i++) {
         struct flow *flow = &pair->flows[i];
         // Twice, so that what was just read is on its way before anything that the function does next.
-        if (!drain(flow, pair->ends[1 - i], pair->one_way) || !fill(flow, pair->ends[i])
-            || !drain(flow, pair->ends[1 - i], pair->one_way))
+        if (!drain(flow, pair->ends[1 - i], pair->one_way) || !fill(flow, pair->ends[i])) return false;
+        // Before the function is told of an orderly end.
+        if (i == 1 && !flow->told && is_broken(pair)) {
+            reset(pair->ends[0]);
             return false;
+        }
+        if (!drain(flow, pair->ends[1 - i], pair->one_way)) return false;
     }
     return !(pair->flows[0].told && pair->flows[1].told);
 }

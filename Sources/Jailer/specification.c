@@ -114,10 +114,12 @@ int read_spec(struct reader *r, struct spec *spec, struct failure *f) {
     if (r->bad) return fail(f, JAILER_E_PROTOCOL, 0, "read the request");
     if (!is_id(spec->id)) return bad(f, "the sandbox's id has a character or length that is not allowed", spec->id);
     if (spec->flags & ~(uint32_t)(JAILER_START_AWAITS_CLAIM | JAILER_START_HOST_NETWORK | JAILER_START_EXECUTES_LATE
-        | JAILER_START_ATTENDED | JAILER_START_KVM | JAILER_START_EGRESS))
+        | JAILER_START_ATTENDED | JAILER_START_KVM | JAILER_START_EGRESS | JAILER_START_VSOCK))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags");
     if (spec->flags & JAILER_START_HOST_NETWORK && spec->flags & JAILER_START_EGRESS)
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: the host's network needs no way out");
+    if (spec->flags & JAILER_START_VSOCK && (spec->flags & JAILER_START_HOST_NETWORK || host.plain))
+        return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: a vsock wants a sandbox of its own");
     bool executes_late = spec->flags & JAILER_START_EXECUTES_LATE;
     if (executes_late && !(spec->flags & JAILER_START_AWAITS_CLAIM))
         return fail(f, JAILER_E_PROTOCOL, 0, "read the flags: a late command comes with a claim");

@@ -52,13 +52,17 @@ package enum JailerNumber {
     package static let lateImage = JAILER_LATE_IMAGE
     package static let startKVM = UInt32(JAILER_START_KVM)
     package static let startEgress = UInt32(JAILER_START_EGRESS)
+    package static let startVsock = UInt32(JAILER_START_VSOCK)
+    package static let vsockPath = JAILER_VSOCK_PATH
     package static let egressSockets = Int(JAILER_EGRESS_SOCKETS)
     package static let mountWritable = UInt32(JAILER_MOUNT_WRITABLE)
     package static let mountOwned = UInt32(JAILER_MOUNT_OWNED)
     package static let exited = UInt32(JAILER_EXITED)
 
+    package static let guestFilePort = UInt16(GUEST_FILE_PORT)
     package static let guestControlPort = UInt16(GUEST_CONTROL_PORT)
     package static let guestStreamPort = UInt16(GUEST_STREAM_PORT)
+    package static let guestWayOutPort = UInt16(GUEST_WAY_OUT_PORT)
     package static let guestTime = UInt32(GUEST_TIME)
     package static let guestIsStream = UInt32(GUEST_IS_STREAM)
 

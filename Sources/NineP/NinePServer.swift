@@ -47,9 +47,16 @@ package struct NinePOwner: Sendable, Equatable {
 /// - Locks hold among the processes of one client. Of extended attributes `user.…` and `security.capability` are shown.
 ///
 /// A connection has a thread, which answers one request after the other; a client that wants to wait for several disks at
-/// once makes several connections. It needs no `/proc`. The system calls that it makes after its start: accept4, recvfrom,
-/// sendto, openat2, open, statx, pread64, getdents64, lseek, readlinkat, fstatfs, fgetxattr, flistxattr, close, nanosleep,
-/// and those of threads and memory.
+/// once makes several connections. There are no time-outs: a client that is silent for days is an idle machine, and one
+/// that does not read its answers holds up itself.
+///
+/// Linux mounts it with `trans=fd,version=9p2000.L,msize=524288,access=any,cache=loose,ro,nosuid,nodev,noxattr`: bits that
+/// change the user, and devices, are shown as they are on the host, and without `noxattr` each program that is started
+/// asks for its capabilities.
+///
+/// It needs no `/proc`. The system calls that it makes after its start: accept4, recvfrom, sendto, openat, openat2, statx,
+/// pread64, getdents64, lseek, readlinkat, fstatfs, fgetxattr, flistxattr, close, clock_nanosleep, and those of threads and
+/// memory.
 package final class NinePServer: Sendable {
     private let shared: Shared
 

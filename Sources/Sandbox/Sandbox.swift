@@ -187,6 +187,8 @@ package struct SandboxSpecification: Sendable {
 
     /// Its processes may open /dev/kvm. For machines that the server itself starts, never for functions.
     package var usesKVM: Bool
+    /// The listeners are Unix sockets in `/tmp`, at which a machine's emulator connects for its guest. As above.
+    package var listensForMachine: Bool
 
     /// The number of the descriptor.
     package static let claimDescriptor = JailerNumber.claimDescriptor
@@ -203,7 +205,8 @@ package struct SandboxSpecification: Sendable {
         listeners: [SandboxListener] = [],
         awaitsClaim: Bool = false,
         isAttended: Bool = false,
-        usesKVM: Bool = false
+        usesKVM: Bool = false,
+        listensForMachine: Bool = false
     ) {
         self.id = id
         self.command = command
@@ -217,6 +220,7 @@ package struct SandboxSpecification: Sendable {
         self.awaitsClaim = awaitsClaim
         self.isAttended = isAttended
         self.usesKVM = usesKVM
+        self.listensForMachine = listensForMachine
     }
 }
 

@@ -3,8 +3,8 @@ internal import Sandbox
 
 /// What the guests of this host start with: the initial file system, and the host's directories that they see.
 ///
-/// The initial file system holds the first program, the kernel's modules, and empty directories on which QEMU's shares
-/// are mounted; the rest of what a guest runs is the host's own /usr, read-only.
+/// The initial file system holds the first program, the kernel's modules, and empty directories on which the host's are
+/// mounted; the rest of what a guest runs is the host's own /usr, read-only.
 struct GuestFiles: Sendable {
     /// Directories of the host's root that a guest has too, as far as the host has them: the jailer's list.
     static let top = ["bin", "lib", "lib32", "lib64", "libx32", "sbin", "usr"]
@@ -28,16 +28,18 @@ struct GuestFiles: Sendable {
     }
 
     /// The archive for a kernel with `modules`, each a file's contents, in the order of loading.
-    func initialFileSystem(modules: [[UInt8]], firstProgram: [UInt8]) -> [UInt8] {
+    func initialFileSystem(modules: [[UInt8]], outwardModules: [[UInt8]], firstProgram: [UInt8]) -> [UInt8] {
         var archive = CPIOArchive()
-        for name in ["dev", "proc", "sys", "tmp", "newroot", "modules", "share", "etc"] + directories {
+        for name in ["dev", "proc", "sys", "tmp", "newroot", "modules", "outward", "share", "etc"] + directories {
             archive.directory(name)
         }
         for (name, target) in links.sorted(by: { $0.key < $1.key }) { archive.link(name, to: target) }
         archive.characterDevice("dev/console", major: 5, minor: 1)
         archive.file("init", firstProgram, isExecutable: true)
-        for (index, module) in modules.prefix(100).enumerated() {
-            archive.file("modules/\(index < 10 ? "0" : "")\(index)", module)
+        for (folder, modules) in [("modules", modules), ("outward", outwardModules)] {
+            for (index, module) in modules.prefix(100).enumerated() {
+                archive.file("\(folder)/\(index < 10 ? "0" : "")\(index)", module)
+            }
         }
         archive.file("shares", Array(shares.map { "\($0.tag) \($0.target)\n" }.joined().utf8))
         return archive.finished()

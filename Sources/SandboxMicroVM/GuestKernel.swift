@@ -8,6 +8,8 @@ package struct GuestKernel: Sendable, Equatable {
     package var release: String
     /// Paths, in the order of loading.
     package var modules: [String]
+    /// As `modules`, for a guest with a way out.
+    package var outwardModules: [String] = []
 
     private struct Module {
         var path: String
@@ -20,17 +22,25 @@ package struct GuestKernel: Sendable, Equatable {
         Module(path: "drivers/virtio/virtio_ring", isNeeded: false),
         Module(path: "drivers/virtio/virtio", isNeeded: false),
         Module(path: "drivers/virtio/virtio_mmio", isNeeded: true),
-        Module(path: "net/core/failover", isNeeded: false),
-        Module(path: "drivers/net/net_failover", isNeeded: false),
-        Module(path: "drivers/net/virtio_net", isNeeded: true),
+        Module(path: "net/vmw_vsock/vsock", isNeeded: true),
+        Module(path: "net/vmw_vsock/vmw_vsock_virtio_transport_common", isNeeded: false),
+        Module(path: "net/vmw_vsock/vmw_vsock_virtio_transport", isNeeded: true),
         Module(path: "fs/netfs/netfs", isNeeded: false),
         Module(path: "fs/fscache/fscache", isNeeded: false),
         Module(path: "net/9p/9pnet", isNeeded: false),
-        Module(path: "net/9p/9pnet_virtio", isNeeded: true),
+        // Up to Linux 5.16 a part of the one before.
+        Module(path: "net/9p/9pnet_fd", isNeeded: false),
         Module(path: "fs/9p/9p", isNeeded: true),
         // For functions from images.
         Module(path: "fs/overlayfs/overlay", isNeeded: false),
     ]
+    /// What a kernel lacks of these shows where a function asks for a way out.
+    private static let wantedOutward = [
+        "crypto/crc32c_generic", "lib/libcrc32c", "net/ipv4/netfilter/nf_defrag_ipv4",
+        "net/ipv6/netfilter/nf_defrag_ipv6",
+        "net/netfilter/nfnetlink", "net/netfilter/nf_conntrack", "net/netfilter/nf_nat", "net/netfilter/nf_tables",
+        "net/netfilter/nft_chain_nat", "net/netfilter/nft_nat",
+    ].map { Module(path: $0, isNeeded: false) }
 
     private static let advice = """
         Install a kernel of the general kind, the “cloud” ones have no 9p (Debian: apt-get install linux-image-amd64; \
@@ -49,9 +59,9 @@ package struct GuestKernel: Sendable, Equatable {
         throw reason
     }
 
-    static func kernel(at image: String) throws(SandboxError) -> GuestKernel {
-        guard access(image, R_OK) == 0 else {
-            throw SandboxError(.hostLacks, "The kernel \(image) cannot be read. \(advice)")
+    static func kernel(at path: String) throws(SandboxError) -> GuestKernel {
+        guard access(path, R_OK) == 0, let image = HostFile.absolute(path) else {
+            throw SandboxError(.hostLacks, "The kernel \(path) cannot be read. \(advice)")
         }
         let parts = image.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let name = parts.last, let dash = name.firstIndex(of: "-") else {
@@ -66,10 +76,19 @@ package struct GuestKernel: Sendable, Equatable {
         guard let folder = firstReadable(places.map { "\($0)/\(release)" }) else {
             throw SandboxError(.hostLacks, "The modules of the kernel \(image) are missing: no lib/modules/\(release)")
         }
-        return GuestKernel(image: image, release: release, modules: try modules(in: folder, of: release))
+        return GuestKernel(
+            image: image,
+            release: release,
+            modules: try modules(wanted, in: folder, of: release),
+            outwardModules: try modules(wantedOutward, in: folder, of: release)
+        )
     }
 
-    private static func modules(in folder: String, of release: String) throws(SandboxError) -> [String] {
+    private static func modules(
+        _ wanted: [Module],
+        in folder: String,
+        of release: String
+    ) throws(SandboxError) -> [String] {
         let builtin = Set(lines(of: "\(folder)/modules.builtin"))
         var found: [String] = []
         var missing: [String] = []

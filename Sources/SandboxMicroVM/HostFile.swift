@@ -2,11 +2,14 @@
 internal import Glibc
 internal import LinuxSystem
 internal import Sandbox
+internal import Synchronization
 
 /// Files of the host's that the driver reads and writes itself: a kernel's modules, the initial file system.
 enum HostFile {
     /// Larger ones are none of those that are read here.
     private static let most = 64 << 20
+    /// Two may write the same file at once, each its own draft.
+    private static let drafts = Atomic(0)
 
     static func contents(of path: String) throws(SandboxError) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -24,9 +27,14 @@ enum HostFile {
         throw SandboxError(.hostLacks, "\(path) is larger than \(most) bytes")
     }
 
+    /// A name beside `path` that nobody else has.
+    static func draft(of path: String) -> String {
+        "\(path).\(getpid())-\(drafts.add(1, ordering: .relaxed).newValue)"
+    }
+
     /// Renamed into place whole, readable by everybody: the machine that reads it has no rights.
     static func write(_ bytes: [UInt8], to path: String) throws(SandboxError) {
-        let draft = "\(path).\(getpid())"
+        let draft = draft(of: path)
         let file = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard file >= 0 else { throw failure("write", draft) }
         var rest = bytes[...]
@@ -57,6 +65,13 @@ enum HostFile {
             return readlink(path, start.assumingMemoryBound(to: CChar.self), bytes.count)
         }
         return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+    }
+
+    /// Of what is there, from the root, through no links.
+    static func absolute(_ path: String) -> String? {
+        guard let found = realpath(path, nil) else { return nil }
+        defer { free(found) }
+        return String(cString: found)
     }
 
     static func isDirectory(_ path: String) -> Bool {

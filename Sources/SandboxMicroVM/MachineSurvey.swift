@@ -11,10 +11,11 @@ struct MachineSurvey {
 
     // MARK: - for the first machine
 
-    /// Writes the initial file system, too. Throws `SandboxError` with what is missing.
-    func host() throws(SandboxError) -> MachineHost {
-        let qemu = try findQEMU()
-        let acceleration = try acceleration()
+    /// Writes the initial file system, too. `acceleration` is for a second look, when the first has proved wrong. Throws
+    /// `SandboxError` with what is missing.
+    func host(_ acceleration: Acceleration? = nil) throws(SandboxError) -> MachineHost {
+        let acceleration = if let acceleration { acceleration } else { try self.acceleration() }
+        let monitor = try monitor(acceleration)
         let kernel = try GuestKernel.find(at: options.kernel)
         let files = GuestFiles()
         var map = ""
@@ -22,9 +23,8 @@ struct MachineSurvey {
         if let bytes = try? HostFile.contents(of: "/proc/self/maps") { map = String(decoding: bytes, as: UTF8.self) }
         let initial = try write(files, kernel)
         return MachineHost(
-            qemu: qemu,
-            // Ubuntu's are root's to read.
-            kernel: try HostFile.readableByAll(kernel.image, in: options.directory),
+            monitor: monitor,
+            kernel: try image(of: kernel, for: monitor),
             initialFileSystem: initial,
             executable: options.executable,
             libraries: LoadedLibraries.directories(in: map),
@@ -35,26 +35,51 @@ struct MachineSurvey {
         )
     }
 
+    private func image(of kernel: GuestKernel, for monitor: MachineMonitor) throws(SandboxError) -> String {
+        switch monitor {
+        // Ubuntu's are root's to read.
+        case .qemu: try HostFile.readableByAll(kernel.image, in: options.directory)
+        case .firecracker:
+            try KernelImage.unpacked(kernel.image, release: kernel.release, in: options.directory)
+        }
+    }
+
     private func write(_ files: GuestFiles, _ kernel: GuestKernel) throws(SandboxError) -> String {
         try HostFile.makeDirectory(options.directory)
-        var modules: [[UInt8]] = []
+        var (modules, outward): ([[UInt8]], [[UInt8]]) = ([], [])
         for path in kernel.modules { modules.append(try HostFile.contents(of: path)) }
+        for path in kernel.outwardModules { outward.append(try HostFile.contents(of: path)) }
+        let archive = files.initialFileSystem(
+            modules: modules,
+            outwardModules: outward,
+            firstProgram: PackageResources.init_elf
+        )
         let path = "\(options.directory)/initial-\(kernel.release).cpio"
-        try HostFile.write(files.initialFileSystem(modules: modules, firstProgram: PackageResources.init_elf), to: path)
+        try HostFile.write(archive, to: path)
         return path
     }
 
-    private func findQEMU() throws(SandboxError) -> String {
-        let candidates = options.qemu.map { [$0] } ?? MicroVMOptions.emulators
-        if let found = candidates.first(where: { access($0, X_OK) == 0 }) { return found }
+    /// Firecracker does less, so there is less in it to break out of; it cannot emulate.
+    private func monitor(_ acceleration: Acceleration) throws(SandboxError) -> MachineMonitor {
+        let executable: (String) -> Bool = { access($0, X_OK) == 0 }
+        if let wanted = options.monitor {
+            guard !executable(wanted.path) else { return wanted }
+            throw SandboxError(.hostLacks, "\(wanted.name) is missing: no \(wanted.path). \(Self.advice)")
+        }
+        if acceleration == .kvm, let path = MachineMonitor.firecrackerPaths.first(where: executable) {
+            return .firecracker(path: path)
+        }
+        if let path = MachineMonitor.qemuPaths.first(where: executable) { return .qemu(path: path) }
         throw SandboxError(
             .hostLacks,
-            """
-            QEMU is missing: no \(candidates.joined(separator: ", no ")). Debian and Ubuntu: apt-get install \
-            --no-install-recommends qemu-system-x86; Fedora: dnf install qemu-system-x86-core
-            """
+            "QEMU is missing: no \(MachineMonitor.qemuPaths.joined(separator: ", no ")). \(Self.advice)"
         )
     }
+
+    private static let advice = """
+        Debian and Ubuntu: apt-get install --no-install-recommends qemu-system-x86; Fedora: dnf install qemu-system-x86-core. \
+        Or, where there is KVM, put Firecracker 1.8 or later at /usr/local/bin/firecracker
+        """
 
     private func acceleration() throws(SandboxError) -> Acceleration {
         if access("/dev/kvm", R_OK | W_OK) == 0 { return .kvm }
@@ -72,7 +97,10 @@ struct MachineSurvey {
 
     func checks() -> [HostCheck] {
         [
-            check("qemu") { () throws(SandboxError) in try findQEMU() },
+            check("machine monitor") { () throws(SandboxError) in
+                let monitor = try monitor((try? acceleration()) ?? .tcg)
+                return "\(monitor.name), \(monitor.path)"
+            },
             check("kvm") { () throws(SandboxError) in
                 try acceleration() == .kvm ? "/dev/kvm can be opened; the first microVM tries it" : "none: emulated"
             },

@@ -5,15 +5,15 @@ package import Logging
 package import Sandbox
 internal import Synchronization
 
-/// A kernel for each function: QEMU's `microvm` machine, itself in a sandbox of the namespace driver's kind, with KVM or,
-/// where it is asked for, emulated. In the guest runs the same jailer as on a host. See `SandboxDriver`.
+/// A kernel for each function: a machine of Firecracker's or QEMU's, itself in a sandbox of the namespace driver's kind, with
+/// KVM or, where it is asked for, emulated. In the guest runs the same jailer as on a host. See `SandboxDriver`.
 package actor MicroVMDriver: SandboxDriver {
     package nonisolated let name = "microvm"
     package nonisolated let mountsLate = false
     package nonisolated let guarantee = """
         Each function has a machine and a kernel of its own, and inside it the same walls as the namespace driver's; the \
-        machine's emulator is in a namespace sandbox too. To reach another function or the host, a function must break its \
-        own kernel's walls, then the emulator or KVM, then the sandbox around it.
+        machine's monitor is in a namespace sandbox too. To reach another function or the host, a function must break its \
+        own kernel's walls, then the monitor or KVM, then the sandbox around it.
         """
 
     private let options: MicroVMOptions
@@ -74,7 +74,7 @@ package actor MicroVMDriver: SandboxDriver {
     }
 
     private func findHost() async throws -> MachineHost {
-        var host = try MachineSurvey(options).host()
+        let host = try MachineSurvey(options).host(options.acceleration)
         guard host.acceleration == .kvm else { return host }
         do {
             try await tryOut(host)
@@ -83,7 +83,7 @@ package actor MicroVMDriver: SandboxDriver {
                 throw SandboxError(.hostLacks, "KVM is there and does not run a guest: \(error)")
             }
             logger.warning("KVM does not run a guest; microVMs are emulated", metadata: ["error": "\(error)"])
-            host.acceleration = .tcg
+            return try MachineSurvey(options).host(.tcg)
         }
         return host
     }

@@ -60,6 +60,9 @@ final class MicroVMSandbox: Sandbox {
 
     func takeOutput() -> FileDescriptor? { inner.takeOutput() }
 
+    /// The machine's: what the guest wants outside, the program beside it connects to.
+    func takeEgress() -> SandboxEgress? { machine.takeEgress() }
+
     func claim(_ claim: SandboxClaim) async throws {
         throw SandboxError(.badSpecification, "The sandbox does not await a claim")
     }

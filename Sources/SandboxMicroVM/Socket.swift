@@ -78,3 +78,32 @@ extension FileDescriptor {
     /// Another number for the same, closed at exec. When there is none left, −1, of which every use fails.
     func duplicate() -> FileDescriptor { FileDescriptor(fcntl(number, F_DUPFD_CLOEXEC, 3)) }
 }
+
+/// A Unix socket that listens.
+enum UnixListener {
+    static func open(at path: String) throws(SystemError) -> FileDescriptor {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8) + [0]
+        let fits = withUnsafeMutableBytes(of: &address.sun_path) { place in
+            guard bytes.count <= place.count else { return false }
+            place.copyBytes(from: bytes)
+            return true
+        }
+        guard fits else { throw SystemError("listen at \(path)", ENAMETOOLONG) }
+        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let listener = socket(AF_UNIX, type, 0)
+        guard listener >= 0 else { throw SystemError("make a socket", errno) }
+        let bound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard bound == 0, listen(listener, 64) == 0 else {
+            let failure = SystemError("listen at \(path)", errno)
+            close(listener)
+            throw failure
+        }
+        return FileDescriptor(listener)
+    }
+}

@@ -3,6 +3,7 @@ import ArgumentParser
 import Glibc
 import Jailer
 import MartletCLI
+import SandboxMicroVM
 
 @main enum Main {
     static func main() async {
@@ -14,6 +15,10 @@ import MartletCLI
         // Process 1 of a microVM.
         if CommandLine.arguments.first == JailerCommand.guestName {
             exit(martlet_guest_main(CommandLine.argc, CommandLine.unsafeArgv))
+        }
+        // What runs a microVM, in its jail, where it is mounted under that name.
+        if CommandLine.arguments.first?.hasSuffix("/\(MachineProgram.name)") == true {
+            MachineProgram.main(CommandLine.arguments.dropFirst()) { martlet_way_out($0) }
         }
         await Martlet.main()
     }

@@ -45,6 +45,7 @@ extension Platform {
             let options = MicroVMOptions(
                 directory: "\(storage.directory)/microvm",
                 kernel: settings.microVMKernel,
+                monitor: settings.microVMMonitor,
                 allowsEmulation: settings.emulatesMicroVMs
             )
             return MicroVMDriver(options, allowMissingCgroups: settings.allowsMissingCgroups, logger: logger)
@@ -70,7 +71,7 @@ extension Platform {
             logger.warning("functions share the host's network, its loopback included: --network host")
         }
         guard settings.networks.includes(.egress) else { return nil }
-        let checks = await sandboxes.drivers.first { $0.name == "namespace" }?.examineHost() ?? []
+        let checks = await sandboxes.drivers.first { $0.name != "process" }?.examineHost() ?? []
         if let check = checks.first(where: { $0.item == "egress" }), check.result != .present {
             throw StartFailure(
                 description:

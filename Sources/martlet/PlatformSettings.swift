@@ -7,6 +7,7 @@ import Logging
 import MartletCLI
 import MartletServer
 import OCI
+import SandboxMicroVM
 import Storage
 
 /// What `martlet serve` was told, decoded once, with every default in one place.
@@ -20,8 +21,10 @@ struct PlatformSettings: Sendable {
     /// Which functions run in which sandboxes.
     var sandboxes: FunctionRules<SandboxKind>
     var allowsMissingCgroups: Bool
-    /// Of `microvm`: the guest's kernel, when it is none of /boot's, and whether machines may be emulated.
+    /// Of `microvm`: the guest's kernel, when it is none of /boot's, what runs machines, when it is not the host's best, and
+    /// whether they may be emulated.
     var microVMKernel: String?
+    var microVMMonitor: MachineMonitor?
     var emulatesMicroVMs: Bool
     var logLevel: Logger.Level
     /// Host names beside the local ones that `open` mode answers to.
@@ -63,6 +66,7 @@ struct PlatformSettings: Sendable {
         sandboxes = try Self.sandboxes(reader)
         allowsMissingCgroups = try Self.flag(reader, "allowMissingCgroups")
         microVMKernel = reader.string(forKey: "microvmKernel")
+        microVMMonitor = try Self.monitor(reader)
         emulatesMicroVMs = try Self.flag(reader, "microvmEmulation")
         logLevel = try Self.choice(reader, "logLevel", default: Logger.Level.info)
         allowedHosts = reader.string(forKey: "allowedHosts", default: "").split(separator: ",").map(String.init)
@@ -110,6 +114,16 @@ struct PlatformSettings: Sendable {
         return ImagePolicy(registries: isOpen && registries.isEmpty ? nil : registries, directories: directories)
     }
 
+    private static func monitor(_ reader: ConfigReader) throws -> MachineMonitor? {
+        guard let text = reader.string(forKey: "microvmMonitor") else { return nil }
+        guard let monitor = MachineMonitor(text) else {
+            throw Invalid(
+                description: "“\(text)” runs no machines: write firecracker, qemu, or the path of one of them."
+            )
+        }
+        return monitor
+    }
+
     /// The server's choice, and that for functions by name. What has no walls is no neighbour for what needs them.
     private static func sandboxes(_ reader: ConfigReader) throws -> FunctionRules<SandboxKind> {
         let rules = try list(reader, "functionSandboxes").map { text in
@@ -155,10 +169,9 @@ struct PlatformSettings: Sendable {
                     "In the process sandbox functions share the host's network: leave --network out, or say host."
             )
         }
-        guard sandboxes.includes(.namespace) || isShared || !(networks.includes(.egress) || networks.includes(.host))
-        else {
+        guard sandboxes.includes(.namespace) || isShared || !networks.includes(.host) else {
             throw Invalid(
-                description: "A microVM has no network but the Runtime API and this server: --network none or endpoint."
+                description: "A microVM cannot share the host's network: --network none, endpoint or egress."
             )
         }
         return networks

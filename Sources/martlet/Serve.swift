@@ -26,7 +26,7 @@ struct Serve: AsyncParsableCommand {
 
             SANDBOXES
               namespace  own namespaces, cgroup limits, seccomp (the default; root, or rootless with a delegated cgroup)
-              microvm    a machine and a kernel for each function besides (needs KVM and QEMU; slower cold starts)
+              microvm    a machine and a kernel for each function besides (needs KVM and Firecracker or QEMU; slower cold starts)
               process    no isolation at all: only for code that you would run yourself
             --sandbox chooses for all functions, --function-sandbox for some, between the first two.
 
@@ -73,6 +73,12 @@ struct Serve: AsyncParsableCommand {
             "The guests' kernel, …/vmlinuz-RELEASE, with lib/modules/RELEASE beside it. (default: the newest in /boot)"
     )
     var microVMKernel: String?
+    @Option(
+        name: .customLong("microvm-monitor"),
+        help:
+            "What runs the machines: firecracker, qemu, or the path of one. (default: Firecracker where it is installed, else QEMU)"
+    )
+    var microVMMonitor: String?
     @Flag(
         name: .customLong("microvm-emulation"),
         help: "Emulate the machines where KVM cannot run them: as safe, and some fifty times slower."
@@ -204,6 +210,7 @@ struct Serve: AsyncParsableCommand {
         texts["installSdk"] = Self.list(installedSDKs)
         texts["stemCells"] = stemCells.map(String.init)
         texts["microvmKernel"] = microVMKernel
+        texts["microvmMonitor"] = microVMMonitor
         texts["microvmEmulation"] = microVMEmulation ? "true" : nil
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
         for (name, text) in texts {

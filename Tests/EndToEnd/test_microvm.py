@@ -97,7 +97,7 @@ class Choices(unittest.TestCase):
                 (("--function-sandbox", "f"), "FUNCTION=SANDBOX"), (("--function-sandbox", "f=process"), "namespace or microvm"),
                 (("--function-sandbox", "f=microVM"), "FUNCTION=SANDBOX"),
                 (("--sandbox", "process", "--function-sandbox", "f=microvm"), "--function-sandbox"),
-                (("--sandbox", "microvm", "--network", "egress"), "microVM"),
+                (("--sandbox", "microvm", "--network", "host"), "microVM"),
                 (("--function-sandbox", "f=microvm", "--microvm-kernel", "/no/such/vmlinuz-1"), "--function-sandbox")):
             ended = subprocess.run([BINARY, "serve", "--ephemeral", "--port", "0", *options], capture_output=True, timeout=60,
                                    env=clean_environment())

@@ -6,20 +6,22 @@
 //
 // It reads what the server has written into the initial file system, and nothing of a function's:
 //   /modules/00 …    kernel modules, in the order of loading
+//   /outward/00 …    those for a guest with a way out: when MARTLET_WAY_OUT is in the environment
 //   /shares          a line for each share: its tag, a space, where it is mounted
 #include <stddef.h>
 #include <stdint.h>
 
-#define AT_FDCWD -100
 enum { O_RDONLY = 0, O_RDWR = 2 };
 enum { MS_RDONLY = 1, MS_NOSUID = 2, MS_NODEV = 4, MS_NOEXEC = 8, MS_BIND = 4096, MS_MOVE = 8192, MS_REC = 16384 };
-enum { ENOENT = 2, ENOEXEC = 8, EEXIST = 17, EINVAL = 22 };
+enum { ENOEXEC = 8, EEXIST = 17, EINVAL = 22 };
+// The vsock at whose other end files are served: the host, at 9P's port.
+enum { AF_VSOCK = 40, SOCK_STREAM = 1, VMADDR_CID_HOST = 2, FILE_PORT = 564, SO_VM_SOCKETS_CONNECT_TIMEOUT = 6 };
 
 #if !defined(__x86_64__)
 #error "the guest is an x86-64 machine"
 #endif
-enum { SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_dup2 = 33, SYS_execve = 59, SYS_chdir = 80,
-    SYS_mkdir = 83, SYS_chroot = 161, SYS_mount = 165, SYS_reboot = 169, SYS_finit_module = 313 };
+enum { SYS_read = 0, SYS_write = 1, SYS_open = 2, SYS_close = 3, SYS_dup2 = 33, SYS_socket = 41, SYS_connect = 42,
+    SYS_setsockopt = 54, SYS_execve = 59, SYS_chdir = 80, SYS_chroot = 161, SYS_mount = 165, SYS_reboot = 169, SYS_finit_module = 313 };
 
 static long call(long number, long a, long b, long c, long d, long e) {
     long result;
@@ -67,8 +69,7 @@ static long mount(const char *source, const char *target, const char *type, long
 }
 
 // A kernel may have a module built in or may not have it at all; what is really missing shows at the mount that needs it.
-static void load_modules(void) {
-    char path[] = "/modules/00";
+static void load_modules(char path[12]) {
     for (int i = 0; i < 100; i++) {
         path[9] = (char)('0' + i / 10);
         path[10] = (char)('0' + i % 10);
@@ -97,6 +98,37 @@ static char *cut(char *text, char end) {
     return text + 1;
 }
 
+static long connect_to_files(void) {
+    struct { uint16_t family, reserved; uint32_t port, cid; uint8_t flags, zero[3]; } host = {
+        .family = AF_VSOCK, .port = FILE_PORT, .cid = VMADDR_CID_HOST};
+    long connection = call(SYS_socket, AF_VSOCK, SOCK_STREAM, 0, 0, 0);
+    check("make a vsock", connection);
+    // Linux' own patience, two seconds, is less than a busy host may need.
+    long patience[2] = {60, 0};
+    call(SYS_setsockopt, connection, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, (long)patience, sizeof patience);
+    check("reach the files", call(SYS_connect, connection, (long)&host, sizeof host, 0, 0));
+    return connection;
+}
+
+static char *append(char *to, const char *text) {
+    while (*text) *to++ = *text++;
+    *to = 0;
+    return to;
+}
+
+// A connection for each: one that reads much does not hold the others up.
+static void mount_share(const char *tag, const char *target) {
+    char options[256];
+    long connection = connect_to_files();
+    if (length(tag) > 64 || connection > 9) give_up("understand /shares", 0);
+    char digit[] = {(char)('0' + connection), 0}, *end = append(options, "trans=fd,rfdno=");
+    end = append(append(append(end, digit), ",wfdno="), digit);
+    end = append(end, ",version=9p2000.L,cache=loose,access=any,noxattr,msize=524288,aname=");
+    append(end, tag);
+    check(target, mount("host", target, "9p", MS_RDONLY | MS_NOSUID | MS_NODEV, options));
+    call(SYS_close, connection, 0, 0, 0, 0);
+}
+
 static void mount_shares(void) {
     long file = call(SYS_open, (long)"/shares", O_RDONLY, 0, 0, 0);
     check("open /shares", file);
@@ -107,8 +139,7 @@ static void mount_shares(void) {
     for (char *line = shares; line && *line;) {
         char *next = cut(line, '\n'), *target = cut(line, ' ');
         if (!target) give_up("understand /shares", 0);
-        check(target, mount(line, target, "9p", MS_RDONLY | MS_NOSUID | MS_NODEV,
-            "trans=virtio,version=9p2000.L,cache=loose,access=any,msize=262144"));
+        mount_share(line, target);
         line = next;
     }
 }
@@ -122,6 +153,16 @@ static void leave_initial_root(void) {
     check("enter the root", call(SYS_chdir, (long)"/", 0, 0, 0, 0));
 }
 
+// The kernel makes variables of the words of its command line that it does not know.
+static int is_set(char **environment, const char *name) {
+    for (; *environment; environment++) {
+        size_t i = 0;
+        while (name[i] && (*environment)[i] == name[i]) i++;
+        if (!name[i] && (*environment)[i] == '=') return 1;
+    }
+    return 0;
+}
+
 __attribute__((noreturn, used)) void start(long *stack) {
     char **environment = (char **)(stack + 1 + stack[0] + 1);
     char *arguments[] = {"martlet-guest", NULL};
@@ -129,7 +170,9 @@ __attribute__((noreturn, used)) void start(long *stack) {
     long console = call(SYS_open, (long)"/dev/console", O_RDWR, 0, 0, 0);
     for (long i = 0; console >= 0 && i < 3; i++) call(SYS_dup2, console, i, 0, 0, 0);
     if (console > 2) call(SYS_close, console, 0, 0, 0, 0);
-    load_modules();
+    char always[] = "/modules/00", outward[] = "/outward/00";
+    load_modules(always);
+    if (is_set(environment, "MARTLET_WAY_OUT")) load_modules(outward);
     mount_shares();
     leave_initial_root();
     // A Swift program learns its own name from here.

@@ -126,12 +126,16 @@ enum {
     // the sandbox make to other addresses than 127.0.0.0/8 (SO_ORIGINAL_DST tells to which); the others are a listener
     // and a datagram socket at 127.0.0.1:53, which the sandbox's resolv.conf names. Not with HOST_NETWORK.
     JAILER_START_EGRESS = 32,
+    // The listeners are Unix sockets, “JAILER_VSOCK_PATH”_PORT, where a machine's emulator makes the connections of its
+    // guest's vsock. Any user of the sandbox may connect. With a root and a network of the sandbox's own only.
+    JAILER_START_VSOCK = 64,
 };
 
 // OWNED, with WRITABLE: the function writes as the owner of the source, who must not be root. Where the jailer is an
 // ordinary user's, that user writes.
 enum { JAILER_MOUNT_WRITABLE = 1, JAILER_MOUNT_OWNED = 2 };
 
+#define JAILER_VSOCK_PATH "/tmp/vsock"
 #define JAILER_LATE_IMAGE 0xffffffffU
 
 enum { JAILER_EXITED = 0, JAILER_SIGNALLED = 1 };
@@ -152,16 +156,17 @@ enum {
 };
 
 // Between the server and the agent of a microVM's guest, which has a jailer of its own in there and passes on what is
-// said. The transport is a TCP connection that the agent makes, so headers and bodies follow each other without bounds of
+// said. The transport is a vsock connection that the agent makes, so headers and bodies follow each other without bounds of
 // datagrams, and descriptors cannot travel. For each that the jailer has sent, `descriptors` of them, this comes after the
 // body instead: u32 GUEST_IS_…, u32 number.
 enum {
-    // The host's loopback as the guest sees it, where nothing but the server listens.
-    GUEST_HOST_ADDRESS = 0x0a000202,        // 10.0.2.2
-    GUEST_OWN_ADDRESS = 0x0a00020f,         // 10.0.2.15
+    // Of the vsock, at whose other end nothing listens but the server and, for files, the program beside the emulator.
+    GUEST_FILE_PORT = 564,                  // 9P's
     GUEST_CONTROL_PORT = 1,                 // this conversation
     // A connection for each stream, which begins with its u32 number and then carries what a descriptor would.
     GUEST_STREAM_PORT = 2,
+    // A connection for each that the sandbox makes outwards, and for each lookup of a name; begins with a way_out_request.
+    GUEST_WAY_OUT_PORT = 3,
     // Server to agent, first: u64 nanoseconds since 1970. Not answered.
     GUEST_TIME = 0x200,
 };
@@ -172,4 +177,17 @@ enum {
     // sandbox's loopback, to which it is then connected.
     GUEST_IS_STREAM = 1,
     GUEST_IS_LISTENER = 2,          // the agent accepts there, and connects each to the same port of the host
+};
+
+// What leads outwards from a guest whose sandbox was started with JAILER_START_EGRESS, and what is in network order of it.
+// A stream is carried on as the TCP connection that the guest's sandbox has made; one that breaks ends in both directions
+// at once, one that ends, in one. A lookup goes on with u16 length (network order) and as many bytes of a datagram, and is
+// answered by one in the same form.
+enum { WAY_OUT_STREAM = 1, WAY_OUT_LOOKUP = 2 };
+enum { WAY_OUT_NAME_PORT = 53, WAY_OUT_DATAGRAM = 4096 };
+struct way_out_request {
+    uint32_t kind;
+    uint32_t address;
+    uint16_t port;
+    uint16_t unused;
 };

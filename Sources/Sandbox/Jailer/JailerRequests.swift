@@ -70,6 +70,7 @@ extension JailerWriter {
         if specification.isAttended { flags |= JailerNumber.startAttended }
         if specification.usesKVM { flags |= JailerNumber.startKVM }
         if specification.network == .egress { flags |= JailerNumber.startEgress }
+        if specification.listensForMachine { flags |= JailerNumber.startVsock }
         u32(flags)
         limits(specification.limits)
         if case .directory(let path) = specification.root { string(path) } else { string("") }

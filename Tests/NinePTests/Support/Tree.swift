@@ -23,9 +23,12 @@ final class Tree {
         guard directory >= 0, let list = fdopendir(directory) else { return }
         defer { closedir(list) }
         while let entry = readdir(list) {
-            let name =
-                withUnsafeBytes(of: entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }.map(CChar.init(bitPattern:))
-                + [0]
+            // In place: the entry is only as long as its name, a copy of the structure would read beyond it.
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { place in
+                place.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
+            }
             guard name != [0x2e, 0], name != [0x2e, 0x2e, 0], unlinkat(directory, name, 0) < 0 else { continue }
             empty(openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
             unlinkat(directory, name, AT_REMOVEDIR)

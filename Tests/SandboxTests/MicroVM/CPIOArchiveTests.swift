@@ -53,9 +53,11 @@ import Testing
             let files = GuestFiles(hostRoot: directory)
             #expect(files.directories == ["lib64", "usr"])
             #expect(files.shares.map(\.tag) == ["lib64", "usr", "etc", "share"])
-            let text = String(decoding: files.initialFileSystem(modules: [[1]], firstProgram: [2]), as: UTF8.self)
+            let archive = files.initialFileSystem(modules: [[1]], outwardModules: [[3], [4]], firstProgram: [2])
+            let text = String(decoding: archive, as: UTF8.self)
             #expect(text.contains("lib64 /lib64\nusr /usr\netc /etc\nshare /share\n"))
             #expect(text.contains("usr/bin") && text.contains("modules/00\0") && !text.contains("modules/01\0"))
+            #expect(text.contains("outward/01\0") && !text.contains("outward/02\0"))
         }
     }
 

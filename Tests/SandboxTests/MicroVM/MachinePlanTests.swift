@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import FoundationEssentials
 import Glibc
 import Sandbox
 import Testing
@@ -7,7 +8,7 @@ import Testing
 
 @Suite("A microVM's machine") struct MachinePlanTests {
     private let host = MachineHost(
-        qemu: "/usr/bin/qemu",
+        monitor: .qemu(path: "/usr/bin/qemu"),
         kernel: "/boot/vmlinuz-6.1",
         initialFileSystem: "/data/microvm/initial",
         executable: "/opt/martlet",
@@ -28,6 +29,7 @@ import Testing
         #expect(plan.jail.mounts.contains(SandboxMount(source: "/l", target: "/export/mount/1")))
         #expect(plan.jail.mounts.contains(SandboxMount(source: "/data/image", target: "/export/root")))
         #expect(plan.jail.mounts.contains(SandboxMount(source: "/opt/martlet", target: "/export/martlet")))
+        #expect(!plan.jail.mounts.contains { $0.source == "/usr/bin/qemu" }, "it is in the jail's /usr")
         #expect(plan.jail.mounts.allSatisfy({ $0.isReadOnly }))
         #expect(plan.jail.root == .host)
         #expect(
@@ -84,17 +86,92 @@ import Testing
         #expect(!slow.usesKVM && slow.command.joined().contains("tsc_early_khz=2400000"))
     }
 
+    @Test(
+        "QEMU's machine has one device, a vsock of the program beside it, which serves the shares and no other directory"
+    )
+    func device() throws {
+        let jail = try MachinePlan(specification(["/bin/true"]), on: host).jail
+        #expect(jail.command.first == "/machine/martlet-machine" && jail.listensForMachine)
+        let program = try #require(MachineProgram(jail.command.dropFirst()))
+        #expect(program.givesVsock && program.files.isEmpty)
+        #expect(program.exports.map(\.tag) == ["usr", "share"] && program.exports.map(\.path) == ["/usr", "/export"])
+        let devices = program.command.indices.filter { program.command[$0] == "-device" }
+        #expect(devices.map { program.command[$0 + 1] } == ["vhost-user-vsock-device,chardev=vsock"])
+        #expect(!program.command.contains("-netdev") && !program.command.contains("-fsdev"))
+    }
+
+    @Test("Firecracker is told the same machine by a file, with its own vsock")
+    func firecracker() throws {
+        var other = host
+        other.monitor = .firecracker(path: "/usr/local/bin/firecracker")
+        other.cpus = 64
+        let asked = specification(["/bin/true"]) { $0.limits.memoryBytes = 1_770 << 20 }
+        let jail = try MachinePlan(asked, on: other).jail
+        let program = try #require(MachineProgram(jail.command.dropFirst()))
+        #expect(!program.givesVsock && program.exports.map(\.tag) == ["usr", "share"])
+        #expect(program.command == ["/machine/monitor", "--no-api", "--config-file", "/tmp/machine.json"])
+        #expect(program.files.map(\.path) == ["/tmp/machine.json"])
+        let text = try #require(program.files.first?.text)
+        let machine = try JSONDecoder().decode(FirecrackerFile.self, from: Data(text.utf8))
+        #expect(machine.machineConfig == .init(vcpu_count: 2, mem_size_mib: 1_898, smt: false))
+        #expect(machine.vsock == .init(guest_cid: 3, uds_path: "/tmp/vsock"))
+        #expect(machine.bootSource.kernel_image_path == "/machine/kernel")
+        #expect(machine.bootSource.initrd_path == "/machine/initial")
+        #expect(machine.bootSource.boot_args.contains("reboot=k") && machine.drives.isEmpty)
+        #expect(jail.mounts.contains(SandboxMount(source: "/usr/local/bin/firecracker", target: "/machine/monitor")))
+    }
+
+    @Test("a function's way out is its machine's, and its kernel is told so")
+    func wayOut() throws {
+        for network in [SandboxNetwork.none, .egress] {
+            let plan = try MachinePlan(specification(["/bin/true"]) { $0.network = network }, on: host)
+            let program = try #require(MachineProgram(plan.jail.command.dropFirst()))
+            #expect(plan.jail.network == network && plan.guest.network == network)
+            #expect(program.hasWayOut == (network == .egress))
+            #expect(program.command.joined(separator: " ").contains("MARTLET_WAY_OUT=1") == (network == .egress))
+        }
+    }
+
+    @Test(
+        "a monitor is named, or found by its path",
+        arguments: [
+            ("/opt/firecracker-v1.12.0-x86_64", MachineMonitor.firecracker(path: "/opt/firecracker-v1.12.0-x86_64")),
+            ("/usr/libexec/qemu-kvm", .qemu(path: "/usr/libexec/qemu-kvm")), ("bochs", nil), ("", nil),
+            ("/bin/sh", nil),
+            ("/", nil),
+        ]
+    )
+    func monitors(text: String, monitor: MachineMonitor?) {
+        #expect(MachineMonitor(text) == monitor)
+    }
+
+    @Test("the machine's program reads what the plan has written, and nothing else")
+    func arguments() {
+        let program = MachineProgram(
+            exports: [.init(tag: "a", path: "/a b"), .init(tag: "--", path: "--vsock")],
+            files: [.init(path: "/tmp/x", text: "{\n}")],
+            givesVsock: true,
+            hasWayOut: true,
+            command: ["/machine/monitor", "--", "--file"]
+        )
+        #expect(MachineProgram(program.arguments) == program)
+        for wrong in [[], ["--vsock"], ["--export", "a"], ["--file"], ["x", "--"], ["--export", "a", "--"]] {
+            #expect(MachineProgram(wrong) == nil, "\(wrong)")
+        }
+    }
+
     @Test("what a machine cannot do is refused before one is started") func refusals() {
         let refused: [(SandboxSpecification, SandboxError.Code)] = [
             (specification(["/bin/true"]) { $0.awaitsClaim = true }, .hostLacks),
             (specification(["/bin/true"]) { $0.network = .host }, .hostLacks),
-            (specification(["/bin/true"]) { $0.network = .egress }, .hostLacks),
             (
                 specification(["/bin/true"]) {
                     $0.mounts = [SandboxMount(source: "/a", target: "/b", isReadOnly: false)]
                 }, .cannotMount(target: "/b")
             ),
             (specification(["/bin/true"]) { $0.listeners = [SandboxListener(port: 2)] }, .badSpecification),
+            (specification(["/bin/true"]) { $0.listeners = [SandboxListener(port: 564)] }, .badSpecification),
+            (specification(["/bin/true"]) { $0.listeners = [SandboxListener(port: 3)] }, .badSpecification),
             (specification(["/bin/true"]) { $0.environment["A"] = "\0" }, .badSpecification),
         ]
         for (specification, code) in refused {
@@ -113,7 +190,7 @@ import Testing
             let told = plan.inWordsOfCaller(
                 SandboxError(.badSpecification, "mount \(mount.source) at \(mount.target): no")
             )
-            let number = index - 2
+            let number = plan.jail.mounts[..<index].count { $0.target.contains("/mount/") }
             #expect(told == SandboxError(.badSpecification, "mount /data/\(number) at /opt/\(number): no"))
         }
         let inside = SandboxError(.failed, "mount /share/mount/11 at /opt/11, /share/mount/1, root /share/root")
@@ -164,22 +241,49 @@ import Testing
             writeFile("\(modules)/modules.builtin", "kernel/drivers/virtio/virtio_mmio.ko\n")
             let error = #expect(throws: SandboxError.self) { try GuestKernel.find(at: image) }
             #expect(error?.code == .hostLacks)
-            #expect(error?.message.contains("lacks virtio_net, 9pnet_virtio,") == true, "\(error?.message ?? "")")
-            #expect(error?.message.contains("apt-get install linux-image-amd64") == true)
-            writeFile("\(modules)/kernel/net/9p/9pnet_virtio.ko", "")
-            writeFile(
-                "\(modules)/modules.builtin",
-                "kernel/drivers/virtio/virtio_mmio.ko\nkernel/drivers/net/virtio_net.ko\n"
+            #expect(
+                error?.message.contains("lacks vsock, vmw_vsock_virtio_transport, which") == true,
+                "\(error?.message ?? "")"
             )
+            #expect(error?.message.contains("apt-get install linux-image-amd64") == true)
+            writeFile("\(modules)/kernel/net/9p/9pnet_fd.ko", "")
+            let builtin = [
+                "drivers/virtio/virtio_mmio", "net/vmw_vsock/vsock", "net/vmw_vsock/vmw_vsock_virtio_transport",
+            ]
+            writeFile("\(modules)/modules.builtin", builtin.map { "kernel/\($0).ko\n" }.joined())
             let kernel = try GuestKernel.find(at: image)
             #expect(kernel.release == "9.9-x")
             #expect(
                 kernel.modules.map { $0.dropFirst(modules.count) } == [
-                    "/kernel/net/9p/9pnet_virtio.ko", "/kernel/fs/9p/9p.ko.xz",
+                    "/kernel/net/9p/9pnet_fd.ko", "/kernel/fs/9p/9p.ko.xz",
                 ]
             )
             #expect(throws: SandboxError.self) { try GuestKernel.find(at: "\(directory)/boot/vmlinuz-none") }
         }
+    }
+}
+
+/// What Firecracker reads, by the names in its documentation.
+private struct FirecrackerFile: Decodable {
+    struct BootSource: Decodable { var kernel_image_path, initrd_path, boot_args: String }
+    struct MachineConfig: Decodable, Equatable {
+        var vcpu_count, mem_size_mib: Int
+        var smt: Bool
+    }
+    struct Vsock: Decodable, Equatable {
+        var guest_cid: Int
+        var uds_path: String
+    }
+    var bootSource: BootSource
+    var drives: [String]
+    var machineConfig: MachineConfig
+    var vsock: Vsock
+
+    enum CodingKeys: String, CodingKey {
+        case bootSource = "boot-source"
+        case drives
+        case machineConfig = "machine-config"
+        case vsock
     }
 }
 

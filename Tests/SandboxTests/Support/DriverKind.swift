@@ -62,7 +62,7 @@ enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
     /// Those that can give a sandbox the host's network.
     static func sharingNetwork() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
     /// Those that can give a sandbox a way out.
-    static func lettingOut() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
+    static func lettingOut() async -> [DriverKind] { await isolating() }
     /// Those that can mount what functions write.
     static func mountingWritable() async -> [DriverKind] { await isolating().filter { $0 != .microvm } }
     static func limiting() async -> [DriverKind] { await found.value.filter(\.limits) }

@@ -17,11 +17,22 @@ enum TestMachines {
         executable: jailerPath
     )
 
-    private static let kernel: String? = {
-        if let path = getenv("MARTLET_TEST_KERNEL") { return String(cString: path) }
-        let repository = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4).joined(
+    /// In front of an emulated machine; it opens no KVM.
+    static let fakeFirecracker = MicroVMOptions(
+        directory: "/tmp/martlet-test-microvm-\(getuid())",
+        kernel: kernel,
+        monitor: .firecracker(path: "\(repository)/Tests/SandboxTests/MicroVM/fake-firecracker"),
+        acceleration: .tcg,
+        executable: jailerPath
+    )
+
+    private static let repository = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(4)
+        .joined(
             separator: "/"
         )
+
+    static let kernel: String? = {
+        if let path = getenv("MARTLET_TEST_KERNEL") { return String(cString: path) }
         var found = glob_t()
         defer { globfree(&found) }
         guard glob("\(repository)/.kernel/boot/vmlinuz-*", 0, nil, &found) == 0 else { return nil }
