@@ -113,6 +113,41 @@ private final class Recorder: RuntimeAPIDelegate {
         return try await connection.receiveText()
     }
 
+    @Test("plain calls and others follow each other on one connection, and none is read twice")
+    func plainAndOthers() async throws {
+        try await serving { endpoint, recorder in
+            let connection = try await RawConnection(to: endpoint)
+            func answer(to pieces: String...) async throws -> String {
+                for piece in pieces {
+                    try await connection.send(piece)
+                    // So that the next one comes with a read of its own.
+                    if pieces.count > 1 { for _ in 0..<1_000 { await Task.yield() } }
+                }
+                return String(decoding: try await connection.receive(), as: UTF8.self)
+            }
+            let next = "GET \(Self.base)/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n"
+            let response = "POST \(Self.base)/invocation/a/response HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+            #expect(try await answer(to: next).hasSuffix("event"))
+            #expect(try await answer(to: response + "\r\n11").hasPrefix("HTTP/1.1 202 Accepted\r\n"))
+            #expect(try await answer(to: next).hasSuffix("event"))
+            #expect(try await answer(to: response, "X: y\r\n\r\n2", "2").hasPrefix("HTTP/1.1 202"))
+            #expect(try await answer(to: next).hasSuffix("event"))
+            #expect(try await answer(to: response + "\r\n33").hasPrefix("HTTP/1.1 202"))
+            #expect(recorder.calls.withLockedValue { $0 } == ["response a 11", "response a 22", "response a 33"])
+        }
+    }
+
+    @Test("a runtime that sends a plain call before it has the answer to another is cut off")
+    func plainAhead() async throws {
+        try await serving { endpoint, recorder in
+            recorder.holds.withLockedValue { $0 = true }
+            let connection = try await RawConnection(to: endpoint)
+            try await connection.send("GET \(Self.base)/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await connection.send("GET \(Self.base)/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(try await connection.receiveText().isEmpty)
+        }
+    }
+
     @Test("a streamed answer that fails on its way is an error, with the type and body of its trailers")
     func trailers() async throws {
         try await serving { endpoint, recorder in

@@ -31,8 +31,13 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     private var owesAnswer = false
     private var isPaused = false
     private var isReadPending = false
+    private var context: ChannelHandlerContext?
 
     init(owner: RuntimeAPIOwner) { self.owner = owner }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
@@ -53,6 +58,22 @@ final class RuntimeAPIHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     // MARK: Requests
+
+    /// One that came whole, on a connection on which nothing else has come.
+    func take(_ call: PlainRuntimeCall) {
+        guard let context else { return }
+        if delegate == nil { delegate = owner.current }
+        guard !owesAnswer, let delegate else { return context.close(promise: nil) }
+        requests += 1
+        owesAnswer = true
+        let request = RuntimeRequest(channel: context.channel, number: requests)
+        switch call {
+        case .next:
+            held = request
+            delegate.next(request)
+        case .response(let id, let body): delegate.response(request, id: id, body: body, isTooLarge: false)
+        }
+    }
 
     private func began(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         if delegate == nil { delegate = owner.current }

@@ -2,7 +2,6 @@
 import LinuxSystem
 import NIOConcurrencyHelpers
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 
 /// What the Runtime API asks of the environment that it belongs to. Called on the event loop; must not block.
@@ -75,8 +74,9 @@ struct RuntimeAPIServer: Sendable {
                     guard isWelcome else { throw ChannelError.inappropriateOperationForState }
                     child.closeFuture.whenComplete { _ in connections.withLockedValue { $0 -= 1 } }
                     let pipeline = child.pipeline.syncOperations
-                    try pipeline.addHandler(ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)))
-                    try pipeline.addHandler(RuntimeAPIHandler(owner: owner))
+                    let calls = RuntimeAPIHandler(owner: owner)
+                    try pipeline.addHandler(PlainRuntimeCalls(before: calls))
+                    try pipeline.addHandler(calls)
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)

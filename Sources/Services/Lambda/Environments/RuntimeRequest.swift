@@ -13,7 +13,9 @@ struct RuntimeRequest: Sendable, Equatable {
         left.channel === right.channel && left.number == right.number
     }
 
-    func accept() { answer(status: .accepted, body: ByteBuffer(string: #"{"status":"OK"}"#)) }
+    private static let accepted = ByteBuffer(staticString: #"{"status":"OK"}"#)
+
+    func accept() { answer(status: .accepted, body: Self.accepted) }
 
     func reject(_ error: RuntimeAPIError) {
         let body = #"{"errorMessage":"\#(error.errorMessage)","errorType":"\#(error.errorType)"}"#
@@ -42,8 +44,14 @@ struct RuntimeAnswer: Sendable {
         let isCopied = body.readableBytes <= Self.copiedBytes
         var head = ByteBuffer()
         head.reserveCapacity(640 + (isCopied ? body.readableBytes : 0))
-        head.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\nContent-Type: application/json\r\n")
-        head.writeString("Content-Length: \(body.readableBytes)\r\n")
+        switch status {
+        case .ok: head.writeStaticString("HTTP/1.1 200 OK")
+        case .accepted: head.writeStaticString("HTTP/1.1 202 Accepted")
+        default: head.writeString("HTTP/1.1 \(status.code) \(status.reasonPhrase)")
+        }
+        head.writeStaticString("\r\nContent-Type: application/json\r\nContent-Length: ")
+        head.writeString(String(body.readableBytes))
+        head.writeStaticString("\r\n")
         for (name, value) in headers where Self.fitsOneLine(value) {
             head.writeString(name)
             head.writeStaticString(": ")
