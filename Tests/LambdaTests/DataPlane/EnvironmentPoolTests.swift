@@ -39,7 +39,10 @@ private struct NoLogQueue: LogQueue {
         generation: "1"
     )
 
-    private func environment(_ number: Int) throws -> (ExecutionEnvironment, PooledSandbox) {
+    private func environment(
+        _ number: Int,
+        on eventLoop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    ) throws -> (ExecutionEnvironment, PooledSandbox) {
         let sandbox = PooledSandbox(try #require(SandboxID("sandbox-\(number)")))
         let log = EnvironmentLog(group: "g", stream: "s", scope: key.scope, queue: NoLogQueue(), clock: clock)
         let environment = ExecutionEnvironment(
@@ -47,7 +50,7 @@ private struct NoLogQueue: LogQueue {
             sandbox: sandbox,
             log: log,
             poller: .ofTests,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            eventLoop: eventLoop,
             clock: clock,
             supervisor: Supervisor(),
             startedMicroseconds: 0
@@ -71,6 +74,30 @@ private struct NoLogQueue: LogQueue {
             if case .now = start { pool.startFailed(key, tookRoom: false) }
             return nil
         }
+    }
+
+    @Test("of the last few used one is taken that is served by the event loop that asks, else the most recently used")
+    func nearOnes() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let (here, there) = (group.next(), group.next())
+        let pool = VersionPool()
+        func taken() async throws -> ExecutionEnvironment? {
+            try await here.submit {
+                if case .idle(let idle) = pool.ask(isPatient: false, isBusy: false, at: 0) {
+                    idle.environment
+                } else {
+                    nil
+                }
+            }.get()
+        }
+        let near = try environment(0, on: here).0
+        let far = try (1...8).map { try environment($0, on: there).0 }
+        for environment in [near] + far { #expect(pool.push(environment, at: clock.now)) }
+        // Eight others were used after it.
+        #expect(try await taken() === far[7])
+        #expect(try await taken() === near)
+        #expect(try await taken() === far[6])
+        try await group.shutdownGracefully()
     }
 
     @Test("there are never more environments than requests: the next request waits for one that is under way")

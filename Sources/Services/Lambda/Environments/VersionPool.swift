@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletCore
 import NIOConcurrencyHelpers
+import NIOCore
 import Sandbox
 
 /// The idle environments of one function version, and who waits for one.
@@ -47,10 +48,16 @@ final class VersionPool: Sendable {
         /// Whether any has been, so that others need not look for it.
         var hasProvisioned = false
 
-        /// Provisioned ones first, as they do not count against anything; then the most recently used.
+        /// How many of the most recently used may be passed over for one that is near.
+        static let looksBack = 8
+
+        /// Provisioned ones first, as they do not count against anything; then the most recently used: of the last few one that
+        /// is served by the event loop that asks. An event that goes to another loop wakes a thread, and so does its answer.
         mutating func takeIdle() -> Idle? {
-            guard hasProvisioned, let index = idle.lastIndex(where: \.isProvisioned) else { return idle.popLast() }
-            return idle.remove(at: index)
+            if hasProvisioned, let index = idle.lastIndex(where: \.isProvisioned) { return idle.remove(at: index) }
+            guard idle.count > 1 else { return idle.popLast() }
+            let near = idle.suffix(Self.looksBack).lastIndex { !$0.isFrozen && $0.environment.eventLoop.inEventLoop }
+            return near.map { idle.remove(at: $0) } ?? idle.popLast()
         }
 
         mutating func getInLine() -> Int {
