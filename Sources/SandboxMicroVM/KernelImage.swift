@@ -3,8 +3,8 @@ internal import Glibc
 internal import LinuxSystem
 internal import Sandbox
 
-/// The file of a kernel: what distributions install is a small program that unpacks the kernel proper. QEMU starts that;
-/// Firecracker wants what is in it.
+/// The file of a kernel: what distributions install is a small program that unpacks the kernel proper. QEMU starts that, and
+/// most kernels proper, too; Firecracker only these.
 struct KernelImage {
     /// How the kernel proper is packed, and which of the host's commands unpacks it.
     enum Packing: CaseIterable {
@@ -104,5 +104,60 @@ struct KernelImage {
         var (first, second) = (stat(), stat())
         guard stat(one, &first) == 0, stat(other, &second) == 0 else { return false }
         return (first.st_mtim.tv_sec, first.st_mtim.tv_nsec) >= (second.st_mtim.tv_sec, second.st_mtim.tv_nsec)
+    }
+}
+
+// MARK: - what is in it
+
+extension KernelImage {
+    /// Of an ELF file's notes, so many bytes are looked at.
+    private static let noteBytes = 65_536
+    private static let noteSegment: UInt32 = 4
+    /// XEN_ELFNOTE_PHYS32_ENTRY: where the kernel is entered by who has unpacked it himself, as PVH has it.
+    private static let entryNote: UInt32 = 18
+
+    /// Whether QEMU can start a kernel proper (`CONFIG_PVH`). False for what cannot be read, too.
+    static func startsUnpacked(_ path: String) -> Bool {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        let head = bytes(of: file, at: 0, count: 64)
+        // 64 bits, least byte first.
+        guard head.count == 64, head.starts(with: elfMagic), head[4] == 2, head[5] == 1 else { return false }
+        let (table, size, count) = (number(head, 32, 8), number(head, 54, 2), number(head, 56, 2))
+        guard size >= 56, size <= 1_024, count <= 64, table <= 1 << 20 else { return false }
+        for index in 0..<count {
+            let segment = bytes(of: file, at: table + index * size, count: 56)
+            guard segment.count == 56, number(segment, 0, 4) == Int(noteSegment) else { continue }
+            let (offset, length) = (number(segment, 8, 8), number(segment, 32, 8))
+            if hasEntry(bytes(of: file, at: offset, count: min(length, noteBytes))) { return true }
+        }
+        return false
+    }
+
+    static func hasEntry(_ notes: [UInt8]) -> Bool {
+        var rest = notes[...]
+        while rest.count >= 12 {
+            let head = Array(rest.prefix(12))
+            let (name, description) = (number(head, 0, 4), number(head, 4, 4))
+            guard name <= rest.count, description <= rest.count else { return false }
+            let text = rest.dropFirst(12).prefix(name)
+            if number(head, 8, 4) == Int(entryNote), text.elementsEqual("Xen\0".utf8) { return true }
+            rest = rest.dropFirst(12 + (name + 3) & ~3 + (description + 3) & ~3)
+        }
+        return false
+    }
+
+    /// Those that are there. Nothing of an offset that no file has.
+    private static func bytes(of file: Int32, at offset: Int, count: Int) -> [UInt8] {
+        guard offset >= 0, count > 0 else { return [] }
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = pread(file, &bytes, count, off_t(offset))
+        return Array(bytes.prefix(max(0, got)))
+    }
+
+    /// Least byte first; of eight bytes, 63 bits.
+    private static func number(_ bytes: [UInt8], _ at: Int, _ count: Int) -> Int {
+        (0..<count).reduce(0) { $0 | Int(truncatingIfNeeded: UInt64(bytes[at + $1]) << (8 * $1)) } & .max
     }
 }

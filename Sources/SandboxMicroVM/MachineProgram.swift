@@ -132,7 +132,8 @@ package struct MachineProgram: Sendable, Equatable {
             let frontend = FileDescriptor(pair[0])
             try detachThread(named: "vsock") {
                 VsockDevice(frontend: frontend, path: Self.vsockPath).run()
-                // Without its device a machine is deaf and dumb.
+                // Without its device a machine is deaf and dumb. But mostly it is the monitor that is ending.
+                sleep(2)
                 monitor.kill()
             }
         }

@@ -36,12 +36,14 @@ struct MachineSurvey {
     }
 
     private func image(of kernel: GuestKernel, for monitor: MachineMonitor) throws(SandboxError) -> String {
-        switch monitor {
-        // Ubuntu's are root's to read.
-        case .qemu: try HostFile.readableByAll(kernel.image, in: options.directory)
-        case .firecracker:
+        let unpacked: Result<String, SandboxError> = Result { () throws(SandboxError) in
             try KernelImage.unpacked(kernel.image, release: kernel.release, in: options.directory)
         }
+        guard case .qemu = monitor else { return try unpacked.get() }
+        // Each machine would unpack it anew, half a second, or five where it is emulated.
+        if case .success(let path) = unpacked, KernelImage.startsUnpacked(path) { return path }
+        // Ubuntu's are root's to read.
+        return try HostFile.readableByAll(kernel.image, in: options.directory)
     }
 
     private func write(_ files: GuestFiles, _ kernel: GuestKernel) throws(SandboxError) -> String {

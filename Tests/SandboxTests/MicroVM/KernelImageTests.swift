@@ -75,4 +75,42 @@ import Testing
             #expect(glob("\(directory)/vmlinux*", 0, nil, &found) == GLOB_NOMATCH)
         }
     }
+
+    /// As the kernel's linker lays them out: length of the name, of what follows, kind; each padded to four bytes.
+    private func note(_ name: String, _ kind: UInt8, _ description: [UInt8]) -> [UInt8] {
+        let text = Array(name.utf8) + [0]
+        func padded(_ bytes: [UInt8]) -> [UInt8] { bytes + [UInt8](repeating: 0, count: (4 - bytes.count % 4) % 4) }
+        let lengths = [UInt8(text.count), 0, 0, 0, UInt8(description.count), 0, 0, 0, kind, 0, 0, 0]
+        return lengths + padded(text) + padded(description)
+    }
+
+    @Test("tells by a note whether it can be entered unpacked")
+    func notes() {
+        let entry = note("Xen", 18, [1, 2, 3, 4, 5, 6, 7, 8])
+        #expect(KernelImage.hasEntry(entry))
+        #expect(KernelImage.hasEntry(note("Linux", 1, [1]) + note("Xen", 6, Array("linux".utf8)) + entry))
+        #expect(!KernelImage.hasEntry(note("Linux", 18, [1]) + note("Xen", 17, [1])))
+        for count in 0..<12 { #expect(!KernelImage.hasEntry(Array(entry[..<count]))) }
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<5_000 {
+            var broken = note("Linux", 1, [1, 2, 3]) + note("Xen", 6, [9]) + entry
+            for _ in 0..<3 { broken[Int.random(in: 0..<broken.count, using: &random)] = UInt8.random(in: 0...255) }
+            _ = KernelImage.hasEntry(broken)
+        }
+    }
+
+    @Test("of a distribution starts unpacked; a file that is none does not", .enabled(if: TestMachines.areThere))
+    func distribution() async throws {
+        try await withTemporaryDirectory { directory async throws in
+            let kernel = try GuestKernel.find(at: TestMachines.kernel)
+            let path = try KernelImage.unpacked(kernel.image, release: kernel.release, in: directory)
+            #expect(KernelImage.startsUnpacked(path))
+            #expect(!KernelImage.startsUnpacked(kernel.image) && !KernelImage.startsUnpacked(directory))
+            try HostFile.write(
+                KernelImage.elfMagic + [2, 1] + [UInt8](repeating: 0xff, count: 58),
+                to: "\(directory)/x"
+            )
+            #expect(!KernelImage.startsUnpacked("\(directory)/x"))
+        }
+    }
 }

@@ -72,7 +72,7 @@ struct EnvironmentStarter: Sendable {
     ) async throws -> ExecutionEnvironment {
         if let environment = await claimed(plan, near: eventLoop) { return environment }
         let sandbox = try await started(plan)
-        let environment = environment(plan, in: sandbox, on: eventLoop ?? doors.eventLoops.next())
+        let environment = environment(plan, in: sandbox, on: doors.eventLoop(near: eventLoop))
         environment.expectExtensions(plan.launch.extensions, holdsRuntime: plan.isHeld)
         do {
             environment.own(try await doors.open(sandbox, on: environment.eventLoop, for: environment))
