@@ -198,7 +198,9 @@ import Testing
             #expect(listeners.count == 1 && sandbox.listenerPorts.count == 1)
             #expect(sandbox.takeListeners().isEmpty)
             let listener = try #require(listeners.first)
-            #expect(try listener.localPort() == sandbox.listenerPorts.first)
+            // A machine's is a Unix socket out here; inside it has the port that was asked for.
+            let port = kind == .microvm ? 9_001 : try listener.localPort()
+            #expect(sandbox.listenerPorts.first == port)
             #expect(await listener.acceptAndRead(answering: "hello") == "question")
             listener.close()
             #expect(await (try #require(sandbox.takeOutput())).readToEnd() == "hello\n")

@@ -110,7 +110,7 @@ import Testing
         #expect(try await run(script) { $0.givesVsock = true }.exit == .signalled(SIGKILL))
     }
 
-    @Test("leads outwards whoever says where to, and is not confused by who does not", .timeLimit(.minutes(10)))
+    @Test("leads outwards whoever says where to, and is not confused by who does not")
     func wayOut() async throws {
         try await OtherHost.run { host async throws in
             let front = EgressFront(
