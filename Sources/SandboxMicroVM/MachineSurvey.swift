@@ -65,8 +65,13 @@ struct MachineSurvey {
     private func monitor(_ acceleration: Acceleration) throws(SandboxError) -> MachineMonitor {
         let executable: (String) -> Bool = { access($0, X_OK) == 0 }
         if let wanted = options.monitor {
-            guard !executable(wanted.path) else { return wanted }
-            throw SandboxError(.hostLacks, "\(wanted.name) is missing: no \(wanted.path). \(Self.advice)")
+            guard executable(wanted.path) else {
+                throw SandboxError(.hostLacks, "\(wanted.name) is missing: no \(wanted.path). \(Self.advice)")
+            }
+            if case .firecracker = wanted, acceleration == .tcg, options.acceleration == nil {
+                throw SandboxError(.hostLacks, "Firecracker does not emulate machines: leave --microvm-monitor to QEMU")
+            }
+            return wanted
         }
         if acceleration == .kvm, let path = MachineMonitor.firecrackerPaths.first(where: executable) {
             return .firecracker(path: path)

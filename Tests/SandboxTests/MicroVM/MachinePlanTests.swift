@@ -217,6 +217,36 @@ import Testing
     }
 }
 
+@Suite("What a host offers to machines") struct MachineSurveyTests {
+    private func survey(_ monitor: MachineMonitor) -> MachineSurvey {
+        MachineSurvey(
+            MicroVMOptions(directory: "/tmp", kernel: "/no/such/vmlinuz-1", monitor: monitor, executable: "/x")
+        )
+    }
+
+    @Test("a monitor that is missing is missed by its path, with what to do")
+    func missing() {
+        for monitor in [MachineMonitor.firecracker(path: "/no/firecracker"), .qemu(path: "/no/qemu")] {
+            let error = #expect(throws: SandboxError.self) { try survey(monitor).host(.kvm) }
+            #expect(error?.code == .hostLacks && error?.message.contains("no \(monitor.path)") == true)
+            #expect(error?.message.contains("apt-get install") == true)
+        }
+    }
+
+    @Test("Firecracker is not asked to emulate; what is there goes on to the kernel")
+    func emulation() {
+        let words = [
+            (MachineMonitor.firecracker(path: "/bin/true"), Acceleration.tcg, "does not emulate"),
+            (.firecracker(path: "/bin/true"), .kvm, "The kernel /no/such/vmlinuz-1"),
+            (.qemu(path: "/bin/true"), .tcg, "The kernel /no/such/vmlinuz-1"),
+        ]
+        for (monitor, acceleration, word) in words {
+            let error = #expect(throws: SandboxError.self) { try survey(monitor).host(acceleration) }
+            #expect(error?.message.contains(word) == true, "\(error?.message ?? "")")
+        }
+    }
+}
+
 @Suite("A microVM's kernel") struct GuestKernelTests {
     @Test("the newer release is found by its numbers") func order() {
         let names = ["vmlinuz-6.9.1-amd64", "vmlinuz-6.10.0-amd64", "vmlinuz-6.9.12-amd64", "vmlinuz-5.99"]
