@@ -4,7 +4,7 @@ internal import LinuxSystem
 
 /// The door at which a guest's streams arrive: each connection begins with its number, and a message names that.
 ///
-/// The door is in the network namespace of the machine's sandbox, so none but the machine can knock. It may do that as often
+/// The door is a Unix socket among the files of the machine's sandbox, so none but the machine can knock. It may do that as often
 /// as it likes: a connection that says nothing is passed over, and of those that are too many the oldest is closed. Touched
 /// by the thread that hears the guest, alone.
 final class GuestStreams: @unchecked Sendable {

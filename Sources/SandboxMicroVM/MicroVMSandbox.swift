@@ -17,7 +17,7 @@ final class MicroVMSandbox: Sandbox {
 
     let id: SandboxID
     let listenerPorts: [UInt16]
-    /// QEMU's.
+    /// The monitor's, and of the program beside it.
     private let machine: any Sandbox
     /// The function's, in the guest.
     private let inner: any Sandbox
