@@ -45,24 +45,40 @@ package enum Base64 {
         decode(bytes: Array(text.utf8))
     }
 
+    /// Archives of many megabytes pass here, so it works on raw bytes, four letters at a time.
     package static func decode(bytes text: [UInt8]) -> [UInt8]? {
+        text.withUnsafeBytes { text in values.withUnsafeBytes { decode(text, values: $0) } }
+    }
+
+    private static func decode(_ text: UnsafeRawBufferPointer, values: UnsafeRawBufferPointer) -> [UInt8]? {
         var end = text.count
         while end > 0, text.count - end < 2, text[end - 1] == 0x3d { end -= 1 }
         guard end % 4 != 1, end == text.count || text.count.isMultiple(of: 4) else { return nil }
-        var result: [UInt8] = []
-        result.reserveCapacity(end / 4 * 3 + 2)
-        var group: UInt32 = 0
-        var bits = 0
-        for letter in text[..<end] {
-            let value = values[Int(letter)]
-            guard value != 0xff else { return nil }
-            group = group << 6 | UInt32(value)
-            bits += 6
-            if bits >= 8 {
-                bits -= 8
-                result.append(UInt8(truncatingIfNeeded: group >> UInt32(bits)))
+        var isValid = true
+        let bytes = [UInt8](unsafeUninitializedCapacity: end / 4 * 3 + max(0, end % 4 - 1)) { output, count in
+            let whole = end & ~3
+            // No letter's value has a bit above the sixth; any other byte's has them all.
+            var seen: UInt8 = 0
+            var from = 0
+            while from < whole {
+                let (a, b) = (values[Int(text[from])], values[Int(text[from &+ 1])])
+                let (c, d) = (values[Int(text[from &+ 2])], values[Int(text[from &+ 3])])
+                seen |= a | b | c | d
+                output[count] = a << 2 | b >> 4
+                output[count &+ 1] = b << 4 | c >> 2
+                output[count &+ 2] = c << 6 | d
+                count &+= 3
+                from &+= 4
             }
+            let rest = (whole..<end).map { values[Int(text[$0])] }
+            for (place, value) in rest.enumerated() {
+                seen |= value
+                guard place > 0 else { continue }
+                output[count] = place == 1 ? rest[0] << 2 | value >> 4 : rest[1] << 4 | value >> 2
+                count += 1
+            }
+            isValid = seen < 64
         }
-        return result
+        return isValid ? bytes : nil
     }
 }

@@ -51,7 +51,7 @@ package struct GuestKernel: Sendable, Equatable {
     /// in `../lib/modules/RELEASE`), or the newest that fits of those in `/boot`. Throws `SandboxError`.
     package static func find(at path: String?) throws(SandboxError) -> GuestKernel {
         if let path { return try kernel(at: path) }
-        let images = names(in: "/boot").filter { $0.hasPrefix("vmlinuz-") }.sorted { isNewer($0, than: $1) }
+        let images = HostFile.names(in: "/boot").filter { $0.hasPrefix("vmlinuz-") }.sorted { isNewer($0, than: $1) }
         var reason = SandboxError(.hostLacks, "There is no kernel for microVMs: /boot has no vmlinuz-…. \(advice)")
         for name in images {
             do { return try kernel(at: "/boot/\(name)") } catch { reason = error }
@@ -120,19 +120,6 @@ package struct GuestKernel: Sendable, Equatable {
         }
         let (a, b) = (numbers(one), numbers(other))
         return a == b ? one > other : b.lexicographicallyPrecedes(a)
-    }
-
-    private static func names(in directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            names.append(name)
-        }
-        return names
     }
 
     private static func lines(of path: String) -> [String] {

@@ -29,10 +29,27 @@ enum HostFile {
 
     /// A name beside `path` that nobody else has.
     static func draft(of path: String) -> String {
-        "\(path).\(getpid())-\(drafts.add(1, ordering: .relaxed).newValue)"
+        "\(path).draft-\(getpid())-\(drafts.add(1, ordering: .relaxed).newValue)"
     }
 
-    /// Renamed into place whole, readable by everybody: the machine that reads it has no rights.
+    /// Removes the drafts that processes have left in `directory` which ended before they could rename them.
+    static func clearDrafts(in directory: String) {
+        for name in names(in: directory) {
+            // NAME.draft-PROCESS-COUNT
+            let mark = name.split(separator: ".").last?.split(separator: "-", omittingEmptySubsequences: false) ?? []
+            guard mark.count == 3, mark[0] == "draft", let process = pid_t(mark[1]), process > 0 else { continue }
+            if kill(process, 0) != 0, errno == ESRCH { unlink("\(directory)/\(name)") }
+        }
+    }
+
+    /// Whole and on the disk under its name, or not there. Readable by everybody: the machine that reads it has no rights.
+    static func rename(_ draft: String, into path: String) -> Bool {
+        let file = open(draft, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return fchmod(file, 0o644) == 0 && fsync(file) == 0 && Glibc.rename(draft, path) == 0
+    }
+
     static func write(_ bytes: [UInt8], to path: String) throws(SandboxError) {
         let draft = draft(of: path)
         let file = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
@@ -44,13 +61,26 @@ enum HostFile {
             guard count > 0 else { break }
             rest = rest.dropFirst(count)
         }
-        fchmod(file, 0o644)
         close(file)
-        guard rest.isEmpty, rename(draft, path) == 0 else {
+        guard rest.isEmpty, rename(draft, into: path) else {
             let failure = failure("write", path)
             unlink(draft)
             throw failure
         }
+    }
+
+    /// Nothing, where there is no such directory.
+    static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            names.append(name)
+        }
+        return names
     }
 
     static func makeDirectory(_ path: String) throws(SandboxError) {

@@ -57,7 +57,7 @@ struct KernelImage {
         let image = try HostFile.contents(of: path)
         if image.starts(with: elfMagic) { return path }
         let target = "\(directory)/vmlinux-\(release)"
-        if isNewer(target, than: path) { return target }
+        if isNewer(target, than: path), isELF(target) { return target }
         guard let (packed, packing) = payload(of: image) else {
             throw SandboxError(.hostLacks, "\(path) is no kernel that Firecracker or Martlet can unpack")
         }
@@ -65,7 +65,7 @@ struct KernelImage {
         let (source, draft) = (HostFile.draft(of: "\(target).packed"), HostFile.draft(of: target))
         defer { for file in [source, draft] { unlink(file) } }
         try HostFile.write(Array(packed), to: source)
-        guard run(packing.command, reading: source, writing: draft), isELF(draft), rename(draft, target) == 0
+        guard run(packing.command, reading: source, writing: draft), isELF(draft), HostFile.rename(draft, into: target)
         else {
             throw SandboxError(
                 .hostLacks,

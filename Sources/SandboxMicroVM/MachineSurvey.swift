@@ -48,6 +48,7 @@ struct MachineSurvey {
 
     private func write(_ files: GuestFiles, _ kernel: GuestKernel) throws(SandboxError) -> String {
         try HostFile.makeDirectory(options.directory)
+        HostFile.clearDrafts(in: options.directory)
         var (modules, outward): ([[UInt8]], [[UInt8]]) = ([], [])
         for path in kernel.modules { modules.append(try HostFile.contents(of: path)) }
         for path in kernel.outwardModules { outward.append(try HostFile.contents(of: path)) }

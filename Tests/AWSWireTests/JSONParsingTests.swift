@@ -59,6 +59,18 @@ struct JSONParsingTests {
         #expect(throws: JSONFault.self) { try JSONValue(parsing: [0x22] + bytes + [0x22]) }
     }
 
+    @Test("is taken or refused for each byte alike, wherever in a long string it stands", arguments: 0...255 as ClosedRange<UInt8>)
+    func everyByteEverywhere(byte: UInt8) {
+        for place in 0..<24 {
+            var text = [UInt8](repeating: 0x61, count: 24)
+            text[place] = byte
+            // A quote ends the string too early but at its end; a backslash wants a letter that is an escape.
+            let isPlain = (0x20..<0x80).contains(byte) && byte != 0x22 && byte != 0x5c
+            let read = try? JSONValue(parsing: [0x22] + text + [0x22])
+            #expect(read == (isPlain ? .string(String(decoding: text, as: UTF8.self)) : nil), "at \(place)")
+        }
+    }
+
     @Test("half of a surrogate pair becomes the replacement character, and what follows is kept")
     func loneSurrogates() throws {
         #expect(try JSONValue(parsing: #""\ud83ea""#) == .string("\u{FFFD}a"))

@@ -59,8 +59,9 @@ def endpoint():
 
 def client(service, url=None, key="test", secret="test", token=None, region=REGION, **options):
     """A boto3 client that tries once, so that a test sees each answer."""
+    # A request is sent within the time to connect, however large it is and however busy the machine.
     config = botocore.config.Config(
-        retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=120, max_pool_connections=64, **options)
+        retries={"total_max_attempts": 1}, connect_timeout=120, read_timeout=300, max_pool_connections=64, **options)
     return boto3.client(
         service, endpoint_url=url or endpoint(), region_name=region, aws_access_key_id=key, aws_secret_access_key=secret,
         aws_session_token=token, config=config)
@@ -78,7 +79,7 @@ def zip_of(files, executable=("bootstrap",)):
     return buffer.getvalue()
 
 
-def eventually(probe, seconds=20, every=0.05):
+def eventually(probe, seconds=120, every=0.05):
     """The first true answer of `probe`. For what AWS promises without saying when."""
     limit = time.monotonic() + seconds
     while True:

@@ -76,7 +76,7 @@ class OwnServer(EndToEndTest):
     def fetched(self, address):
         """The status of an answer to somebody who signs nothing."""
         try:
-            return urllib.request.urlopen(address, timeout=10).status
+            return urllib.request.urlopen(address, timeout=120).status
         except urllib.error.HTTPError as error:
             return error.code
 

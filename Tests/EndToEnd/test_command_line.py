@@ -17,7 +17,7 @@ def martlet(*arguments, stdin=None, **environment):
     """Exit status, standard output, standard error."""
     environment.setdefault("AWS_ENDPOINT_URL", endpoint())
     done = subprocess.run(
-        [BINARY, *arguments], input=stdin, capture_output=True, text=True, timeout=60, env=clean_environment(**environment))
+        [BINARY, *arguments], input=stdin, capture_output=True, text=True, timeout=120, env=clean_environment(**environment))
     return done.returncode, done.stdout, done.stderr
 
 

@@ -127,4 +127,4 @@ class Concurrency(EndToEndTest):
         connection.close()
         # The invocation runs to its end in its environment; later ones find it, or another.
         self.assertIn(self.result(function, 0), (1, 2, 3))
-        eventually(lambda: self.result(function, 0) >= 2, seconds=10)
+        eventually(lambda: self.result(function, 0) >= 2)

@@ -83,7 +83,7 @@ class Destinations(EndToEndTest):
         """The next message of a queue."""
         receive = lambda: self.account.sqs.receive_message(
             QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"]).get("Messages")
-        return eventually(receive, seconds=40)[0]
+        return eventually(receive)[0]
 
     def assertShortened(self, record, condition, accepted):
         self.assertEqual(record["requestContext"]["condition"], condition)

@@ -102,7 +102,7 @@ class EventKill(EndToEndTest):
                 for thread in threads:
                     thread.join()
                 try:
-                    eventually(lambda: not any(self.ledger.missing(kind) for kind in self.KINDS), seconds=90, every=0.2)
+                    eventually(lambda: not any(self.ledger.missing(kind) for kind in self.KINDS), every=0.2)
                 except AssertionError:
                     self.fail("acknowledged and lost: %s" % {kind: sorted(self.ledger.missing(kind))[:20] for kind in self.KINDS})
             finally:

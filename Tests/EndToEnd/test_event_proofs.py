@@ -103,7 +103,7 @@ class Flood(EndToEndTest):
         numbers = range(count)
         self.send(url, [[{"MessageBody": str(n)} for n in numbers[i::8]] for i in range(8)])
         self.map(function, arn, BatchSize=10, ScalingConfig={"MaximumConcurrency": 8})
-        eventually(lambda: self.left(url) == 0, seconds=120, every=0.5)
+        eventually(lambda: self.left(url) == 0, every=0.5)
         letters = [int(body) for body in self.drain(dead_url)]
         self.assertEqual(sorted(letters), [n for n in numbers if n % 100 == 7])
         wanted = set(numbers) - set(letters)
@@ -120,7 +120,7 @@ class Flood(EndToEndTest):
         self.send(url, [
             [{"MessageBody": "%d %d" % (group, n), "MessageGroupId": str(group), "MessageDeduplicationId": "%d-%d" % (group, n)}
              for n in range(each)] for group in range(groups)])
-        eventually(lambda: self.left(url) == 0, seconds=60, every=0.2)
+        eventually(lambda: self.left(url) == 0, every=0.2)
         def done():
             order = {}
             for _, batch in self.printed(function, "done"):

@@ -210,7 +210,7 @@ class Events(EndToEndTest):
             self.assertEqual(self._wait_for_connection(server), True)
             time.sleep(1)  # the request behind it is to be at its place, too
             self.assertEqual(server.stop(), 0)
-            output, errors = process.communicate(timeout=20)
+            output, errors = process.communicate(timeout=120)
             self.assertEqual((process.returncode, output), (1, ""))
             self.assertIn("martlet events tail", errors)
 

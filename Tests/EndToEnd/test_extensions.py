@@ -115,7 +115,7 @@ class ExtensionTest(EndToEndTest):
         function.update(Description="changed")
         self.ended(running)
         # Its last lines are on their way.
-        eventually(lambda: self.said(function, "bye"), seconds=60, every=0.2)
+        eventually(lambda: self.said(function, "bye"), every=0.2)
         self.assertEqual(self.said(function, "bye"), [""])
         return answers
 
@@ -233,7 +233,7 @@ while True:
         function = self.create("import os, time\ntime.sleep(1)\n" + source, Layers=self.layer(watcher=self.watched()), Timeout=timeout)
         answer = function.invoke({})
         self.assertEqual(answer.error, "Unhandled")
-        eventually(lambda: len(self.said(function, "bye")) == 2, seconds=60, every=0.2)
+        eventually(lambda: len(self.said(function, "bye")) == 2, every=0.2)
         records = [json.loads(text) for text in self.said(function, "telemetry")]
         tries = {"init": [], "invoke": []}
         for record in records:
@@ -380,7 +380,7 @@ def handler(event, context):
             _, is_cell, _ = self.result(function, 0)
             return function if is_cell == is_wanted else None
         for is_wanted in (True, False):
-            function = eventually(lambda: booted_ahead(is_wanted), seconds=30, every=0.3)
+            function = eventually(lambda: booted_ahead(is_wanted), every=0.3)
             status, _, records = self.result(function, 1)
             self.assertEqual(status, 200)
             types = [kind for kind, _ in records]

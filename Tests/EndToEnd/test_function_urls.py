@@ -65,7 +65,7 @@ class URLTest(EndToEndTest):
     def open(self, url, method="GET", path="/", body=None, headers=None):
         """The response, unread. The name resolves to this machine."""
         parts = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=120)
         self.addCleanup(connection.close)
         connection.request(method, path, body, {"Host": parts.netloc, **(headers or {})})
         return connection.getresponse()
@@ -220,7 +220,7 @@ class FunctionURLs(URLTest):
     def test_the_address_resolves_for_curl(self):
         url = self.address(self.create(ECHO))
         answer = subprocess.run(
-            ["curl", "-sS", "--noproxy", "*", "-X", "DELETE", url + "x/y"], check=True, capture_output=True, timeout=60, env={"PATH": "/usr/bin:/bin"})
+            ["curl", "-sS", "--noproxy", "*", "-X", "DELETE", url + "x/y"], check=True, capture_output=True, timeout=120, env={"PATH": "/usr/bin:/bin"})
         self.assertEqual(json.loads(answer.stdout)["requestContext"]["http"]["method"], "DELETE")
 
 

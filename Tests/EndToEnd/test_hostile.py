@@ -125,7 +125,7 @@ class Hostile(EndToEndTest):
     def exchange(self, data):
         """Whatever the server answers to these bytes."""
         address = urllib.parse.urlsplit(endpoint())
-        with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        with socket.create_connection((address.hostname, address.port), timeout=120) as connection:
             answer = b""
             try:
                 connection.sendall(data)
@@ -191,7 +191,7 @@ class Hostile(EndToEndTest):
                     at = rng.randrange(len(data))
                     data[at:at + rng.randrange(2)] = rng.randbytes(rng.randrange(2))
                 way = rng.randrange(3)
-                with socket.create_connection(address, timeout=30) as connection:
+                with socket.create_connection(address, timeout=120) as connection:
                     try:
                         connection.sendall(data)
                         if way == 0:
@@ -209,7 +209,7 @@ class Hostile(EndToEndTest):
         good = b"GET /_martlet/events HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
         def is_shown():
-            with socket.create_connection(address, timeout=30) as connection:
+            with socket.create_connection(address, timeout=120) as connection:
                 connection.sendall(good)
                 return connection.recv(65_536).startswith(b"HTTP/1.1 200")
 

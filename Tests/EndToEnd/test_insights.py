@@ -102,11 +102,11 @@ class Insights(EndToEndTest):
         self.assertEqual(values, [["ERROR", "5"], ["INFO", "1"]])
         environment = clean_environment(AWS_ENDPOINT_URL=endpoint(), AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test")
         shown = subprocess.run(
-            [BINARY, "logs", "query", text, "--group", group], env=environment, capture_output=True, text=True, timeout=60)
+            [BINARY, "logs", "query", text, "--group", group], env=environment, capture_output=True, text=True, timeout=120)
         self.assertEqual((shown.returncode, shown.stderr), (0, ""))
         self.assertEqual(shown.stdout, "level  total\nERROR  5\nINFO   1\n")
         wrong = subprocess.run(
-            [BINARY, "logs", "query", "nonsense", "--group", group], env=environment, capture_output=True, text=True, timeout=60)
+            [BINARY, "logs", "query", "nonsense", "--group", group], env=environment, capture_output=True, text=True, timeout=120)
         self.assertNotEqual(wrong.returncode, 0)
         self.assertIn("unexpected symbol found nonsense", wrong.stderr)
 

@@ -173,6 +173,6 @@ class Kill(EndToEndTest):
             return self.acknowledged.events - {event["message"] for page in pages for event in page["events"]}
 
         try:
-            eventually(lambda: not missing(), seconds=60, every=0.5)
+            eventually(lambda: not missing(), every=0.5)
         except AssertionError:
             self.fail("accepted and never run: %s" % sorted(missing()))

@@ -21,7 +21,7 @@ from test_runtimes import BASH
 def fetch(url, method="GET", **headers):
     request = urllib.request.Request(url, method=method, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -107,7 +107,7 @@ class Life(EndToEndTest):
         with Server() as server:
             with tempfile.TemporaryDirectory() as folder:
                 done = subprocess.run(
-                    [BINARY, "serve", "--port", str(server.port), "--data-dir", folder], capture_output=True, text=True, timeout=60,
+                    [BINARY, "serve", "--port", str(server.port), "--data-dir", folder], capture_output=True, text=True, timeout=120,
                     env=clean_environment(HOME=folder))
             self.assertEqual(done.returncode, 1)
             self.assertIn("--port", done.stderr)
@@ -172,7 +172,7 @@ class Life(EndToEndTest):
             request = urllib.request.Request(
                 server.endpoint + "/2015-03-31/functions/", method="OPTIONS",
                 headers={"Origin": "http://localhost:3000", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization,x-amz-date"})
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 self.assertIn(answer.headers["Access-Control-Allow-Origin"], ("*", "http://localhost:3000"))
                 self.assertIn("authorization", answer.headers["Access-Control-Allow-Headers"].lower() + "*authorization")
             self.assertEqual(server.stop(), 0)
@@ -205,7 +205,7 @@ class Life(EndToEndTest):
                     text = open(os.path.join(folder, "out")).read()
                     return text.split("listens on ")[1].split()[0] if "listens on " in text else None
 
-                self.own = Account(eventually(address, seconds=60))
+                self.own = Account(eventually(address))
                 function = self.own.create("import os\ndef handler(e, c): return [e, os.path.exists('/root/.profile')]")
                 self.assertEqual(self.result(function, 3), [3, False])
                 process.terminate()

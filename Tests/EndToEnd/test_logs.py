@@ -24,7 +24,7 @@ def aws(*arguments, **options):
 
 def aws_output(*arguments):
     process = aws(*arguments)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=120)
     if process.returncode != 0:
         raise AssertionError("aws %s: %d\n%s" % (" ".join(arguments), process.returncode, errors))
     return output

@@ -54,7 +54,7 @@ class Schedules(EndToEndTest):
             runs = history["triggerHistory"]
             return runs if runs and runs[-1]["executionStatus"] != "Running" else None
 
-        return eventually(ended, seconds=60)
+        return eventually(ended)
 
     def refused(self, code, call, **arguments):
         with self.assertRaises(ClientError) as caught:

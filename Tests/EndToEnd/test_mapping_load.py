@@ -57,7 +57,7 @@ class Mapping(EndToEndTest):
         self.lambda_.delete_event_source_mapping(UUID=uuid)
 
     def settle(self, uuid, state):
-        eventually(lambda: self.lambda_.get_event_source_mapping(UUID=uuid)["State"] == state, seconds=40)
+        eventually(lambda: self.lambda_.get_event_source_mapping(UUID=uuid)["State"] == state)
 
     def until_empty(self, url):
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -66,7 +66,7 @@ class Mapping(EndToEndTest):
             found = self.account.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
             return all(found[name] == "0" for name in names)
 
-        eventually(is_empty, seconds=60, every=0.2)
+        eventually(is_empty, every=0.2)
 
     def saw(self, *functions):
         """What the functions have printed after `saw`, each line's JSON."""
@@ -108,7 +108,7 @@ class Pollers(Mapping):
         self.map(function, bounded[1], BatchSize=1, ScalingConfig={"MaximumConcurrency": 2})
         grows, began = self.backlog("grows", 13), time.time()
         self.map(function, grows[1], BatchSize=1)
-        eventually(lambda: len(self.under_way("grows")) == 13, seconds=60)
+        eventually(lambda: len(self.under_way("grows")) == 13)
         started = sorted(os.stat(os.path.join(self.gate, name)).st_mtime for name in self.under_way("grows"))
         # Five at first and five more in each second, though none has ended; a busy machine only makes them later.
         for number, when in enumerate(started[10:], 1):
@@ -118,7 +118,7 @@ class Pollers(Mapping):
         provisioned = self.backlog("provisioned", 25)
         uuid = self.map(
             function, provisioned[1], BatchSize=1, ProvisionedPollerConfig={"MinimumPollers": 2, "MaximumPollers": 2})
-        eventually(lambda: len(self.under_way("provisioned")) >= 20, seconds=60)
+        eventually(lambda: len(self.under_way("provisioned")) >= 20)
         self.assertEqual((len(self.under_way("provisioned")), len(self.under_way("bounded"))), (20, 2))
         shown = self.lambda_.get_event_source_mapping(UUID=uuid)["ProvisionedPollerConfig"]
         self.assertEqual(shown, {"MinimumPollers": 2, "MaximumPollers": 2})
@@ -183,7 +183,7 @@ def handler(event, context):
     def change(self, uuid, state="Enabled", **settings):
         """Lets the producers go on for a while first."""
         before = len(self.sent)
-        eventually(lambda: len(self.sent) >= before + 40, seconds=40)
+        eventually(lambda: len(self.sent) >= before + 40)
         self.lambda_.update_event_source_mapping(UUID=uuid, **settings)
         self.settle(uuid, state)
 

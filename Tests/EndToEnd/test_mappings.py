@@ -32,7 +32,7 @@ class Mappings(EndToEndTest):
         def receive():
             return self.account.sqs.receive_message(
                 QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"]).get("Messages")
-        [message] = eventually(receive, seconds=40)
+        [message] = eventually(receive)
         return message
 
     def test_messages_run_the_function_as_aws_s_records_and_are_gone(self):
@@ -66,7 +66,7 @@ class Mappings(EndToEndTest):
                  FilterCriteria={"Filters": [{"Pattern": json.dumps({"body": {"n": [{"numeric": [">", 1]}]}})}]})
         for number in range(3):
             self.account.sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"n": number}))
-        eventually(lambda: self.left(url) == 0, seconds=40)
+        eventually(lambda: self.left(url) == 0)
         saw = [line.strip() for line in self.log_of(function, invocations=2) if line.startswith("saw")]
         self.assertEqual(saw, ['saw {"n": 2}'] * 2)
 

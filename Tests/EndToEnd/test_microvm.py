@@ -99,7 +99,7 @@ class Choices(unittest.TestCase):
                 (("--sandbox", "process", "--function-sandbox", "f=microvm"), "--function-sandbox"),
                 (("--sandbox", "microvm", "--network", "host"), "microVM"),
                 (("--function-sandbox", "f=microvm", "--microvm-kernel", "/no/such/vmlinuz-1"), "--function-sandbox")):
-            ended = subprocess.run([BINARY, "serve", "--ephemeral", "--port", "0", *options], capture_output=True, timeout=60,
+            ended = subprocess.run([BINARY, "serve", "--ephemeral", "--port", "0", *options], capture_output=True, timeout=120,
                                    env=clean_environment())
             self.assertNotEqual(ended.returncode, 0, options)
             self.assertIn(word, ended.stderr.decode(), options)

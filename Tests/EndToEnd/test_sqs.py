@@ -240,7 +240,7 @@ class Queues(EndToEndTest):
 
         def aws(*arguments):
             done = subprocess.run(
-                [sys.executable, AWS, "--endpoint-url", endpoint(), "sqs", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+                [sys.executable, AWS, "--endpoint-url", endpoint(), "sqs", *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             return json.loads(done.stdout) if done.stdout.strip() else None
 
@@ -264,7 +264,7 @@ class Queues(EndToEndTest):
                 endpoint() + rng.choice(["/", urllib.parse.urlparse(url).path, "/0/../x"]), data=body,
                 headers={"Content-Type": kind, **({"X-Amz-Target": "AmazonSQS." + target} if "json" in kind else {})})
             try:
-                urllib.request.urlopen(request, timeout=30).read()
+                urllib.request.urlopen(request, timeout=120).read()
             except urllib.error.HTTPError as error:
                 self.assertLess(error.code, 500 if error.code != 501 else 502, error.read())
         self.sqs.send_message(QueueUrl=url, MessageBody="still here")

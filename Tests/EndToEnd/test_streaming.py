@@ -186,7 +186,7 @@ class Streaming(EndToEndTest):
             except self.lambda_.exceptions.TooManyRequestsException:
                 return False
 
-        eventually(is_free, seconds=30)
+        eventually(is_free)
 
     def test_refusals_come_before_the_stream(self):
         function = self.streaming()
@@ -207,7 +207,7 @@ class Streaming(EndToEndTest):
         credentials = botocore.credentials.Credentials("test", "test")
         botocore.auth.SigV4Auth(credentials, "lambda", REGION).add_auth(request)
         host = urllib.parse.urlsplit(url)
-        connection = http.client.HTTPConnection(host.hostname, host.port, timeout=60)
+        connection = http.client.HTTPConnection(host.hostname, host.port, timeout=120)
         connection.connect()
         connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         connection.request("POST", host.path, body, dict(request.headers))

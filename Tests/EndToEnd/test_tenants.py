@@ -181,7 +181,7 @@ class Loops(EndToEndTest):
         def rounds():
             return {line.split()[1] for line in self.log_of(function) if line.startswith("ROUND")}
 
-        eventually(lambda: "15" in rounds(), seconds=60, every=0.5)
+        eventually(lambda: "15" in rounds(), every=0.5)
         # The message of the seventeenth round is refused; it is seen again when it is visible again, and then is dead.
         with self.assertRaises(AssertionError):
             eventually(lambda: "16" in rounds(), seconds=3, every=0.5)

@@ -37,6 +37,20 @@ struct Base64Tests {
     func malformed(text: String) {
         #expect(Base64.decode(text) == nil)
     }
+
+    @Test("with a foreign byte in it is nothing, wherever it stands")
+    func foreignBytes() {
+        let letters = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_".utf8)
+        for byte in 0...255 as ClosedRange<UInt8> where !letters.contains(byte) {
+            for length in [12, 14, 15] {
+                for place in 0..<length - 1 {
+                    var text = [UInt8](repeating: 0x41, count: length)
+                    text[place] = byte
+                    #expect(Base64.decode(bytes: text) == nil, "\(byte) at \(place) of \(length)")
+                }
+            }
+        }
+    }
 }
 
 @Suite("Hexadecimal digits")

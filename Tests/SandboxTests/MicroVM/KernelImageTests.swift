@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import LinuxSystem
 import Sandbox
 import Testing
 
@@ -55,10 +56,31 @@ import Testing
             let path = try KernelImage.unpacked("\(directory)/vmlinuz-1", release: "1", in: directory)
             #expect(path == "\(directory)/vmlinux-1")
             #expect(try HostFile.contents(of: path) == elf)
-            // Once it is there, it is taken as it is.
+            // Once it is there, it is taken as it is, unless it is no kernel.
+            let other = KernelImage.elfMagic + [1]
+            try HostFile.write(other, to: path)
+            #expect(try KernelImage.unpacked("\(directory)/vmlinuz-1", release: "1", in: directory) == path)
+            #expect(try HostFile.contents(of: path) == other)
             try HostFile.write([1], to: path)
             #expect(try KernelImage.unpacked("\(directory)/vmlinuz-1", release: "1", in: directory) == path)
-            #expect(try HostFile.contents(of: path) == [1])
+            #expect(try HostFile.contents(of: path) == elf)
+        }
+    }
+
+    @Test("leaves drafts of who was killed while he wrote, until the next one comes; nobody else's are touched")
+    func drafts() async throws {
+        try await withTemporaryDirectory { directory async throws in
+            let ended = try ChildProcess.start(["/bin/true"], environment: [])
+            _ = ended.wait()
+            let left = ["vmlinux-6.1.draft-\(ended.processID)-1", "vmlinux-6.1.packed.draft-\(ended.processID)-22"]
+            let kept = [
+                "vmlinux-6.1.\(ended.processID)-57", "vmlinux-6.1.draft-\(getpid())-1", "draft-\(ended.processID)-1-", "draft-x-1",
+                "x.draft-99999999999999999999-1", "x.draft--1-1", "x.draft-0-1",
+            ]
+            for name in left + kept { try HostFile.write([1], to: "\(directory)/\(name)") }
+            HostFile.clearDrafts(in: directory)
+            #expect(Set(HostFile.names(in: directory)).subtracting([".", ".."]) == Set(kept))
+            HostFile.clearDrafts(in: "\(directory)/none")
         }
     }
 

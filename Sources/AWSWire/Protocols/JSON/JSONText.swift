@@ -3,6 +3,15 @@ import NIOCore
 
 /// The characters of JSON: escapes, and printing of scalars.
 enum JSONText {
+    /// Whether one of eight bytes is a quote, a backslash, a control character or not ASCII.
+    static func hasSpecial(_ word: UInt64) -> Bool {
+        let (ones, tops): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+        let (quotes, slashes) = (word ^ (ones &* 0x22), word ^ (ones &* 0x5c))
+        // A byte below N borrows from its top bit, which it does not have itself.
+        let below = (word &- ones &* 0x20) & ~word | (quotes &- ones) & ~quotes | (slashes &- ones) & ~slashes
+        return (word | below) & tops != 0
+    }
+
     /// The value of hexadecimal digits; nil when one is not.
     static func hex(_ digits: ArraySlice<UInt8>) -> UInt32? {
         var value: UInt32 = 0
