@@ -59,7 +59,10 @@ struct JSONParsingTests {
         #expect(throws: JSONFault.self) { try JSONValue(parsing: [0x22] + bytes + [0x22]) }
     }
 
-    @Test("is taken or refused for each byte alike, wherever in a long string it stands", arguments: 0...255 as ClosedRange<UInt8>)
+    @Test(
+        "is taken or refused for each byte alike, wherever in a long string it stands",
+        arguments: 0...255 as ClosedRange<UInt8>
+    )
     func everyByteEverywhere(byte: UInt8) {
         for place in 0..<24 {
             var text = [UInt8](repeating: 0x61, count: 24)

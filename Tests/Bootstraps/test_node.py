@@ -55,6 +55,26 @@ class NodeTests(BootstrapContract):
             with self.subTest(runtime):
                 yield runtime
 
+    SEEN = """
+        exports.handler = async () => ({
+          environment: Object.entries(process.env).filter(([name]) => name.startsWith('MARTLET') || name.startsWith('NODE')
+            || name.startsWith('LAMBDA_TASK')),
+          globals: Object.getOwnPropertyNames(globalThis).sort(), symbols: Object.getOwnPropertySymbols(globalThis).map(String),
+          loaded: Object.keys(require.cache), paths: require('module').globalPaths, options: process.execArgv,
+          listeners: process.eventNames().map((name) => [name, process.listenerCount(name)]), folder: process.cwd(),
+          children: module.parent?.children.length, resources: process.getActiveResourcesInfo().sort(),
+        })"""
+
+    def test_what_was_used_before_the_claim_leaves_no_trace(self):
+        seen = []
+        for claim in (False, True):
+            with self.function(self.SEEN, claim=claim, environment={"NODE_PATH": "/opt/nodejs/node_modules"}) as f:
+                if claim:
+                    f.send_claim()
+                seen.append(json.loads(f.invoke({}).body.decode().replace(f.task, "TASK")))
+        self.assertEqual(seen[0], seen[1])
+        self.assertIn("/opt/nodejs/node_modules", seen[1]["paths"])
+
     # Loading
 
     def test_every_kind_of_module_is_loaded(self):

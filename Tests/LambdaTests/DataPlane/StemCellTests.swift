@@ -14,7 +14,7 @@ import Testing
         return kind
     }
 
-    private func version(runtime: String = "python3.12", _ environment: [String: String] = [:]) -> ExecutableVersion {
+    func version(runtime: String = "python3.12", _ environment: [String: String] = [:]) -> ExecutableVersion {
         ExecutableVersion(
             key: VersionKey(
                 scope: Scope(account: .local, region: .usEast1),
@@ -38,7 +38,7 @@ import Testing
         )
     }
 
-    private func plan(_ version: ExecutableVersion? = nil, network: FunctionNetwork = .endpoint) -> LaunchPlan {
+    func plan(_ version: ExecutableVersion? = nil, network: FunctionNetwork = .endpoint) -> LaunchPlan {
         let version = version ?? self.version()
         return LaunchPlan(
             version,
@@ -171,13 +171,65 @@ import Testing
         var stock = StemCellStock(.init())
         let python = try kind("/usr/bin/python3.12")
         stock.expect(python, at: Self.start)
-        #expect(stock.targets(at: Self.start) == [python: 2])
-        for index in 0..<50 { stock.wanted(python, found: index < 2, at: Self.start + .milliseconds(index)) }
-        #expect(stock.targets(at: Self.start + .seconds(1)) == [python: 50])
+        #expect(stock.targets(at: Self.start) == [python: .init(needed: 2)])
+        for index in 0..<50 {
+            stock.wanted(python, for: version().key, found: index < 2, at: Self.start + .milliseconds(index))
+        }
+        #expect(stock.targets(at: Self.start + .seconds(1)) == [python: .init(needed: 50)])
         #expect(stock.hits == 2 && stock.misses == 48)
-        stock.wanted(python, found: true, at: Self.start + .seconds(500))
-        #expect(stock.targets(at: Self.start + .seconds(700)) == [python: 2])
+        stock.wanted(python, for: version().key, found: true, at: Self.start + .seconds(500))
+        #expect(stock.targets(at: Self.start + .seconds(700)) == [python: .init(needed: 2)])
         #expect(stock.targets(at: Self.start + .seconds(1_200)) == [:])
+    }
+
+    @Test("of functions that have just been deployed each may have a cell until it is invoked, for two minutes")
+    func newcomers() throws {
+        var stock = StemCellStock(.init())
+        let python = try kind("/usr/bin/python3.12")
+        var key = version().key
+        for index in 0..<100 {
+            key.functionName = "f\(index % 50)"
+            key.generation = "g\(index)"
+            stock.expect(python, newcomer: key, at: Self.start)
+        }
+        #expect(stock.targets(at: Self.start + .seconds(119)) == [python: .init(needed: 2, spare: 48)])
+        for second in 0..<45 {
+            (key.functionName, key.generation) = ("f\(second)", "g\(second + 50)")
+            stock.wanted(python, for: key, found: true, at: Self.start + .seconds(second * 2))
+        }
+        #expect(stock.targets(at: Self.start + .seconds(119)) == [python: .init(needed: 2, spare: 3)])
+        #expect(stock.targets(at: Self.start + .seconds(120)) == [python: .init(needed: 2)])
+    }
+
+    @Test("newcomers have as many cells as there may be of a kind, and as the budget allows")
+    func newcomerLimits() throws {
+        var configuration = StemCellStock.Configuration()
+        configuration.mostOfKind = 10
+        var stock = StemCellStock(configuration)
+        let (python, node) = (try kind("/usr/bin/python3.12"), try kind("/usr/bin/node"))
+        var key = version().key
+        for index in 0..<20 {
+            key.functionName = "f\(index)"
+            stock.expect(python, newcomer: key, at: Self.start)
+        }
+        #expect(stock.targets(at: Self.start) == [python: .init(needed: 2, spare: 8)])
+        configuration.budgetMiB = 96
+        stock = StemCellStock(configuration)
+        for index in 0..<20 {
+            key.functionName = "f\(index)"
+            stock.expect(python, newcomer: key, at: Self.start)
+        }
+        stock.expect(node, at: Self.start)
+        #expect(stock.targets(at: Self.start) == [python: .init(needed: 2, spare: 6), node: .init(needed: 2)])
+    }
+
+    @Test("the oldest cell is claimed, or a near one that has had the time to boot")
+    func choice() {
+        let cells = [0, 1_000, 2_000].map { (startedAt: Self.start + .milliseconds($0), isNear: $0 > 0) }
+        #expect(StemCellStock.choice(among: [], at: Self.start) == nil)
+        #expect(StemCellStock.choice(among: cells, at: Self.start + .milliseconds(1_499)) == 0)
+        #expect(StemCellStock.choice(among: cells, at: Self.start + .milliseconds(1_500)) == 1)
+        #expect(StemCellStock.choice(among: Array(cells.prefix(1)), at: Self.start + .seconds(9)) == 0)
     }
 
     @Test("all kinds together keep within the budget, the few of each before the bursts")
@@ -188,11 +240,13 @@ import Testing
         let (python, node, java) = (
             try kind("/usr/bin/python3.12"), try kind("/usr/bin/node"), try kind("/usr/bin/java")
         )
-        stock.wanted(java, found: false, at: Self.start)
-        for index in 0..<30 { stock.wanted(python, found: false, at: Self.start + .milliseconds(index)) }
-        stock.wanted(node, found: false, at: Self.start + .seconds(2))
+        stock.wanted(java, for: version().key, found: false, at: Self.start)
+        for index in 0..<30 {
+            stock.wanted(python, for: version().key, found: false, at: Self.start + .milliseconds(index))
+        }
+        stock.wanted(node, for: version().key, found: false, at: Self.start + .seconds(2))
         let targets = stock.targets(at: Self.start + .seconds(3))
-        #expect(targets[node] == 2 && targets[java] == 1)
-        #expect(targets.map { $0.value * StemCellStock.estimateMiB($0.key) }.reduce(0, +) <= 100)
+        #expect(targets[node]?.needed == 2 && targets[java]?.needed == 1)
+        #expect(targets.map { $0.value.total * StemCellStock.estimateMiB($0.key) }.reduce(0, +) <= 100)
     }
 }

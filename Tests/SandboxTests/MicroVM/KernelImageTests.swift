@@ -74,7 +74,8 @@ import Testing
             _ = ended.wait()
             let left = ["vmlinux-6.1.draft-\(ended.processID)-1", "vmlinux-6.1.packed.draft-\(ended.processID)-22"]
             let kept = [
-                "vmlinux-6.1.\(ended.processID)-57", "vmlinux-6.1.draft-\(getpid())-1", "draft-\(ended.processID)-1-", "draft-x-1",
+                "vmlinux-6.1.\(ended.processID)-57", "vmlinux-6.1.draft-\(getpid())-1", "draft-\(ended.processID)-1-",
+                "draft-x-1",
                 "x.draft-99999999999999999999-1", "x.draft--1-1", "x.draft-0-1",
             ]
             for name in left + kept { try HostFile.write([1], to: "\(directory)/\(name)") }

@@ -161,7 +161,9 @@ extension JSONParser {
                 guard !JSONText.hasSpecial(word) else { break }
                 at &+= 8
             }
-            while at < bytes.count, bytes[at] >= 0x20, bytes[at] < 0x80, bytes[at] != 0x22, bytes[at] != 0x5c { at &+= 1 }
+            while at < bytes.count, bytes[at] >= 0x20, bytes[at] < 0x80, bytes[at] != 0x22, bytes[at] != 0x5c {
+                at &+= 1
+            }
             return at
         }
     }

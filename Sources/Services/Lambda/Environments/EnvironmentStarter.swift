@@ -17,26 +17,28 @@ struct EnvironmentStarter: Sendable {
     /// Nil where there are no snapshots.
     var shelf: SnapshotShelf? = nil
 
-    /// From the version's snapshot where it has one and it is there.
+    /// From the version's snapshot where it has one and it is there. Of the cells that wait, one near the event loop of whoever
+    /// waits for it: each event and each answer that goes from one loop to another wakes a thread.
     /// Throws `RuntimeUnavailable`, `SandboxError`, EFSMountFailureException, or what the credential vendor throws.
     func start(
         _ version: ExecutableVersion,
         initialization: InitializationType = .onDemand,
-        isSecondTry: Bool = false
+        isSecondTry: Bool = false,
+        near eventLoop: (any EventLoop)? = nil
     ) async throws -> ExecutionEnvironment {
         guard version.snapStarts, initialization == .onDemand, let shelf else {
-            return try await begin(planner.plan(version, initialization, isSecondTry: isSecondTry))
+            return try await begin(planner.plan(version, initialization, isSecondTry: isSecondTry), near: eventLoop)
         }
         shelf.noteUse(version.key)
         if !shelf.isPassedOver(version.key), let snapshot = await shelf.snapshot(of: version.key) {
             do {
-                return try await begin(planner.plan(version, .snapStart, .copy, from: snapshot))
+                return try await begin(planner.plan(version, .snapStart, .copy, from: snapshot), near: eventLoop)
             } catch let error as SandboxError where error.code != .busy {
                 await shelf.copyFailed(version.key, because: error)
             }
         }
         shelf.renew(version)
-        return try await begin(planner.plan(version, .snapStart, .standIn))
+        return try await begin(planner.plan(version, .snapStart, .standIn), near: eventLoop)
     }
 
     /// One that is to be snapshot.
@@ -45,11 +47,11 @@ struct EnvironmentStarter: Sendable {
     }
 
     /// Has stem cells booted for the version's runtime, if it is one that they can serve.
-    func expect(_ version: ExecutableVersion) {
+    func expect(_ version: ExecutableVersion, isNew: Bool = false) {
         guard let cells = cells(for: version), version.image == nil, let plan = planner.bootPlan(version) else {
             return
         }
-        if let kind = StemCellKind(plan, version) { cells.expect(kind, plan) }
+        if let kind = StemCellKind(plan, version) { cells.expect(kind, plan, newcomer: isNew ? version.key : nil) }
     }
 
     /// Has cells booted that can become copies of the version's snapshot.
@@ -64,8 +66,11 @@ struct EnvironmentStarter: Sendable {
     }
 
     /// In a stem cell where one waits, else in a new sandbox.
-    private func begin(_ plan: StartPlan) async throws -> ExecutionEnvironment {
-        if let environment = await claimed(plan) { return environment }
+    private func begin(
+        _ plan: StartPlan,
+        near eventLoop: (any EventLoop)? = nil
+    ) async throws -> ExecutionEnvironment {
+        if let environment = await claimed(plan, near: eventLoop) { return environment }
         let sandbox = try await started(plan)
         let environment = environment(plan, in: sandbox, on: doors.eventLoops.next())
         environment.expectExtensions(plan.launch.extensions, holdsRuntime: plan.isHeld)
@@ -81,8 +86,9 @@ struct EnvironmentStarter: Sendable {
 
     /// Nil where no cell of the plan's kind waits, or the one that did has died meanwhile: a new sandbox says what is wrong, if
     /// anything is. A cell's doors are open already, so it costs a message to the jailer and one to the cell.
-    private func claimed(_ plan: StartPlan) async -> ExecutionEnvironment? {
-        guard let cells = cells(for: plan.version), let kind = plan.cellKind, let cell = cells.take(kind, plan.launch)
+    private func claimed(_ plan: StartPlan, near eventLoop: (any EventLoop)?) async -> ExecutionEnvironment? {
+        guard let cells = cells(for: plan.version), let kind = plan.cellKind,
+            let cell = cells.take(kind, plan.launch, for: plan.version.key, near: eventLoop)
         else { return nil }
         let environment = environment(plan, in: cell.sandbox, on: cell.doors.eventLoop)
         environment.own(cell.doors)

@@ -65,7 +65,7 @@ final class FunctionFollower: FunctionObserver {
             }
             // One that is not ready yet is heard of again when it is.
             let current = try? await directory.resolve(function: name, qualifier: nil, in: scope, draw: 0)
-            if let current { starter.expect(current.version) }
+            if let current { starter.expect(current.version, isNew: true) }
         }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import MartletCore
 import NIOConcurrencyHelpers
 
 /// How long the host's processors have been idle since it started, and for how long it runs.
@@ -34,6 +35,7 @@ final class ProcessorLoad: Sendable {
     /// Between two readings; the kernel counts in steps of ten.
     static let windowMilliseconds = 200
     static let spareShare = 0.1
+    static let idleShare = 0.5
 
     private struct State: Sendable {
         var last: ProcessorReading?
@@ -42,14 +44,14 @@ final class ProcessorLoad: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
-    private let processors: Int
+    let processors: Int
     private let read: @Sendable () -> ProcessorReading?
 
     init(
         processors: Int = sysconf(Int32(_SC_NPROCESSORS_ONLN)),
         read: @escaping @Sendable () -> ProcessorReading? = { ProcessorLoad.host() }
     ) {
-        (self.processors, self.read) = (processors, read)
+        (self.processors, self.read) = (max(1, processors), read)
     }
 
     /// `now` in microseconds of the monotonic clock. Looks at the host at most every 200 ms; false where that does not tell.
@@ -68,6 +70,14 @@ final class ProcessorLoad: Sendable {
             state.isSaturated = share.map { $0 < Self.spareShare } ?? false
             return state.isSaturated
         }
+    }
+
+    /// Whether at least half of the processors' time is nobody's for that long, which it takes. No where the host does not tell.
+    func isIdle(for window: Duration, _ clock: any WallClock) async -> Bool {
+        let before = read()
+        // Whoever is cancelled meanwhile wants no answer.
+        guard (try? await clock.sleep(for: window)) != nil, let before, let after = read() else { return false }
+        return after.idleShare(since: before, processors: processors).map { $0 >= Self.idleShare } ?? false
     }
 
     private static func host() -> ProcessorReading? {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
 import MartletCore
+import NIOCore
+import NIOPosix
 import Sandbox
 
 /// Finds environments for requests: an idle one, one that comes back, or a new one, whichever is ready first.
@@ -21,6 +23,8 @@ struct EnvironmentSupply: Sendable {
         var limit: Duration = .seconds(LambdaLimits.initSeconds)
         /// The one whose time the start takes, on the second try.
         var invocation: Invocation? = nil
+        /// Of the request's task, if it runs on one.
+        let eventLoop: (any EventLoop)? = MultiThreadedEventLoopGroup.currentEventLoop
     }
 
     /// Throws nothing but what ends the request's task: how it went is the turn.
@@ -84,7 +88,11 @@ struct EnvironmentSupply: Sendable {
         let key = order.version.key
         let environment: ExecutionEnvironment
         do {
-            environment = try await starter.start(order.version, isSecondTry: order.invocation != nil)
+            environment = try await starter.start(
+                order.version,
+                isSecondTry: order.invocation != nil,
+                near: order.eventLoop
+            )
         } catch {
             let next = pool.fail(order.ticket, key, .notStarted(error))
             pool.startFailed(key, tookRoom: true)

@@ -4,7 +4,9 @@ import MartletCore
 /// How many stem cells of each kind there should be, from what was asked for lately. A value: it decides, `StemCells` acts.
 ///
 /// A kind that is in use has a few. A burst of environments raises its number to the burst's size, for a while, so that the
-/// next one of its kind is met. All kinds together keep within the budget of memory.
+/// next one of its kind is met. Functions that have just been deployed are about to be invoked, perhaps all at once, and have no
+/// environment yet: each has a cell of its kind for a shorter while, booted only while the processors have nothing better to do.
+/// All kinds together keep within the budget of memory.
 struct StemCellStock: Sendable {
     struct Configuration: Sendable {
         /// Of one kind that is in use, without bursts.
@@ -16,8 +18,19 @@ struct StemCellStock: Sendable {
         var memory: Duration = .seconds(600)
         /// Demands no further apart than this are one burst.
         var burstGap: Duration = .seconds(1)
+        /// A function that was deployed and not invoked since is a newcomer for so long.
+        var newcomerMemory: Duration = .seconds(120)
 
         init() {}
+    }
+
+    /// How many cells a kind should have.
+    struct Target: Sendable, Equatable {
+        var needed = 0
+        /// Beyond these, if booting them takes nothing from others.
+        var spare = 0
+
+        var total: Int { needed + spare }
     }
 
     private struct Demand: Sendable {
@@ -26,6 +39,8 @@ struct StemCellStock: Sendable {
         var burst = 0
         var peak = 0
         var peakAt: Instant
+        /// Functions that were deployed and have asked for no cell since; at most `mostOfKind`.
+        var newcomers: [VersionKey: Instant] = [:]
     }
 
     let configuration: Configuration
@@ -35,14 +50,26 @@ struct StemCellStock: Sendable {
 
     init(_ configuration: Configuration) { self.configuration = configuration }
 
-    /// A function of that kind exists or runs here.
-    mutating func expect(_ kind: StemCellKind, at now: Instant) {
-        demands[kind, default: Demand(lastAt: now, peakAt: now)].lastAt = now
+    /// A function of that kind exists or runs here. The newcomer is the version that has just been deployed.
+    mutating func expect(_ kind: StemCellKind, newcomer: VersionKey? = nil, at now: Instant) {
+        var demand = demands[kind] ?? Demand(lastAt: now, peakAt: now)
+        demand.lastAt = now
+        if let newcomer {
+            // An earlier state of the function will not be invoked any more.
+            demand.newcomers = demand.newcomers.filter { key, since in
+                (key.functionName != newcomer.functionName || key.scope != newcomer.scope) && isNew(since, at: now)
+            }
+            if demand.newcomers.count < configuration.mostOfKind { demand.newcomers[newcomer] = now }
+        }
+        demands[kind] = demand
     }
 
-    mutating func wanted(_ kind: StemCellKind, found: Bool, at now: Instant) {
+    private func isNew(_ since: Instant, at now: Instant) -> Bool { now - since < configuration.newcomerMemory }
+
+    mutating func wanted(_ kind: StemCellKind, for version: VersionKey, found: Bool, at now: Instant) {
         if found { hits += 1 } else { misses += 1 }
         var demand = demands[kind] ?? Demand(lastAt: now, peakAt: now)
+        demand.newcomers[version] = nil
         demand.burst = now - demand.lastAt < configuration.burstGap ? demand.burst + 1 : 1
         demand.lastAt = now
         if demand.burst >= demand.peak {
@@ -53,25 +80,38 @@ struct StemCellStock: Sendable {
     }
 
     /// The number of cells that each kind should have now. Forgets kinds that nobody has wanted for long.
-    mutating func targets(at now: Instant) -> [StemCellKind: Int] {
+    mutating func targets(at now: Instant) -> [StemCellKind: Target] {
         demands = demands.filter { now - $0.value.lastAt < configuration.memory }
         var left = configuration.budgetMiB
-        var targets: [StemCellKind: Int] = [:]
-        // First the few of each kind, the latest wanted first; then the bursts, from what is left.
-        let kinds = demands.sorted { $0.value.lastAt > $1.value.lastAt }
-        for (kind, _) in kinds {
-            let count = min(configuration.leastOfKind, left / Self.estimateMiB(kind))
-            targets[kind] = count
+        var targets: [StemCellKind: Target] = [:]
+        func take(_ count: Int, of kind: StemCellKind) -> Int {
+            let count = max(0, min(count, left / Self.estimateMiB(kind)))
             left -= count * Self.estimateMiB(kind)
+            return count
+        }
+        // First the few of each kind, the latest wanted first; then bursts, then newcomers, from what is left.
+        let kinds = demands.sorted { $0.value.lastAt > $1.value.lastAt }
+        for (kind, _) in kinds { targets[kind, default: Target()].needed = take(configuration.leastOfKind, of: kind) }
+        for (kind, demand) in kinds where now - demand.peakAt < configuration.memory {
+            let more = min(demand.peak, configuration.mostOfKind) - targets[kind, default: Target()].needed
+            targets[kind, default: Target()].needed += take(more, of: kind)
         }
         for (kind, demand) in kinds {
-            let peak = now - demand.peakAt < configuration.memory ? min(demand.peak, configuration.mostOfKind) : 0
-            let more = min(max(0, peak - (targets[kind] ?? 0)), left / Self.estimateMiB(kind))
-            targets[kind, default: 0] += more
-            left -= more * Self.estimateMiB(kind)
+            let newcomers = demand.newcomers.values.count { isNew($0, at: now) }
+            targets[kind, default: Target()].spare = take(newcomers - targets[kind, default: Target()].needed, of: kind)
         }
         return targets
     }
+
+    /// Which of the waiting cells, the oldest first, is claimed: the oldest, as it has surely booted, or the oldest near one,
+    /// if it has, too.
+    static func choice(among waiting: [(startedAt: Instant, isNear: Bool)], at now: Instant) -> Int? {
+        guard !waiting.isEmpty else { return nil }
+        return waiting.firstIndex { $0.isNear && now - $0.startedAt >= bootTime } ?? 0
+    }
+
+    /// After this long every runtime has booted.
+    static let bootTime: Duration = .milliseconds(500)
 
     /// What a waiting cell takes (proportional set size), rounded up.
     static func estimateMiB(_ kind: StemCellKind) -> Int {

@@ -17,6 +17,7 @@ package struct StemCellFigures: Sendable {
 struct StemCell: Sendable {
     let sandbox: any Sandbox
     let doors: EnvironmentDoors
+    let startedAt: Instant
 
     func end() async {
         doors.close()
@@ -39,17 +40,37 @@ final class StemCells: Service {
         /// The host is short of memory: there are to be none.
         var isShort = false
 
-        mutating func targets(at now: Instant) -> [StemCellKind: Int] {
+        mutating func targets(at now: Instant) -> [StemCellKind: StemCellStock.Target] {
             let targets = stock.targets(at: now)
-            return isShort ? targets.mapValues { _ in 0 } : targets
+            return isShort ? targets.mapValues { _ in .init() } : targets
+        }
+
+        /// The kind that lacks the most: of what is needed, or else of what may be spared.
+        mutating func next(at now: Instant) -> (kind: StemCellKind, isSpare: Bool)? {
+            let targets = targets(at: now)
+            func most(_ wanted: (StemCellStock.Target) -> Int) -> StemCellKind? {
+                let lacks = targets.map { kind, target in
+                    (kind: kind, count: wanted(target) - (cells[kind]?.count ?? 0))
+                }
+                return lacks.max { $0.count < $1.count }.flatMap { $0.count > 0 ? $0.kind : nil }
+            }
+            return most(\.needed).map { ($0, false) } ?? most(\.total).map { ($0, true) }
         }
 
         var count: Int { cells.values.reduce(0) { $0 + $1.count } }
+
+        mutating func take(_ kind: StemCellKind, near eventLoop: (any EventLoop)?, at now: Instant) -> StemCell? {
+            let waiting = (cells[kind] ?? []).map { cell in
+                (startedAt: cell.startedAt, isNear: eventLoop.map { $0 === cell.doors.eventLoop } ?? false)
+            }
+            return StemCellStock.choice(among: waiting, at: now).flatMap { cells[kind]?.remove(at: $0) }
+        }
     }
 
     let driver: any SandboxDriver
     private let doors: DoorKeeper
     private let clock: any WallClock
+    private let load: ProcessorLoad
     private let ids: any IDSource
     private let supervisor: Supervisor
     private let logger: Logger
@@ -60,6 +81,9 @@ final class StemCells: Service {
     /// After a claim, refilling waits this long for the requests to go first.
     private static let pause: Duration = .milliseconds(10)
     private static let lookInterval: Duration = .seconds(10)
+    /// The processors are watched that long; what half of them can do in it is some four cells each.
+    private static let idleTime: Duration = .milliseconds(50)
+    private static let sparedByProcessor = 4
 
     init(
         _ configuration: StemCellStock.Configuration,
@@ -67,10 +91,12 @@ final class StemCells: Service {
         doors: DoorKeeper,
         supervisor: Supervisor,
         clock: any WallClock,
+        load: ProcessorLoad = ProcessorLoad(),
         ids: any IDSource,
         logger: Logger
     ) {
         self.driver = driver
+        self.load = load
         self.doors = doors
         self.supervisor = supervisor
         self.clock = clock
@@ -85,10 +111,10 @@ final class StemCells: Service {
         state.withLockedValue { StemCellFigures(hits: $0.stock.hits, misses: $0.stock.misses, waiting: $0.count) }
     }
 
-    /// A function of that kind exists, so cells should.
-    func expect(_ kind: StemCellKind, _ plan: LaunchPlan) {
+    /// A function of that kind exists, so cells should; one for itself where it has just been deployed.
+    func expect(_ kind: StemCellKind, _ plan: LaunchPlan, newcomer: VersionKey? = nil) {
         state.withLockedValue { state in
-            state.stock.expect(kind, at: clock.now)
+            state.stock.expect(kind, newcomer: newcomer, at: clock.now)
             state.recipes[kind] = Self.recipe(plan)
         }
         waker.yield()
@@ -104,12 +130,16 @@ final class StemCells: Service {
         waker.yield()
     }
 
-    /// A waiting cell, which is the caller's from now on.
-    func take(_ kind: StemCellKind, _ plan: LaunchPlan) -> StemCell? {
+    /// A waiting cell, which is the caller's from now on; of several one whose doors are on that event loop.
+    func take(
+        _ kind: StemCellKind,
+        _ plan: LaunchPlan,
+        for version: VersionKey,
+        near eventLoop: (any EventLoop)? = nil
+    ) -> StemCell? {
         let cell = state.withLockedValue { state in
-            // The oldest: it has surely booted.
-            let cell = state.cells[kind]?.isEmpty == false ? state.cells[kind]?.removeFirst() : nil
-            state.stock.wanted(kind, found: cell != nil, at: clock.now)
+            let cell = state.take(kind, near: eventLoop, at: clock.now)
+            state.stock.wanted(kind, for: version, found: cell != nil, at: clock.now)
             state.recipes[kind] = Self.recipe(plan)
             return cell
         }
@@ -140,27 +170,28 @@ final class StemCells: Service {
     }
 
     private func refill() async {
-        while !Task.isShuttingDownGracefully {
+        /// How many may boot before the processors are looked at again.
+        var spared = 0
+        while !Task.isShuttingDownGracefully, !Task.isCancelled {
             await dismiss()
-            guard let (kind, mounts) = next() else { return }
-            // A cancelled pause ends the service, which the loop's condition sees.
-            try? await clock.sleep(for: Self.pause)
+            guard let next = state.withLockedValue({ $0.next(at: clock.now) }) else { return }
+            if next.isSpare, spared == 0 {
+                if await load.isIdle(for: Self.idleTime, clock) { spared = Self.sparedByProcessor * load.processors }
+                // Others may want something else meanwhile.
+                continue
+            }
+            if next.isSpare {
+                spared -= 1
+            } else {
+                // A cancelled pause ends the service, which the loop's condition sees.
+                try? await clock.sleep(for: Self.pause)
+            }
             do {
-                try await boot(kind, mounts)
+                try await boot(next.kind, state.withLockedValue { $0.recipes[next.kind] ?? [] })
             } catch {
                 // Requests start their environments plainly, and say what is wrong then.
                 return logger.debug("cannot boot a stem cell", metadata: ["error": "\(error)"])
             }
-        }
-    }
-
-    /// The kind that lacks the most.
-    private func next() -> (StemCellKind, [SandboxMount])? {
-        state.withLockedValue { state in
-            let targets = state.targets(at: clock.now)
-            let lacks = targets.map { kind, target in (kind: kind, count: target - (state.cells[kind]?.count ?? 0)) }
-            guard let most = lacks.max(by: { $0.count < $1.count }), most.count > 0 else { return nil }
-            return (most.kind, state.recipes[most.kind] ?? [])
         }
     }
 
@@ -182,7 +213,11 @@ final class StemCells: Service {
         )
         let cell: StemCell
         do {
-            cell = StemCell(sandbox: sandbox, doors: try await doors.open(sandbox, on: doors.eventLoops.next()))
+            cell = StemCell(
+                sandbox: sandbox,
+                doors: try await doors.open(sandbox, on: doors.eventLoops.next()),
+                startedAt: clock.now
+            )
         } catch {
             await sandbox.kill()
             throw error
@@ -213,7 +248,7 @@ final class StemCells: Service {
             let targets = state.targets(at: clock.now)
             var surplus: [StemCell] = []
             for (kind, cells) in state.cells {
-                let target = targets[kind] ?? 0
+                let target = targets[kind]?.total ?? 0
                 surplus += cells.dropFirst(target)
                 state.cells[kind] = cells.isEmpty ? nil : Array(cells.prefix(target))
             }

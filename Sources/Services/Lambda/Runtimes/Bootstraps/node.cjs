@@ -780,15 +780,40 @@ function prepare() {
 }
 
 /**
- * Uses everything once while time is free: one pretended invocation over a socket of this process, the module loaders,
- * the log. The first real invocation then finds it all compiled. Returns a connection to the Runtime API.
+ * Uses everything once while time is free, as V8 compiles a function when it is first called: becomes a function that does
+ * nothing, and runs one pretended invocation over a socket of this process. What follows a claim then finds it all compiled.
  */
 async function warmUp() {
   for (const name of ['util', 'stream', 'url']) require(name);
+  const claim = { environment: { MARTLET_WARM: '1', NODE_PATH: '/nowhere' }, handler: 'warm_common.handler' };
+  const before = process.env.NODE_PATH;
+  adopt(JSON.stringify(claim));
+  readAll(fs.openSync(path.join(__dirname, 'warm_common.cjs')));
+  enter(__dirname);
   for (const record of [textRecord, jsonRecord]) record(new Date(), 'INFO', ['%s', 1, {}]);
-  new module.constructor('/var/runtime/warm.cjs')._compile('exports.handler = async () => null;', '/var/runtime/warm.cjs');
-  module.constructor.createRequire('/var/runtime/index.mjs')('node:path');
-  const { handler } = await import('data:text/javascript,export const handler = async () => null;');
+  await load(__dirname, claim.handler);
+  const handler = await load(__dirname, 'warm_module.handler');
+  await pretend(handler);
+  for (const name of ['awslambda', REQUEST_ID, TENANT_ID]) delete globalThis[name];
+  for (const name of ['MARTLET_WARM', 'NODE_PATH', 'LAMBDA_TASK_ROOT']) delete process.env[name];
+  if (before !== undefined) process.env.NODE_PATH = before;
+  module.constructor._initPaths();
+  delete require.cache[path.join(__dirname, 'warm_common.cjs')];
+  collectGarbage();
+}
+
+/** Lets V8 clear the young ones' space now, as it would do in the middle of the first invocation, by filling it. */
+function collectGarbage() {
+  const { getHeapSpaceStatistics } = require('v8');
+  const used = () => getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_used_size;
+  const most = 16 << 20;
+  for (let size = 0, before = 0, now = used(); size < most && now >= before; size += 1 << 16) {
+    for (let piece = 0; piece < 16; piece++) new Array(512).fill(piece);
+    [before, now] = [now, used()];
+  }
+}
+
+async function pretend(handler) {
   const event = '{"a":1}';
   const answers = [
     `HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: warm\r\nContent-Length: ${event.length}\r\n\r\n${event}`,
@@ -806,12 +831,10 @@ async function warmUp() {
   const loop = new Loop(new RuntimeAPI(`127.0.0.1:${server.address().port}`));
   loop.handler = handler;
   await loop.run().catch(() => {});
-  delete globalThis[REQUEST_ID];
-  delete globalThis[TENANT_ID];
 }
 
-/** Blocks until the server says what to become; returns the handler it named, if any. */
-function waitForClaim(fd) {
+/** The text of a descriptor up to the end of a line, or to its own; it is closed then. */
+function readAll(fd) {
   const pieces = [];
   const piece = Buffer.allocUnsafe(65536);
   for (let size = 1; size > 0 && pieces.at(-1)?.at(-1) !== 0x0a; ) {
@@ -819,12 +842,30 @@ function waitForClaim(fd) {
     if (size > 0) pieces.push(Buffer.from(piece.subarray(0, size)));
   }
   fs.closeSync(fd);
-  const text = Buffer.concat(pieces).toString();
-  if (!text.trim()) process.exit(0); // the server went away or no longer wants this environment
+  return Buffer.concat(pieces).toString();
+}
+
+function adopt(text) {
   const claim = JSON.parse(text);
   Object.assign(process.env, claim.environment);
   module.constructor._initPaths(); // reads NODE_PATH again
   return claim.handler;
+}
+
+/** Blocks until the server says what to become; returns the handler it named, if any. */
+function waitForClaim(fd) {
+  const text = readAll(fd);
+  if (!text.trim()) process.exit(0); // the server went away or no longer wants this environment
+  return adopt(text);
+}
+
+/** Makes the process look like a function's in AWS's runtime of that version. */
+function enter(root, logFd) {
+  if (fs.existsSync(root)) process.chdir(root);
+  const runtime = process.env.AWS_EXECUTION_ENV?.match(/nodejs(\d+)/)?.[1] ?? process.versions.node.split('.')[0];
+  promisesOnly = Number(runtime) >= 24;
+  setUpConsole(logFd);
+  setUpGlobals();
 }
 
 /** Posts a last error on a connection of its own, because the other one may be waiting for work, then exits. */
@@ -844,11 +885,7 @@ async function main() {
   await connected?.open();
   const handler = (claimFd !== undefined && waitForClaim(claimFd)) || process.env._HANDLER || '';
   const root = process.env.LAMBDA_TASK_ROOT ?? '/var/task';
-  if (fs.existsSync(root)) process.chdir(root);
-  const runtime = process.env.AWS_EXECUTION_ENV?.match(/nodejs(\d+)/)?.[1] ?? process.versions.node.split('.')[0];
-  promisesOnly = Number(runtime) >= 24;
-  setUpConsole(logFd);
-  setUpGlobals();
+  enter(root, logFd);
   const address = process.env.AWS_LAMBDA_RUNTIME_API;
   const api = connected?.host === address ? connected : new RuntimeAPI(address);
   const loop = new Loop(api);

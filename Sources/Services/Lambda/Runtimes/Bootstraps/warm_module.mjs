@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: Apache-2.0
+// What node.cjs loads before it knows which function it will run.
+export const handler = async (event, context) => null;
