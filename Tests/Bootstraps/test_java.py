@@ -123,6 +123,15 @@ public class Methods {
     public List<Object> place(String name) {
         return Arrays.asList(System.getenv(name), new GregorianCalendar().getTimeZone().getID(), Runtime.getRuntime().maxMemory() >> 20);
     }
+    public Map<String, Object> seen() {
+        Map<String, Object> seen = new TreeMap<>();
+        seen.put("environment", new TreeSet<>(System.getenv().keySet()));
+        seen.put("properties", new TreeMap<Object, Object>(System.getProperties()));
+        seen.put("threads", new TreeSet<>(Thread.getAllStackTraces().keySet().stream().map(Thread::getName).toList()));
+        seen.put("places", Arrays.toString(((java.net.URLClassLoader) Methods.class.getClassLoader()).getURLs()));
+        seen.put("isContext", Thread.currentThread().getContextClassLoader() == Methods.class.getClassLoader());
+        return seen;
+    }
     public String trace() { return System.getProperty("com.amazonaws.xray.traceHeader"); }
     public String word() throws Exception { return (String) Class.forName("lib.Word", true, Thread.currentThread().getContextClassLoader()).getField("WORD").get(null); }
 
@@ -263,6 +272,19 @@ class JavaTests(BootstrapContract):
     def answers(self, handler, *events, **options):
         with self.function(handler, **options) as f:
             return [f.invoke(event) for event in events]
+
+    def test_what_was_used_before_the_claim_leaves_no_trace(self):
+        seen = []
+        for claim in (False, True):
+            with self.function("app.Methods::seen", claim=claim) as f:
+                if claim:
+                    f.send_claim()
+                seen.append(json.loads(f.invoke(None).body.decode().replace(f.task, "TASK")))
+                hidden = ("MARTLET_CLAIM_FD", "MARTLET_LOG_FD")
+                seen[-1]["environment"] = [name for name in seen[-1]["environment"] if name not in hidden]
+        self.assertEqual(seen[0], seen[1])
+        self.assertIn("file:TASK/", seen[1]["places"])
+        self.assertIs(seen[1]["isContext"], True)
 
     # Invocations
 

@@ -81,7 +81,7 @@ public final class Bootstrap {
     }
 
     /** Takes the environment of a claim over; the handler that it names, if any. */
-    private static String become(byte[] claim) throws Exception {
+    static String become(byte[] claim) throws Exception {
         Map<?, ?> fields = (Map<?, ?>) new JsonReader(new String(claim, StandardCharsets.UTF_8)).read();
         Map<String, String> environment = Internals.environment();
         if (fields.get("environment") instanceof Map)
@@ -99,7 +99,7 @@ public final class Bootstrap {
     // Init
 
     /** `/var/task`, the jars of its `lib`, those of the layers' `java/lib`, in the order of their names. */
-    private static ClassLoader classLoader() throws IOException {
+    static URLClassLoader classLoader() throws IOException {
         String root = first(System.getenv("LAMBDA_TASK_ROOT"), "/var/task");
         List<URL> places = new ArrayList<>();
         places.add(new URL("file", null, -1, root + "/"));
@@ -168,7 +168,7 @@ public final class Bootstrap {
     }
 
     /** Whether the process can go on. */
-    private static boolean serveOne(RuntimeApi api, Handlers.Handler handler, ClassLoader loader) throws IOException {
+    static boolean serveOne(RuntimeApi api, Handlers.Handler handler, ClassLoader loader) throws IOException {
         byte[] event = api.next();
         Map<String, String> headers = api.headers;
         String path = "invocation/" + headers.get("lambda-runtime-aws-request-id") + "/";

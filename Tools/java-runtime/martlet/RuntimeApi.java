@@ -117,7 +117,7 @@ final class RuntimeApi {
         socket = made;
     }
 
-    private void close() throws IOException {
+    void close() throws IOException {
         if (socket != null) socket.close();
         socket = null;
     }

@@ -3,7 +3,7 @@ package martlet;
 
 import com.amazonaws.services.lambda.runtime.Context;
 import com.amazonaws.services.lambda.runtime.RequestHandler;
-import java.io.ByteArrayOutputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -72,9 +72,13 @@ final class WarmUp {
     }
 
     private static void rehearse() throws Throwable {
-        URL[] places = {new URL("file", null, -1, "/var/task/")};
+        String place = new File(WarmUp.class.getProtectionDomain().getCodeSource().getLocation().getPath()).getParent();
+        String claim = "{\"environment\":{\"LAMBDA_TASK_ROOT\":\"" + place + "\"},\"handler\":\"Warm::handle\"}\n";
+        ClassLoader before = Thread.currentThread().getContextClassLoader();
+        String name = Bootstrap.become(claim.getBytes(StandardCharsets.UTF_8));
+        Log.configure(System.getenv());
         try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getByAddress(new byte[] {127, 0, 0, 1}));
-                URLClassLoader loader = new URLClassLoader(places, ClassLoader.getSystemClassLoader())) {
+                URLClassLoader loader = Bootstrap.classLoader()) {
             Thread.currentThread().setContextClassLoader(loader);
             Thread peer = new Thread() {
                 @Override
@@ -86,20 +90,25 @@ final class WarmUp {
             peer.start();
             Handlers.load("not.There", loader);
             Failure.of(new IllegalStateException("warm"), false).logText();
-            rounds(new RuntimeApi("127.0.0.1:" + server.getLocalPort()), loader);
+            RuntimeApi api = new RuntimeApi("127.0.0.1:" + server.getLocalPort());
+            rounds(api, loader, name);
+            api.close();
+            peer.join(1000);
+        } finally {
+            Internals.environment().remove("LAMBDA_TASK_ROOT");
+            Thread.currentThread().setContextClassLoader(before);
+            Log.current = null;
         }
     }
 
-    private static void rounds(RuntimeApi api, ClassLoader loader) throws Throwable {
+    private static void rounds(RuntimeApi api, ClassLoader loader, String loaded) throws IOException {
         String name = Sample.class.getName();
-        Handlers.Handler[] handlers = {Handlers.load(name, loader), Handlers.load(name + "::same", loader)};
+        Handlers.Handler[] handlers = {
+            Handlers.load(name, loader), Handlers.load(name + "::same", loader), Handlers.load(loaded, loader),
+        };
         for (int i = 0; i < ROUNDS; i++) {
-            byte[] event = api.next();
-            LambdaContext context = new LambdaContext(api.headers);
-            ByteArrayOutputStream answer = new ByteArrayOutputStream();
-            handlers[i % 2].call(event, answer, context);
+            Bootstrap.serveOne(api, handlers[i % handlers.length], loader);
             Log.timestamp(i);
-            api.post("invocation/warm/response", answer.toByteArray(), answer.size(), null);
         }
     }
 

@@ -18,10 +18,11 @@ package final class RuntimeFiles: Sendable {
         try Self.write(PackageResources.snapshot_restore_py_py, to: "\(directory)/snapshot_restore_py.py")
         try Self.write(PackageResources.compile_py, to: "\(directory)/compile.py")
         try Self.write(PackageResources.node_cjs, to: "\(directory)/node.cjs")
-        try Self.write(PackageResources.warm_common_cjs, to: "\(directory)/warm_common.cjs")
+        try Self.write(PackageResources.warm_common_js, to: "\(directory)/warm_common.js")
         try Self.write(PackageResources.warm_module_mjs, to: "\(directory)/warm_module.mjs")
         try Self.write(PackageResources.ruby_rb, to: "\(directory)/ruby.rb")
         try Self.write(PackageResources.java_jar, to: "\(directory)/java.jar")
+        try Self.write(PackageResources.Warm_class, to: "\(directory)/Warm.class")
         try Self.write(PackageResources.wrapper_sh, to: "\(directory)/wrapper.sh")
         // Where the SDK of Node.js is mounted, which happens inside of this directory's mount.
         try Self.makeDirectory("\(directory)/node_modules")
