@@ -35,7 +35,7 @@ final class ProcessorLoad: Sendable {
     /// Between two readings; the kernel counts in steps of ten.
     static let windowMilliseconds = 200
     static let spareShare = 0.1
-    static let idleShare = 0.5
+    static let idleShare = 0.3
 
     private struct State: Sendable {
         var last: ProcessorReading?
@@ -72,7 +72,7 @@ final class ProcessorLoad: Sendable {
         }
     }
 
-    /// Whether at least half of the processors' time is nobody's for that long, which it takes. No where the host does not tell.
+    /// Whether a good part of the processors' time is nobody's for that long, which it takes. No where the host does not tell.
     func isIdle(for window: Duration, _ clock: any WallClock) async -> Bool {
         let before = read()
         // Whoever is cancelled meanwhile wants no answer.

@@ -81,7 +81,7 @@ final class StemCells: Service {
     /// After a claim, refilling waits this long for the requests to go first.
     private static let pause: Duration = .milliseconds(10)
     private static let lookInterval: Duration = .seconds(10)
-    /// The processors are watched that long; what half of them can do in it is some four cells each.
+    /// The processors are watched that long; what they can do in it besides is some four cells each.
     private static let idleTime: Duration = .milliseconds(50)
     private static let sparedByProcessor = 4
 
